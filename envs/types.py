@@ -1,0 +1,53 @@
+"""The seams of the decision problem: what it is handed, and nothing about where it came from.
+
+Shape letters in this package: N candidates in the pool, K places in a batch (padding included),
+F descriptors of a candidate, C classes.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int
+
+
+@dataclass(frozen=True)
+class SelectionProblem:
+    """A pool cut into batches, with what the controller may know of each candidate."""
+
+    batches_DK: Int[np.ndarray, "d k"]
+    """Row d lists the candidates of decision d as indices into the pool; -1 is padding."""
+    descriptors_NF: Float32[np.ndarray, "n f"]
+    """What the controller sees of each candidate, standardised over the pool."""
+    labels_N: Int[np.ndarray, " n"]
+    num_classes: int
+    descriptor_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        listed = np.sort(self.batches_DK[self.batches_DK >= 0])
+        if not np.array_equal(listed, np.arange(self.num_candidates)):
+            raise ValueError("every candidate must stand in exactly one batch, exactly once")
+        if not np.isfinite(self.descriptors_NF).all():
+            raise ValueError("descriptors must be finite")
+
+    @property
+    def num_candidates(self) -> int:
+        return len(self.labels_N)
+
+    @property
+    def num_decisions(self) -> int:
+        return len(self.batches_DK)
+
+    @property
+    def batch_size(self) -> int:
+        """Places in a batch, K: the largest batch; smaller ones are padded."""
+        return self.batches_DK.shape[1]
+
+
+@runtime_checkable
+class RewardFn(Protocol):
+    """The worth of a set of candidates: validation performance after training on real + kept."""
+
+    def __call__(self, kept_N: Bool[np.ndarray, " n"]) -> float:
+        """Higher is better. The empty set is legal: it is training on the real images alone."""
+        ...

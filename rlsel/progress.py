@@ -1,0 +1,76 @@
+"""Progress bars with the time left: drawn on a terminal, one line every ten seconds elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+T = TypeVar("T")
+console = Console(stderr=False, highlight=False, soft_wrap=True)
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Bar:
+    """What a stage holds while it works: `advance()` after each piece, `note` for a live figure."""
+
+    def __init__(self, description: str, total: int) -> None:
+        self.description, self.total, self.done, self.note = description, total, 0, ""
+        self._start = self._printed = time.monotonic()
+        self._drawn: tuple[Progress, int] | None = None
+
+    def advance(self, steps: int = 1, note: str | None = None) -> None:
+        self.done += steps
+        if note is not None:
+            self.note = note
+        if self._drawn:
+            progress, task = self._drawn
+            progress.update(task, completed=self.done, note=self.note)
+        elif time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES:
+            self._print_line()
+
+    def _print_line(self) -> None:
+        self._printed = time.monotonic()
+        elapsed = self._printed - self._start
+        left = elapsed / max(self.done, 1) * (self.total - self.done)
+        text = f"{self.description}: {self.done}/{self.total}, {elapsed:.0f} s, {left:.0f} s left"
+        console.print(text + (f", {self.note}" if self.note else ""), markup=False)
+
+
+@contextmanager
+def progress_bar(description: str, total: int) -> Iterator[Bar]:
+    """A bar over `total` pieces of work, removed from the terminal when it is done."""
+    bar = Bar(description, total)
+    if not (console.is_terminal and sys.stdout.isatty()):
+        yield bar
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar._drawn = (progress, progress.add_task(description, total=total, note=""))
+        yield bar
+
+
+def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
+    """Yield `items` under a progress bar."""
+    with progress_bar(description, total) as bar:
+        for item in items:
+            yield item
+            bar.advance()
