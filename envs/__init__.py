@@ -1,0 +1,29 @@
+"""The decision problem: choose, batch by batch, which candidates join the training set.
+
+In: a `SelectionProblem` (candidates cut into batches, with descriptors) and a `RewardFn` (a set of
+candidates -> its worth). Out: a Gymnasium environment. Read `selection.py` first. NumPy and
+Gymnasium only, so the problem is stated, and tested, without images, networks or a cluster.
+"""
+
+import gymnasium
+
+from envs.phantom import AdditiveReward, phantom_problem
+from envs.selection import SampleSelectionEnv
+from envs.types import RewardFn, SelectionProblem
+
+ENV_ID = "rlsel/SampleSelection-v0"
+
+__all__ = [
+    "ENV_ID",
+    "AdditiveReward",
+    "RewardFn",
+    "SampleSelectionEnv",
+    "SelectionProblem",
+    "phantom_problem",
+]
+
+
+# Gymnasium 1 reads no plugin tables any more: importing `envs` or `rlsel` is what registers, and
+# `gymnasium.make("rlsel:rlsel/SampleSelection-v0")` does the import itself.
+if ENV_ID not in gymnasium.registry:
+    gymnasium.register(id=ENV_ID, entry_point="envs.selection:SampleSelectionEnv")

@@ -1,0 +1,20 @@
+"""What is known of every candidate before anything is decided.
+
+In: the classifier trained on the real images, the splits, the pool. Out: `Features` (vectors of
+every image), a `CandidateTable` (distances, neighbours, probabilities) and, cut into batches, the
+`SelectionProblem` the environment is handed. Read `candidates.py` first.
+"""
+
+from rlsel.features.candidates import CandidateTable, describe_candidates
+from rlsel.features.config import FeaturesConfig
+from rlsel.features.extract import Features, extract
+from rlsel.features.problem import build_problem
+
+__all__ = [
+    "CandidateTable",
+    "Features",
+    "FeaturesConfig",
+    "build_problem",
+    "describe_candidates",
+    "extract",
+]

@@ -1,0 +1,10 @@
+"""What a finished run shows of itself: `report.html`, figures, and tables in the terminal.
+
+In: a run folder, and nothing else. Out: one page that opens offline. Read `page.py` first.
+"""
+
+from rlsel.reporting.contact_sheets import save_contact_sheets
+from rlsel.reporting.page import write_report
+from rlsel.reporting.terminal import print_table
+
+__all__ = ["print_table", "save_contact_sheets", "write_report"]

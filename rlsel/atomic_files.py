@@ -1,0 +1,78 @@
+"""Files that are either the old one or the whole new one, whatever happens while they are written.
+
+The new text goes to a hidden file in the same folder, reaches the disk, and only then takes the
+name. A full disk or a folder without write permission is the user's to mend: an `InputError`.
+"""
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rlsel.errors import InputError
+
+REMEDIES = {
+    errno.ENOSPC: "no space is left: free some, or choose a folder on another disk",
+    errno.EDQUOT: "your disk quota is used up: free some space, or choose another folder",
+    errno.EACCES: "permission is denied: make it writable, or choose another folder",
+    errno.EPERM: "permission is denied: make it writable, or choose another folder",
+    errno.EROFS: "the file system is read-only: choose another folder",
+    errno.ENOTDIR: "a part of that path is a file, not a folder: choose another folder",
+}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Hand out a temporary path beside `path`; what the caller writes there becomes `path` at once.
+
+    If the body raises, `path` stays as it was and the temporary file is removed. The folder is
+    made where it is missing. The temporary name ends like `path`, as writers go by the suffix.
+
+    Raises:
+        InputError: the folder is full or cannot be written to.
+    """
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _sync(temporary)
+        temporary.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        remedy = REMEDIES.get(error.errno or 0)
+        if remedy is None:
+            raise
+        raise InputError(f"{path.parent}: cannot write {path.name}: {remedy}") from error
+    finally:
+        with suppress(OSError):  # gone already, where the rename went through
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` with this text, as UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace `path` with these bytes."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _sync(path: Path) -> None:
+    """Have the disk hold it. For a folder this makes the new name last; some systems refuse it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        if path.is_dir():  # may be written to but not listed
+            return
+        raise
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL or not path.is_dir():
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,62 @@
+"""Images that live on the device as uint8 for a whole run, and the precision to compute in."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+Precision = Literal["auto", "bf16", "fp32"]
+
+
+@dataclass(frozen=True)
+class Resident:
+    """Labelled images on one device. One byte a pixel: 3 KiB for an image of 32 x 32."""
+
+    images_NCHW: UInt8[Tensor, "n c h w"]
+    labels_N: Int[Tensor, " n"]
+
+    @classmethod
+    def put(
+        cls,
+        images_NHWC: UInt8[np.ndarray, "n h w c"],
+        labels_N: Int[np.ndarray, " n"],
+        device: torch.device,
+    ) -> "Resident":
+        """Copy images to `device`, channels first."""
+        contiguous_NCHW = np.ascontiguousarray(images_NHWC.transpose(0, 3, 1, 2))
+        return cls(
+            torch.from_numpy(contiguous_NCHW).to(device),
+            torch.from_numpy(np.array(labels_N, dtype=np.int64)).to(device),
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels_N)
+
+    @property
+    def device(self) -> torch.device:
+        return self.images_NCHW.device
+
+
+def normalise(images_NCHW: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """uint8 0..255 to float32 -1..1."""
+    return images_NCHW.to(torch.float32).div_(127.5).sub_(1.0)
+
+
+def best_device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def autocast(device: torch.device, precision: Precision) -> torch.autocast:
+    """The autocast context of `precision`; `auto` is bf16 where the hardware multiplies it."""
+    wanted = precision == "bf16" or (precision == "auto" and _multiplies_bf16(device))
+    return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
+
+
+def _multiplies_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # Emulated bf16 is several times slower than fp32; these two instruction sets have it natively.
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

@@ -1,0 +1,69 @@
+"""torchvision's ResNet34, from scratch or from a user's checkpoint."""
+
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import ResNet, resnet34
+
+from rlsel.errors import InputError
+
+FEATURE_SIZE = 512
+"""Inputs of the last linear layer."""
+
+
+def build_resnet34(num_classes: int, seed: int, weights: Path | None = None) -> ResNet:
+    """A ResNet34 whose random numbers come from `seed` alone; the global state is left as it was.
+
+    Args:
+        weights: A state dict saved by `torch.save`. A head for another number of classes is
+            replaced by a fresh one; every other layer must be there.
+
+    Raises:
+        InputError: `weights` is missing, unreadable or of another architecture.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = resnet34(weights=None, num_classes=num_classes)
+    if weights is not None:
+        _load_weights(model, weights)
+    return model
+
+
+def features_before_head(model: ResNet, images_NCHW: Tensor) -> Tensor:
+    """(n, 512) inputs of the last linear layer, without touching the model."""
+    head, model.fc = model.fc, nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        return model(images_NCHW)
+    finally:
+        model.fc = head
+
+
+def _load_weights(model: ResNet, path: Path) -> None:
+    state = _read_state(path)
+    own = model.state_dict()
+    head_fits = all(
+        name in state and state[name].shape == own[name].shape for name in ("fc.weight", "fc.bias")
+    )
+    if not head_fits:
+        state |= {name: own[name] for name in ("fc.weight", "fc.bias")}
+        warnings.warn(f"{path}: head for other classes replaced by a fresh one", stacklevel=2)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not a torchvision ResNet34 state dict ({reason})") from None
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise InputError(f"{path}: classifier.weights is no file; give a ResNet34 state dict")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever the broken bytes led it into
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: cannot be read as a PyTorch state dict ({reason})") from None
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise InputError(f"{path}: holds no state dict; save one with model.state_dict()")
+    return state

@@ -1,0 +1,11 @@
+"""The tissue phantom: drawn H&E-like patches, the data set of a run without a config.
+
+In: a `PhantomSource` and a generator. Out: train, val and test as `ImageSet`s; with a
+`PhantomPool`, also candidates of which it is known what is wrong with them.
+Read `tissue.py` first: one latent grade per image decides how its nuclei look.
+"""
+
+from rlsel.data.phantom.pool import KINDS, PhantomPool, draw_candidates
+from rlsel.data.phantom.source import PhantomSource, draw_splits
+
+__all__ = ["KINDS", "PhantomPool", "PhantomSource", "draw_candidates", "draw_splits"]

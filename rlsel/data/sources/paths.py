@@ -1,0 +1,87 @@
+"""Paths as a user writes them: `~`, `$VARIABLES` and globs, with a clear word when one is wrong."""
+
+import glob
+import os
+import re
+from pathlib import Path
+
+from rlsel.errors import InputError
+
+UNEXPANDED = re.compile(r"\$(\w+|\{[^}]*\})")
+
+
+def expand(text: str) -> Path:
+    """The path with `~` and environment variables filled in.
+
+    Raises:
+        InputError: a variable in it is not set.
+    """
+    if (path := os.path.expanduser(os.path.expandvars(text))) and not UNEXPANDED.search(path):
+        return Path(path)
+    unset = UNEXPANDED.search(text)
+    name = unset.group(1).strip("{}") if unset else ""
+    raise InputError(
+        f"{text!r}: the environment variable {name} is not set; set it or write the path out"
+        if name
+        else "an empty path is given where a file or folder is needed"
+    )
+
+
+def existing(text: str) -> Path:
+    """The path `text` names, once it is known to be there.
+
+    Raises:
+        InputError: nothing is there; names the part of the path that is missing.
+    """
+    path = expand(text)
+    if path.exists():
+        return path
+    there = next((parent for parent in path.parents if parent.exists()), path.parent)
+    missing = path.relative_to(there).parts[0] if path != there else path.name
+    raise InputError(f"{path}: no such file or folder ({there} has no {missing!r})")
+
+
+def existing_folder(text: str) -> Path:
+    """The folder `text` names.
+
+    Raises:
+        InputError: it is missing or it is a file.
+    """
+    path = existing(text)
+    if not path.is_dir():
+        raise InputError(f"{path}: is a file, but a folder is needed here")
+    return path
+
+
+def matching_files(text: str, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
+    """The files `text` stands for: one file, a glob, or all in a folder with these suffixes.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = expand(text)
+    if glob.has_magic(str(path)) and not path.exists():
+        found = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
+    elif (path := existing(text)).is_dir():
+        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes)
+    else:
+        return (path,)
+    if not found:
+        raise InputError(f"{path}: no {' or '.join(suffixes)} file is there")
+    return tuple(found)
+
+
+def require_path_or_splits(
+    path: str | None, train: str | None, val: str | None, test: str | None
+) -> None:
+    """Refuse a source that gives both one path and splits, or neither, or half of the splits."""
+    if (path is None) == (train is None and val is None and test is None):
+        raise ValueError("give either path (one set, split by ratio) or train and test (and val)")
+    if path is None and (train is None or test is None):
+        raise ValueError("train and test belong together; val may be left out (cut from train)")
+
+
+def given_splits(train: str | None, val: str | None, test: str | None) -> dict[str, str]:
+    """The splits that the user names, as {split: path}."""
+    named = {"train": train, "val": val, "test": test}
+    return {split: path for split, path in named.items() if path is not None}

@@ -1,0 +1,37 @@
+"""Cutting a sorted pool into batches with equal counts of every class.
+
+Shape letters: N candidates, D batches, K places in a batch.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+def cut_into_batches(
+    sort_key_N: Float[np.ndarray, " n"], labels_N: Int[np.ndarray, " n"], num_batches: int
+) -> Int[np.ndarray, "d k"]:
+    """Sort each class by `sort_key_N` and deal it into `num_batches`, nearest first.
+
+    Classes need not be of equal size, nor divide by `num_batches`: counts of one class differ by
+    at most one between batches, and places left over are padded with -1 at the end of a row.
+    Within a batch candidates stand in the order of their key, whatever their class.
+
+    Raises:
+        ValueError: there are fewer candidates than batches.
+
+    Source: Ye et al. 2020, section 3.1.
+    """
+    if len(labels_N) < num_batches:
+        raise ValueError(f"{len(labels_N)} candidates cannot fill {num_batches} batches")
+    parts = [[] for _ in range(num_batches)]
+    for label in np.unique(labels_N):
+        members = np.flatnonzero(labels_N == label)
+        ranked = members[np.argsort(sort_key_N[members], kind="stable")]
+        for part, share in zip(parts, np.array_split(ranked, num_batches), strict=True):
+            part.append(share)
+    rows = [np.concatenate(part) for part in parts]
+    rows = [row[np.argsort(sort_key_N[row], kind="stable")] for row in rows]
+    num_places = max(len(row) for row in rows)
+    return np.stack(
+        [np.pad(row, (0, num_places - len(row)), constant_values=-1) for row in rows]
+    ).astype(np.int64)

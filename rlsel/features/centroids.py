@@ -1,0 +1,49 @@
+"""Class centroids and cosine distances to them.
+
+Shape letters: N images, F size of a feature, C classes.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+def normalise_rows(x_NF: Float[np.ndarray, "n f"]) -> Float[np.ndarray, "n f"]:
+    """Rows of length one; a row of zeros stays zero, at distance 1 from everything."""
+    return x_NF / np.maximum(np.linalg.norm(x_NF, axis=1, keepdims=True), 1e-12)
+
+
+def class_centroids(
+    features_NF: Float[np.ndarray, "n f"], labels_N: Int[np.ndarray, " n"], num_classes: int
+) -> Float[np.ndarray, "c f"]:
+    """Mean feature of each class.
+
+    Args:
+        features_NF: Of real training images alone; synthetic ones never move a centroid.
+
+    Raises:
+        ValueError: a class has no image.
+
+    Source: Ye et al. 2020, section 3.1.
+    """
+    counts_C = np.bincount(labels_N, minlength=num_classes)
+    if not counts_C.all():
+        raise ValueError(f"class {int(counts_C.argmin())} has no image, so no centroid")
+    return np.stack([features_NF[labels_N == c].mean(axis=0) for c in range(num_classes)])
+
+
+def cosine_distances(
+    features_NF: Float[np.ndarray, "n f"], centroids_CF: Float[np.ndarray, "c f"]
+) -> Float[np.ndarray, "n c"]:
+    """1 - cosine similarity of every feature to every centroid, in [0, 2]."""
+    similarity_NC = normalise_rows(features_NF) @ normalise_rows(centroids_CF).T
+    return np.clip(1.0 - similarity_NC, 0.0, 2.0)
+
+
+def own_and_other_distance(
+    distances_NC: Float[np.ndarray, "n c"], labels_N: Int[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Distance to the centroid of the own class, and to the nearest of the others."""
+    rows = np.arange(len(labels_N))
+    others_NC = distances_NC.copy()
+    others_NC[rows, labels_N] = np.inf
+    return distances_NC[rows, labels_N], others_NC.min(axis=1)

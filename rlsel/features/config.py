@@ -1,0 +1,44 @@
+"""Settings of the features, the batches and what the controller sees."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rlsel.classifier import ClassifierConfig
+from rlsel.schema import config
+
+Input = Literal[
+    "class",
+    "own_distance",
+    "other_distance",
+    "knn_label_agreement",
+    "label_log_probability",
+    "principal_components",
+    "features",
+]
+Order = Literal["own_distance", "label_free", "random"]
+
+
+@config
+class FeaturesConfig:
+    """Features, batches and inputs."""
+
+    extractor: ClassifierConfig = ClassifierConfig()
+    """The classifier, trained on the real images alone, whose penultimate layer is the feature."""
+    num_batches: Annotated[int, Field(ge=1)] = 8
+    """Batches the pool is cut into: the decisions of an episode (paper: 8)."""
+    order: Order = "own_distance"
+    """By what candidates are sorted before the cut: cosine distance to the centroid of their own
+    class (paper), to the nearest centroid whatever the label (`label_free`), or at random."""
+    num_neighbours: Annotated[int, Field(ge=1)] = 25
+    """Real neighbours that vote in the label agreement."""
+    inputs: tuple[Input, ...] = (
+        "class",
+        "own_distance",
+        "other_distance",
+        "knn_label_agreement",
+        "label_log_probability",
+    )
+    """What the controller sees of a candidate. `features` are the raw 512 numbers (paper)."""
+    num_components: Annotated[int, Field(ge=1)] = 16
+    """Principal components shown with the input `principal_components`."""

@@ -1,0 +1,3 @@
+from pathlib import Path
+
+def write_report(run_dir: Path | str) -> Path: ...

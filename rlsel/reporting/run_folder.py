@@ -1,0 +1,128 @@
+"""Reads a finished run folder, all of it, so that the report needs nothing else.
+
+Shape letters in this package: N candidates, T iterations.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Bool, Float
+
+from rlsel.errors import InputError
+from rlsel.records import FILE_NAME as RECORD_NAME
+from rlsel.records import Record
+from rlsel.reporting.contact_sheets import ContactSheet, load_contact_sheets
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The columns of `selection.parquet` that are drawn."""
+
+    class_name: np.ndarray
+    """(n,) strings."""
+    distance: Float[np.ndarray, " n"]
+    """Cosine distance to the centroid of the candidate's own class."""
+    keep_probability: Float[np.ndarray, " n"]
+    """NaN where no controller ran."""
+    kept: Bool[np.ndarray, " n"]
+    useful: Bool[np.ndarray, " n"] | None
+    """The planted truth; None where it is not known of every candidate."""
+
+    @property
+    def class_names(self) -> list[str]:
+        return [str(name) for name in dict.fromkeys(self.class_name)]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder in memory. What a run did not leave behind is None or empty."""
+
+    path: Path
+    record: Record
+    config_text: str
+    iterations: list[dict[str, Any]]
+    selection: Selection | None
+    contact_sheets: list[ContactSheet]
+
+    def column(self, name: str) -> Float[np.ndarray, " t"]:
+        """One field of all iterations, NaN where an iteration lacks it."""
+        values = [row.get(name) for row in self.iterations]
+        return np.array([np.nan if value is None else value for value in values], dtype=float)
+
+
+def read_run(run_dir: Path | str) -> Run:
+    """Read the run folder `run_dir`.
+
+    Raises:
+        InputError: there is no such folder, it holds no run, or the run is not finished.
+    """
+    path = Path(run_dir)
+    if not path.is_dir():
+        raise InputError(f"{path}: there is no such run folder")
+    config = path / "config.yaml"
+    if not (path / RECORD_NAME).exists():
+        if not config.exists():
+            raise InputError(f"{path}: not a run folder: it has no {RECORD_NAME}")
+        raise _not_finished(path)
+    record = Record.read(path)
+    if not record.finished:
+        raise _not_finished(path)
+    return Run(
+        path=path,
+        record=record,
+        config_text=config.read_text() if config.exists() else "",
+        iterations=_read_iterations(path / "iterations.jsonl"),
+        selection=_read_selection(path / "selection.parquet"),
+        contact_sheets=load_contact_sheets(path),
+    )
+
+
+def _not_finished(path: Path) -> InputError:
+    return InputError(f"{path} is not finished: resume it with `rlsel resume {path}`")
+
+
+def _read_iterations(path: Path) -> list[dict[str, Any]]:
+    """Iterations in order. A resumed run repeats the last few: the later line counts."""
+    if not path.exists():
+        return []
+    lines = path.read_text().splitlines()
+    rows: dict[int, dict[str, Any]] = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            rows[int(row["iteration"])] = row
+        except (ValueError, KeyError, TypeError):
+            if number == len(lines):  # torn off by the kill that ended the run
+                break
+            raise InputError(f"{path}: line {number} is not an iteration: {line[:80]!r}") from None
+    return [rows[iteration] for iteration in sorted(rows)]
+
+
+def _read_selection(path: Path) -> Selection | None:
+    if not path.exists():
+        return None
+    try:
+        table = pq.read_table(path)
+        names = table.column("class").to_pylist()
+        truth = table.column("useful").to_pylist() if "useful" in table.column_names else [None]
+        return Selection(
+            class_name=np.array([str(name) for name in names], dtype=np.str_),
+            distance=_floats(table, "distance"),
+            keep_probability=_floats(table, "keep_probability"),
+            kept=np.array(table.column("kept").to_pylist(), dtype=bool),
+            useful=None if None in truth else np.array(truth, dtype=bool),
+        )
+    except (pa.ArrowInvalid, KeyError) as error:
+        raise InputError(f"{path}: not a selection of rlsel: {error}") from None
+
+
+def _floats(table: pa.Table, name: str) -> Float[np.ndarray, " n"]:
+    if name not in table.column_names:
+        return np.full(len(table), np.nan)
+    values = table.column(name).to_pylist()
+    return np.array([np.nan if value is None else value for value in values], dtype=float)

@@ -1,0 +1,77 @@
+"""How numbers and methods are written, the same in the page, the figures and the terminal."""
+
+import math
+
+from rlsel.records import mean_and_std
+
+LABELS = {
+    "real_only": "real only",
+    "keep_all": "keep all",
+    "centroid": "centroid distance",
+    "controller": "controller",
+    "own_distance": "distance to own centroid",
+    "knn_label_agreement": "kNN label agreement",
+    "label_log_probability": "log-probability of the label",
+}
+"""Methods and free scores whose name is not just its key with spaces."""
+
+ORDER = ("real_only", "keep_all", "uniform", "centroid", "triplet")
+LAST = ("controller", "oracle")
+NOTHING = "–"
+
+
+def label(method: str) -> str:
+    return LABELS.get(method, method.replace("_", " "))
+
+
+def in_order(methods: list[str]) -> list[str]:
+    """From the plainest baseline to the controller and the oracle, others in between as given."""
+    between = [method for method in methods if method not in ORDER + LAST]
+    return [method for method in (*ORDER, *between, *LAST) if method in methods]
+
+
+def decimal(value: float, digits: int = 3) -> str:
+    """As `.741`: scores lie in [0, 1], and the zero says nothing. A dash for NaN."""
+    if not math.isfinite(value):
+        return NOTHING
+    text = f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if abs(value) < 1 and not text.endswith("1.000") else text
+
+
+def signed(value: float) -> str:
+    """As `+.018` or `−.004`, with a true minus."""
+    text = decimal(abs(value))
+    return ("+" if value >= 0 else "−") + text
+
+
+def mean_with_std(values: list[float]) -> str:
+    """As `.741 ± .012`; without the std where there is one value, and with the number of values
+    where some of them are missing."""
+    mean, std = mean_and_std(values)
+    if not math.isfinite(mean):
+        return NOTHING
+    known = sum(math.isfinite(value) for value in values)
+    text = decimal(mean) + (f" ± {decimal(std)}" if math.isfinite(std) else "")
+    return text if known == len(values) else f"{text} ({known} of {len(values)})"
+
+
+def rounds(n: int) -> str:
+    return "1 round" if n == 1 else f"{n} rounds"
+
+
+def duration(seconds: float) -> str:
+    """As `41 s`, `12 min 30 s` or `3 h 05 min`."""
+    if not math.isfinite(seconds):
+        return NOTHING
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def gib(value: float) -> str:
+    return f"{value:.1f} GiB" if math.isfinite(value) else NOTHING
