@@ -1,0 +1,33 @@
+"""Real images: from a folder, Parquet, NPZ, HDF5, torchvision or the phantom to `Splits`.
+
+In: a `DataConfig` and a seed. Out: train, reward-val, selection-val, test and what training left
+over, each an `ImageSet` of one size and one order of classes, with notes on what was changed.
+Read `splits.py` first, then `sources/part.py` and `image_set.py`.
+"""
+
+from rlsel.data.config import DataConfig, Ratios
+from rlsel.data.image_set import ImageSet, concatenate
+from rlsel.data.phantom import PhantomSource
+from rlsel.data.sources import (
+    FolderSource,
+    NpzSource,
+    ParquetSource,
+    PcamHdf5Source,
+    TorchvisionPcamSource,
+)
+from rlsel.data.splits import Splits, load_splits
+
+__all__ = [
+    "DataConfig",
+    "FolderSource",
+    "ImageSet",
+    "NpzSource",
+    "ParquetSource",
+    "PcamHdf5Source",
+    "PhantomSource",
+    "Ratios",
+    "Splits",
+    "TorchvisionPcamSource",
+    "concatenate",
+    "load_splits",
+]

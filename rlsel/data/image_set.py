@@ -32,7 +32,7 @@ class ImageSet:
             value = getattr(self, name)
             if value is not None and len(value) != n:
                 raise ValueError(f"{name} has {len(value)} entries for {n} images")
-        if n and not (0 <= self.labels.min() and self.labels.max() < len(self.class_names)):
+        if n and not (self.labels.min() >= 0 and self.labels.max() < len(self.class_names)):
             raise ValueError(f"labels lie outside 0..{len(self.class_names) - 1}")
 
     def __len__(self) -> int:
@@ -66,7 +66,9 @@ class ImageSet:
         shape = str(self.images.shape[1:]).encode()
         return np.array(
             [
-                hashlib.blake2b(np.ascontiguousarray(image), digest_size=16, key=shape).hexdigest()
+                hashlib.blake2b(
+                    np.ascontiguousarray(image).data, digest_size=16, key=shape
+                ).hexdigest()
                 for image in self.images
             ],
             dtype="U32",

@@ -1,3 +1,101 @@
+"""`report.html`: a run on one page that opens offline and can be passed on as a single file."""
+
+import base64
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-def write_report(run_dir: Path | str) -> Path: ...
+import jinja2
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from rlsel.atomic_files import write_bytes, write_text
+from rlsel.reporting import selection_figures, training_figures
+from rlsel.reporting.contact_sheets import ContactSheet
+from rlsel.reporting.run_folder import Run, read_run
+from rlsel.reporting.style import house_style, to_inline, to_svg
+from rlsel.reporting.tables import cost_facts, kind_table, noise_rows, score_table, truth_table
+from rlsel.reporting.verdict import remarks, verdict
+from rlsel.reporting.wording import duration
+
+FILE_NAME = "report.html"
+HERE = Path(__file__).parent
+
+FIGURES: dict[str, tuple[str, Callable[[Run], Figure | None]]] = {
+    "scores": ("Test scores of every method and round", selection_figures.draw_scores),
+    "reward": ("Reward and selection-val over training", training_figures.draw_reward),
+    "health": ("Keep fraction, entropy and other signs", training_figures.draw_health),
+    "keep_probability": (
+        "Keep probability against centroid distance",
+        lambda run: run.selection and selection_figures.draw_keep_probability(run.selection),
+    ),
+    "distances": (
+        "Centroid distance of kept and discarded candidates",
+        lambda run: run.selection and selection_figures.draw_distances(run.selection),
+    ),
+}
+"""Name in the page and in `figures/` -> what a screen reader says, and who draws it."""
+
+
+def write_report(run_dir: Path | str) -> Path:
+    """Draw `report.html` and `figures/` of a finished run from its folder alone.
+
+    Returns:
+        the path of the page.
+
+    Raises:
+        InputError: no such run, it is not finished, or the folder cannot be written to.
+    """
+    run = read_run(run_dir)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["duration"] = duration
+    record = run.record
+    page = environment.get_template(FILE_NAME).render(
+        style=Markup((HERE / "report.css").read_text()),
+        record=record,
+        config_text=run.config_text,
+        verdict=verdict(record),
+        remarks=remarks(record),
+        scores=score_table(record),
+        truth=truth_table(record),
+        kinds=kind_table(record),
+        costs=cost_facts(record),
+        noise=noise_rows(record),
+        knows_truth=run.selection is not None and run.selection.useful is not None,
+        keep_fraction_legend=training_figures.keep_fraction_legend(run),
+        figures=dict(_draw_figures(run)),
+        sheets=_draw_contact_sheets(run),
+    )
+    path = run.path / FILE_NAME
+    write_text(path, page)
+    return path
+
+
+def _draw_figures(run: Run) -> Iterator[tuple[str, Markup]]:
+    """Save the figures this run has data for, and hand them out for the page."""
+    with house_style():
+        for name, (description, draw) in FIGURES.items():
+            if figure := draw(run):
+                svg = to_svg(figure)
+                write_text(run.path / "figures" / f"{name}.svg", svg)
+                yield name, to_inline(svg, name, description)
+
+
+def _draw_contact_sheets(run: Run) -> dict[str, dict[str, tuple[ContactSheet, str]]]:
+    """Class -> group -> its sheet and the data URI of its picture."""
+    drawn: dict[str, dict[str, tuple[ContactSheet, str]]] = {}
+    for sheet in run.contact_sheets:
+        groups = drawn.setdefault(sheet.class_name, {})
+        png = sheet.png()
+        # The number keeps apart the classes whose names are not fit for a file.
+        plain_name = re.sub(r"[^A-Za-z0-9]+", "-", sheet.class_name).strip("-")
+        name = f"contact_sheet_{list(drawn).index(sheet.class_name)}_{plain_name}_{sheet.group}.png"
+        write_bytes(run.path / "figures" / name, png)
+        groups[sheet.group] = (sheet, f"data:image/png;base64,{base64.b64encode(png).decode()}")
+    return drawn

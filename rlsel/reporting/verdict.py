@@ -36,11 +36,11 @@ class Comparison:
 
     @property
     def interval(self) -> str:
-        """As `-.004 to +.040`; empty where it is not known."""
+        """As `−.004 to +.040`, in one piece when lines are broken; empty where it is not known."""
         if math.isnan(self.half_width):
             return ""
         low, high = self.mean - self.half_width, self.mean + self.half_width
-        return f"{signed(low)} to {signed(high)}"
+        return f"{signed(low)}\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}{signed(high)}"
 
 
 def compare(record: Record, method: str, reference: str, metric: str = METRIC) -> Comparison | None:
@@ -143,18 +143,19 @@ def _against_real_only(record: Record) -> str:
 
 
 def _rival(record: Record) -> str:
-    """The best of the methods that know no truth, where it is at least as good as the controller.
-
-    It is the best of several and thus a little lucky, so no interval is given for it.
-    """
+    """The best of the methods that know no truth; picked as such, it is a little lucky."""
     others = [m for m in _scored(record) if m not in ("controller", "oracle")]
     best = max(others, key=lambda method: _mean(record, method), default=None)
-    if best is None or _mean(record, best) < _mean(record, "controller"):
+    if best is None:
         return ""
-    return (
-        f"The controller is not the best method here: {label(best)} reaches "
-        f"{mean_with_std(record.scores[best][METRIC])}."
-    )
+    reached = mean_with_std(record.scores[best][METRIC])
+    if _mean(record, best) >= _mean(record, "controller"):
+        return f"The controller is not the best method here: {label(best)} reaches {reached}."
+    comparison = compare(record, "controller", best)
+    if comparison is None or best in ("uniform", "real_only"):  # spoken of already
+        return ""
+    certainty = _certainty(comparison)
+    return f"The best of the other methods, {label(best)}, reaches {reached}; {certainty}."
 
 
 def _oracle(record: Record) -> str:

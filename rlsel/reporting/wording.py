@@ -35,7 +35,7 @@ def decimal(value: float, digits: int = 3) -> str:
     if not math.isfinite(value):
         return NOTHING
     text = f"{value:.{digits}f}"
-    return text.replace("0.", ".", 1) if abs(value) < 1 and not text.endswith("1.000") else text
+    return text.replace("0.", ".", 1) if abs(value) < 1 else text
 
 
 def signed(value: float) -> str:

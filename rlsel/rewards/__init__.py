@@ -1,0 +1,28 @@
+"""What a set of candidates is worth: train on real + kept, look at validation.
+
+In: a `Workbench` (images, features, settings) and `Job`s (which candidates, which fidelity, seed
+and split). Out: `Evaluation`s, each written to the ledger before it is used. Read `workbench.py`
+first; `evaluators.py` is the same thing spread over Ray actors.
+"""
+
+from rlsel.rewards.jobs import Evaluation, Evaluations, Fidelity, Job, Metric, Split
+from rlsel.rewards.ledger import Ledger
+from rlsel.rewards.local import LocalEvaluations
+from rlsel.rewards.probe import ProbeConfig
+from rlsel.rewards.reward import RewardConfig, SetReward
+from rlsel.rewards.workbench import Workbench
+
+__all__ = [
+    "Evaluation",
+    "Evaluations",
+    "Fidelity",
+    "Job",
+    "Ledger",
+    "LocalEvaluations",
+    "Metric",
+    "ProbeConfig",
+    "RewardConfig",
+    "SetReward",
+    "Split",
+    "Workbench",
+]

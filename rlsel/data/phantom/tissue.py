@@ -62,9 +62,10 @@ def _draw_chunk(
 
     # Architecture: nested level sets of one field.
     field_NHW = smooth_noise(shape, 6.0 * px_per_um, rng)
-    epithelium_from_N = rng.normal(-0.5, 0.7, n)
-    wall_N = np.where(rng.random(n) < 0.55, rng.uniform(0.7, 1.6, n), 9.0)
-    lumen_from_N = np.maximum(epithelium_from_N, -0.6) + wall_N
+    lumen_share_N = np.where(rng.random(n) < 0.45, rng.uniform(0.02, 0.3, n), 0.0)
+    stroma_share_N = rng.uniform(0.0, 0.65, n) * (1 - lumen_share_N)
+    epithelium_from_N = _level(field_NHW, stroma_share_N)
+    lumen_from_N = _level(field_NHW, 1 - lumen_share_N) + np.where(lumen_share_N > 0, 0, 9)
     angle_N = rng.uniform(0, np.pi, n)
     fibres_NHW = wavy_fibres(shape, angle_N, 4.5 * px_per_um, rng)
     grain_NHW = smooth_noise(shape, 0.6 * px_per_um, rng)
@@ -136,6 +137,13 @@ def _draw_chunk(
     base_h_NHW = 0.06 + epithelium_NHW * wide(cytoplasm_h_N) * (1 + 0.2 * mottle_NHW)
     haematoxylin_NHW = np.maximum(base_h_NHW * solid_NHW, nuclear_NHW)
     return _stain(haematoxylin_NHW, eosin_NHW, look.stain_spread, rng)
+
+
+def _level(field_NHW: np.ndarray, share_N: np.ndarray) -> np.ndarray:
+    """(n,) the value that a share `share_N` of each field lies below."""
+    sorted_NP = np.sort(field_NHW[:, ::4, ::4].reshape(len(field_NHW), -1), axis=1)
+    place_N = np.floor(share_N * (sorted_NP.shape[1] - 1)).astype(int)
+    return sorted_NP[np.arange(len(field_NHW)), place_N]
 
 
 def _step(values: np.ndarray, softness: float) -> np.ndarray:

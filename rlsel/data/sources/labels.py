@@ -21,6 +21,8 @@ def class_indices(
     Raises:
         InputError: a label is outside the class names, is no whole number, or only one class.
     """
+    if not len(labels):
+        raise InputError(f"{where(0)}: there is not a single image")
     labels = labels.astype(str) if labels.dtype.kind in "OSU" else _whole_numbers(labels, where)
     if labels.dtype.kind == "U":
         names = tuple(class_names or np.unique(labels).tolist())
@@ -52,7 +54,7 @@ def _check(
             f"{where(first)}: label {labels[first]} is outside the classes; known are {known}"
         )
     if len(names) < 2:
-        raise InputError(f"{where(0)}: only one class, {names[0]!r}; at least two are needed")
-    absent = [name for name, n in zip(names, np.bincount(indices, minlength=len(names))) if not n]
-    if absent:
+        raise InputError(f"{where(0)}: only one class, {''.join(names)!r}; at least two are needed")
+    counts = np.bincount(indices, minlength=len(names))
+    if absent := [names[index] for index in np.flatnonzero(counts == 0)]:
         raise InputError(f"{where(0)}: no image of class {', '.join(map(repr, absent))} is here")

@@ -17,6 +17,7 @@ from rlsel.data.sources.paths import (
     expand,
     given_splits,
     matching_files,
+    relative_names,
     require_path_or_splits,
 )
 from rlsel.errors import InputError
@@ -98,12 +99,19 @@ def _read(files: tuple[Path, ...], source: ParquetSource) -> Listing:
         where=lambda i: "{}, row {}".format(*rows[i]) if rows else str(files[0]),
     )
     return Listing(
-        names=tuple(f"{file.stem}:{row}" for file, row in rows),
+        names=row_names(files, [table.num_rows for table in tables.values()]),
         labels=labels,
         class_names=class_names,
         payloads=partial(_payloads, files, source.image_column),
         patients=column(source.patient_column).astype(str) if source.patient_column else None,
     )
+
+
+def row_names(files: tuple[Path, ...], num_rows: list[int]) -> tuple[str, ...]:
+    """What each row is called, over all files: train-0:17 is row 17 of train-0.parquet."""
+    stems = [name.removesuffix(".parquet") for name in relative_names(files)]
+    counted = zip(stems, num_rows, strict=True)
+    return tuple(f"{stem}:{row}" for stem, count in counted for row in range(count))
 
 
 def _label_table(file: Path, source: ParquetSource) -> pa.Table:

@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlsel.errors import InputError
-
 
 class Payload(NamedTuple):
     """One image as its source holds it."""
@@ -34,10 +32,6 @@ class Listing:
     """(n,) strings, or None where they are unknown."""
     notes: tuple[str, ...] = ()
     """Things worth telling the user."""
-
-    def __post_init__(self) -> None:
-        if not self.names:
-            raise InputError("a data source holds no images at all")
 
 
 @dataclass(frozen=True)

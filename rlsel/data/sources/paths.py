@@ -71,6 +71,12 @@ def matching_files(text: str, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def relative_names(files: tuple[Path, ...]) -> list[str]:
+    """Names below the folder that all files share: unique, and the same when the data move."""
+    shared = os.path.commonpath([file.absolute().parent for file in files])
+    return [Path(os.path.relpath(file.absolute(), shared)).as_posix() for file in files]
+
+
 def require_path_or_splits(
     path: str | None, train: str | None, val: str | None, test: str | None
 ) -> None:

@@ -1,0 +1,69 @@
+"""What was learned so far, as it lies in the run folder: one line an iteration, one checkpoint."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from rlsel.atomic_files import write_bytes
+
+ITERATIONS = "iterations.jsonl"
+CHECKPOINTS = "checkpoints"
+
+
+@dataclass
+class History:
+    """Per finished iteration: a row of figures, and the keep probability of every candidate."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    probabilities_TN: list[Float[np.ndarray, " n"]] = field(default_factory=list)
+    smoothing: dict[int, list[float | None]] = field(default_factory=dict)
+
+    def averaged_probability(self, iteration: int, window: int) -> Float[np.ndarray, " n"]:
+        """Mean over the last `window` iterations up to this one: steadier than the last alone."""
+        first = max(0, iteration + 1 - window)
+        return np.mean(self.probabilities_TN[first : iteration + 1], axis=0)
+
+
+def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:
+    """Write the state after an iteration, then remove the one before it.
+
+    The folder gets its final name only when it is complete, so a kill leaves the old or the new.
+    """
+    folder = run_dir / CHECKPOINTS
+    final = folder / f"iteration_{len(history.rows):05d}"
+    partial = folder / "partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    algorithm.save_to_path(str((partial / "rllib").resolve()))
+    np.save(partial / "probabilities.npy", np.stack(history.probabilities_TN))
+    state = {"rows": history.rows, "smoothing": history.smoothing}
+    (partial / "history.json").write_text(json.dumps(state))
+    shutil.rmtree(final, ignore_errors=True)
+    os.replace(partial, final)
+    write_rows(run_dir, history)
+    for older in sorted(folder.glob("iteration_*")):
+        if older != final:
+            shutil.rmtree(older, ignore_errors=True)
+
+
+def write_rows(run_dir: Path, history: History) -> None:
+    """`iterations.jsonl`, whole or not at all."""
+    lines = "".join(json.dumps(row) + "\n" for row in history.rows)
+    write_bytes(run_dir / ITERATIONS, lines.encode())
+
+
+def load_checkpoint(run_dir: Path) -> tuple[History, Path] | None:
+    """The newest complete checkpoint and the folder of RLlib's own state, or None."""
+    found = sorted((run_dir / CHECKPOINTS).glob("iteration_*"))
+    if not found:
+        return None
+    state = json.loads((found[-1] / "history.json").read_text())
+    smoothing = {int(index): values for index, values in state["smoothing"].items()}
+    probabilities_TN = list(np.load(found[-1] / "probabilities.npy"))
+    return History(state["rows"], probabilities_TN, smoothing), found[-1] / "rllib"

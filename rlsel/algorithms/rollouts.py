@@ -1,0 +1,82 @@
+"""What goes on around RLlib's episodes: random numbers per iteration, counters, smoothing state."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+from ray.rllib.callbacks.callbacks import RLlibCallback
+from ray.util.metrics import Counter
+
+from envs import SampleSelectionEnv
+from rlsel.seeding import derive_seed
+
+DECISION_REWARDS = "decision_rewards"
+
+
+class EpisodeWatcher(RLlibCallback):
+    """Collects every decision's reward, and counts decisions and episodes for Ray's dashboard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counters: dict[str, Counter] = {}
+
+    def on_episode_step(
+        self, *, episode: Any, metrics_logger: Any = None, env_runner: Any, **kwargs: Any
+    ) -> None:
+        metrics_logger.log_value(DECISION_REWARDS, episode.get_rewards(-1), reduce="item_series")
+        self._count("rlsel_decisions", "Decisions taken on a batch", env_runner)
+
+    def on_episode_end(self, *, env_runner: Any, **kwargs: Any) -> None:
+        self._count("rlsel_episodes", "Episodes finished", env_runner)
+
+    def _count(self, name: str, description: str, env_runner: Any) -> None:
+        if not ray.is_initialized():
+            return
+        if name not in self._counters:
+            self._counters[name] = Counter(name, description, tag_keys=("runner",))
+        # Tagged by runner, never by episode: a metric store keeps every value of a tag for good.
+        self._counters[name].inc(tags={"runner": str(env_runner.worker_index)})
+
+
+def reseed(seed: int, iteration: int) -> Callable[[Any], None]:
+    """For `foreach_env_runner`: makes an iteration depend on its number, not on what came before.
+
+    So a run resumed at iteration 7 draws the same actions as one that was never interrupted.
+    RLlib samples actions and shuffles minibatches from the global generators, hence these.
+    """
+
+    def apply(env_runner: Any) -> None:
+        seed_everything(derive_seed(seed, "rollout", iteration, env_runner.worker_index))
+
+    return apply
+
+
+def seed_everything(seed: int) -> None:
+    """Set the global generators that RLlib draws from. Nothing else of ours uses them."""
+    np.random.seed(seed)  # noqa: NPY002
+    torch.manual_seed(seed)
+
+
+def smoothing_states(env_runner: Any) -> tuple[int, list[float | None]]:
+    """A runner's index and the smoothed reward of each of its environments (Eq. 5's state)."""
+    return env_runner.worker_index, [env.smoothed for env in environments(env_runner)]
+
+
+def restore_smoothing(states: dict[int, list[float | None]]) -> Callable[[Any], None]:
+    """For `foreach_env_runner`: put back what `smoothing_states` gave."""
+
+    def apply(env_runner: Any) -> None:
+        known = states.get(env_runner.worker_index, [])
+        for env, smoothed in zip(environments(env_runner), known, strict=False):
+            env.smoothed = smoothed
+
+    return apply
+
+
+def environments(env_runner: Any) -> list[SampleSelectionEnv]:
+    """The environments inside a runner; the local one has none when there are remote ones."""
+    if env_runner.env is None:
+        return []
+    return [env.unwrapped for env in env_runner.env.unwrapped.envs]

@@ -1,0 +1,213 @@
+"""The learning loop: rollouts, updates, a look at selection-val, a checkpoint; then the best one."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from ray.rllib.algorithms.algorithm import Algorithm
+from ray.rllib.algorithms.ppo import PPOConfig
+from ray.rllib.core import DEFAULT_MODULE_ID
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.tune.registry import register_env
+
+from envs import ENV_ID, RewardFn, SampleSelectionEnv, SelectionProblem
+from rlsel.algorithms import learner, rollouts
+from rlsel.algorithms.config import AlgorithmConfig
+from rlsel.algorithms.history import History, load_checkpoint, save_checkpoint, write_rows
+from rlsel.algorithms.policy import keep_most_probable, keep_probabilities
+from rlsel.controllers import ControllerConfig
+from rlsel.controllers.rl_module import SelectionModule
+from rlsel.seeding import derive_seed
+
+CPUS_PER_RUNNER = 0.05
+"""What an env runner books; it mostly waits for evaluations."""
+AVERAGED_ITERATIONS = 5
+"""Keep probabilities are averaged over so many iterations: one iteration alone is noisy."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be learned: the problem, what it pays, and what chooses among checkpoints."""
+
+    problem: SelectionProblem
+    reward: RewardFn
+    """Paid during learning; sees reward-val."""
+    judge: RewardFn
+    """Scores a whole selection after every iteration; sees selection-val, which no reward does."""
+    env_settings: dict[str, Any]
+    """`covers`, `alpha` and `smoothing_scope` of the environment."""
+    keep_fraction: float | None = None
+    """Share of the pool to keep; None leaves it to the controller."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The outcome: keep probabilities at the chosen iteration, and how it went."""
+
+    keep_probability_N: Float[np.ndarray, " n"]
+    chosen_iteration: int
+    rows: list[dict[str, Any]]
+
+
+def train(
+    config: AlgorithmConfig,
+    controller: ControllerConfig,
+    task: Task,
+    seed: int,
+    run_dir: Path,
+    num_env_runners: int,
+    on_iteration: Callable[[dict[str, Any]], None] = lambda row: None,
+) -> Learned:
+    """Learn for `config.iterations`, going on from the newest checkpoint in `run_dir`.
+
+    Args:
+        num_env_runners: Processes that roll out episodes; must divide `config.episodes`. 0 rolls
+            out in this process, and needs no cluster beyond an initialised Ray.
+        on_iteration: Called with the row of each finished iteration, those resumed included.
+    """
+    history, saved = load_checkpoint(run_dir) or (History(), None)
+    write_rows(run_dir, history)  # drops rows of an iteration whose checkpoint was not completed
+    for row in history.rows:
+        on_iteration(row)
+    if len(history.rows) < config.iterations:
+        algorithm = _build(config, controller, task, seed, num_env_runners)
+        try:
+            _restore(algorithm, history, saved)
+            for iteration in range(len(history.rows), config.iterations):
+                row = _iterate(algorithm, task, history, seed, iteration)
+                save_checkpoint(run_dir, history, algorithm)
+                on_iteration(row)
+        finally:
+            algorithm.stop()
+    best = max(range(len(history.rows)), key=lambda i: history.rows[i]["selection_val"])
+    return Learned(
+        history.averaged_probability(best, AVERAGED_ITERATIONS), best + 1, history.rows
+    )
+
+
+def _iterate(
+    algorithm: Algorithm, task: Task, history: History, seed: int, iteration: int
+) -> dict[str, Any]:
+    start = time.monotonic()
+    algorithm.env_runner_group.foreach_env_runner(rollouts.reseed(seed, iteration))
+    rollouts.seed_everything(derive_seed(seed, "update", iteration))
+    result = algorithm.train()
+    module = algorithm.learner_group._learner.module[DEFAULT_MODULE_ID].unwrapped()
+    module.controller.eval()
+    history.probabilities_TN.append(
+        keep_probabilities(module.controller, task.problem, derive_seed(seed, "read", iteration))
+    )
+    history.smoothing = dict(
+        algorithm.env_runner_group.foreach_env_runner(rollouts.smoothing_states)
+    )
+    averaged_N = history.averaged_probability(iteration, AVERAGED_ITERATIONS)
+    kept_N = keep_most_probable(averaged_N, task.keep_fraction)
+    row = {"iteration": iteration + 1} | _figures(result, task.problem, history, kept_N)
+    # The judge first: it is the evaluation that may still have to be trained.
+    row |= {"selection_val": task.judge(kept_N), "reward_val": task.reward(kept_N)}
+    row["seconds"] = time.monotonic() - start
+    history.rows.append(row)
+    return row
+
+
+def _figures(
+    result: dict[str, Any], problem: SelectionProblem, history: History, kept_N: np.ndarray
+) -> dict[str, Any]:
+    rewards = np.asarray(result["env_runners"][rollouts.DECISION_REWARDS], dtype=float)
+    update = result["learners"][DEFAULT_MODULE_ID]
+    before = history.rows[-1]["decisions"] if history.rows else 0
+    probability_N = history.probabilities_TN[-1]
+    figures = {
+        "decisions": before + len(rewards),
+        "reward_mean": rewards.mean(),
+        "reward_std": rewards.std(ddof=1) if len(rewards) > 1 else math.nan,
+        "reward_min": rewards.min(),
+        "reward_max": rewards.max(),
+        "keep_fraction": probability_N.mean(),
+        "num_selected": int(kept_N.sum()),
+        "clip_fraction": update[learner.CLIP_FRACTION],
+        "kl": update[learner.KL_PER_CANDIDATE],
+        "entropy": update[learner.ENTROPY_PER_CANDIDATE],
+        "grad_norm": update.get("gradients_default_optimizer_global_norm", math.nan),
+    }
+    per_class = {
+        str(c): float(probability_N[problem.labels_N == c].mean())
+        for c in np.unique(problem.labels_N)
+    }
+    return {name: float(value) for name, value in figures.items()} | {
+        "keep_fraction_per_class": per_class
+    }
+
+
+def _restore(algorithm: Algorithm, history: History, saved: Path | None) -> None:
+    if saved is None:
+        return
+    algorithm.restore_from_path(str(saved.resolve()))
+    group = algorithm.env_runner_group
+    # A restored learner does not always push its weights: the runners may hold fresh ones.
+    group.sync_weights(from_worker_or_learner_group=algorithm.learner_group, inference_only=True)
+    group.foreach_env_runner(rollouts.restore_smoothing(history.smoothing))
+
+
+def _build(
+    config: AlgorithmConfig,
+    controller: ControllerConfig,
+    task: Task,
+    seed: int,
+    num_env_runners: int,
+) -> Algorithm:
+    register_env(ENV_ID, lambda settings: SampleSelectionEnv(**settings))
+    batch_size = config.episodes * task.problem.num_decisions
+    total_steps = batch_size * config.iterations
+    ppo = (
+        PPOConfig()
+        .environment(
+            ENV_ID,
+            env_config={
+                "problem": task.problem,
+                "reward_fn": task.reward,
+                **task.env_settings,
+            },
+            disable_env_checking=True,  # it would pay for evaluations; our tests check the env
+        )
+        .env_runners(
+            num_env_runners=num_env_runners,
+            num_envs_per_env_runner=1,
+            num_cpus_per_env_runner=CPUS_PER_RUNNER,
+            batch_mode="complete_episodes",
+            rollout_fragment_length="auto",
+            # By default an iteration slower than 60 s is thrown away in silence.
+            sample_timeout_s=None,
+        )
+        .learners(num_learners=0)
+        .training(
+            lr=[[0, config.lr], [total_steps, 0.0]] if config.lr_decay else config.lr,
+            gamma=config.gamma,
+            lambda_=1.0,
+            clip_param=config.clip,
+            num_epochs=config.num_epochs,
+            minibatch_size=min(config.minibatch_size, batch_size),
+            train_batch_size_per_learner=batch_size,
+            grad_clip=config.max_grad_norm,
+            grad_clip_by="global_norm",
+            entropy_coeff=config.entropy_coeff,
+            vf_loss_coeff=config.value_coeff,
+            use_critic=config.baseline == "value",
+            use_kl_loss=False,
+            learner_class=learner.SelectionLearner,
+            learner_config_dict={"ratio": config.ratio, "baseline": config.baseline},
+        )
+        .rl_module(
+            rl_module_spec=RLModuleSpec(
+                module_class=SelectionModule, model_config={"controller": controller}
+            )
+        )
+        .callbacks(rollouts.EpisodeWatcher)
+        .debugging(seed=derive_seed(seed, "controller"))
+    )
+    return ppo.build_algo()

@@ -1,0 +1,79 @@
+"""The one RLModule: any controller, seen by RLlib as a policy of independent keep decisions.
+
+Shape letters: B rows, K candidates per decision.
+"""
+
+from typing import Any
+
+import torch
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.distribution.torch.torch_distribution import (
+    TorchDeterministic,
+    TorchDistribution,
+)
+from ray.rllib.core.rl_module.apis.value_function_api import ValueFunctionAPI
+from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
+from torch import Tensor
+
+from rlsel.controllers.config import build_controller
+
+
+class IndependentBernoulli(TorchDistribution):
+    """One keep decision per candidate, independent given the state. Logits of (B, K)."""
+
+    def _get_torch_distribution(self, logits: Tensor) -> torch.distributions.Bernoulli:
+        # Arguments are checked by our own tests; checking every call costs more than sampling.
+        return torch.distributions.Bernoulli(logits=logits, validate_args=False)
+
+    @staticmethod
+    def required_input_dim(space: Any, **kwargs: Any) -> int:
+        return space.n
+
+    def logp(self, value: Tensor, **kwargs: Any) -> Tensor:
+        return self.logp_per_candidate(value).sum(-1)
+
+    def logp_per_candidate(self, value: Tensor) -> Tensor:
+        """(B, K) log-probability of each keep or discard; exactly 0 on padding."""
+        return self._dist.log_prob(value.to(self._dist.logits.dtype))
+
+    def entropy(self) -> Tensor:
+        return self._dist.entropy().sum(-1)
+
+    def kl(self, other: "IndependentBernoulli") -> Tensor:
+        return torch.distributions.kl_divergence(self._dist, other._dist).sum(-1)
+
+    def sample(self, *, sample_shape: Any = None) -> Tensor:
+        return self._dist.sample(sample_shape or torch.Size()).to(torch.int8)
+
+    def to_deterministic(self) -> TorchDeterministic:
+        """Keeps what is more likely kept than not."""
+        return TorchDeterministic(loc=(self._dist.logits > 0).to(torch.int8))
+
+
+class SelectionModule(TorchRLModule, ValueFunctionAPI):
+    """Wraps the controller that `model_config["controller"]` describes."""
+
+    def setup(self) -> None:
+        spaces = self.observation_space.spaces  # pyright: ignore[reportAttributeAccessIssue]
+        self.controller = build_controller(
+            self.model_config["controller"],
+            num_inputs=spaces["candidates"].shape[1],
+            num_context=spaces["decision"].shape[0] + spaces["kept"].shape[0],
+        )
+        self.action_dist_cls = IndependentBernoulli
+
+    def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        observation = batch[Columns.OBS]
+        keep_BK, embedding_BH = self.controller(
+            observation["candidates"],
+            observation["valid"] > 0,
+            torch.cat((observation["decision"], observation["kept"]), dim=-1),
+        )
+        return {Columns.ACTION_DIST_INPUTS: keep_BK, Columns.EMBEDDINGS: embedding_BH}
+
+    def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
+        if embeddings is None:
+            # Advantages ask for values of the whole batch, with gradients on that nobody needs.
+            with torch.no_grad():
+                embeddings = self._forward(batch)[Columns.EMBEDDINGS]
+        return self.controller.value(embeddings)

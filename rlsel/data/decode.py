@@ -1,0 +1,133 @@
+"""A listing of images to one array of RGB pixels, in threads, with every change noted."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from rlsel.data.image_set import ImageSet
+from rlsel.data.pixels import Pixels, read_pixels, read_size
+from rlsel.data.resize import Size
+from rlsel.data.sources.part import Listing, Payload
+from rlsel.errors import InputError
+from rlsel.progress import track
+
+T = TypeVar("T")
+IMAGES_AT_ONCE = 512
+BAD_IMAGES_NAMED = 5
+
+
+class Decoded(NamedTuple):
+    """The images of one part, and what the user should know about how they were read."""
+
+    images: ImageSet
+    notes: tuple[str, ...]
+
+
+@dataclass
+class Tally:
+    """What had to be changed, counted while decoding."""
+
+    sizes: Counter[Size] = field(default_factory=Counter)
+    conversions: Counter[str] = field(default_factory=Counter)
+    bad: list[str] = field(default_factory=list)
+
+    def count(self, pixels: Pixels) -> None:
+        self.sizes[pixels.size] += 1
+        self.conversions[pixels.converted_from] += 1
+
+    def notes(self, size: Size) -> Iterator[str]:
+        """One line for each kind of change."""
+        for old, count in self.sizes.most_common():
+            if old != size:
+                stretched = "" if old[0] * size[1] == size[0] * old[1] else ", changing proportions"
+                yield f"resized {count:,} images from {by(old)} to {by(size)}{stretched}"
+        for mode, count in self.conversions.most_common():
+            if mode:
+                yield f"converted {count:,} {mode} images to RGB"
+        if self.bad:
+            more = len(self.bad) - BAD_IMAGES_NAMED
+            named = "; ".join(self.bad[:BAD_IMAGES_NAMED]) + (f"; and {more:,} more" * (more > 0))
+            yield f"left out {len(self.bad):,} unreadable images: {named}"
+
+
+def by(size: Size) -> str:
+    """A size as people write it, height first."""
+    return f"{size[0]}x{size[1]}"
+
+
+def decode(listing: Listing, size: Size | None, skip_bad: bool, description: str) -> Decoded:
+    """Read every image of a listing.
+
+    Args:
+        size: what every image becomes; None takes the commonest size among them.
+        skip_bad: go on without an image that cannot be read, and note it.
+        description: stands beside the progress bar.
+
+    Raises:
+        InputError: an image cannot be read; names it.
+    """
+    guess = size or _first_size(listing)
+    images, tally = _decode(listing, guess, skip_bad, description)
+    chosen = size or tally.sizes.most_common(1)[0][0]
+    if chosen != guess:  # rare: sizes are mixed and the first image has an uncommon one
+        images, tally = _decode(listing, chosen, skip_bad, description)
+    return Decoded(images, (*listing.notes, *tally.notes(chosen)))
+
+
+def _decode(
+    listing: Listing, size: Size, skip_bad: bool, description: str
+) -> tuple[ImageSet, Tally]:
+    total, tally, kept = len(listing.names), Tally(), []
+    rgb_NHWC = np.empty((total, *size, 3), dtype=np.uint8)
+    with ThreadPoolExecutor(thread_name_prefix="decode") as threads:
+        results = _in_order(listing, partial(_pixels_or_error, size=size), threads)
+        for index, pixels in enumerate(track(results, description, total)):
+            if isinstance(pixels, Pixels):
+                rgb_NHWC[len(kept)] = pixels.rgb
+                kept.append(index)
+                tally.count(pixels)
+            elif skip_bad:
+                tally.bad.append(str(pixels).split(": cannot be read")[0])
+            else:
+                raise pixels
+    return _gather(listing, rgb_NHWC, kept), tally
+
+
+def _in_order(
+    listing: Listing, work: Callable[[Payload], T], threads: ThreadPoolExecutor
+) -> Iterator[T]:
+    """`work` on each image, a few hundred in flight, so that memory never holds a whole source."""
+    payloads = listing.payloads()
+    while batch := list(islice(payloads, IMAGES_AT_ONCE)):
+        yield from threads.map(work, batch)
+
+
+def _pixels_or_error(payload: Payload, size: Size) -> Pixels | InputError:
+    try:
+        return read_pixels(payload, size)
+    except InputError as error:
+        return error
+
+
+def _first_size(listing: Listing) -> Size:
+    """The size of the first image that has one."""
+    return next((size for payload in listing.payloads() if (size := read_size(payload))), (1, 1))
+
+
+def _gather(listing: Listing, rgb_NHWC: np.ndarray, kept: list[int]) -> ImageSet:
+    which = np.array(kept, dtype=np.int64)
+    if not kept:
+        raise InputError("none of the images can be read")
+    return ImageSet(
+        images=rgb_NHWC[: len(kept)],
+        labels=listing.labels[which],
+        class_names=listing.class_names,
+        ids=np.array(listing.names)[which],
+        patients=None if listing.patients is None else listing.patients[which],
+    )

@@ -1,0 +1,83 @@
+"""Parts of a source as decoded image sets of one size and one order of classes."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from rlsel.data.cache import through_cache
+from rlsel.data.decode import Decoded, decode
+from rlsel.data.image_set import ImageSet
+from rlsel.data.resize import Size
+from rlsel.data.sources import WHOLE, FileSource, Part, find_parts
+from rlsel.errors import InputError
+
+ORDER = (WHOLE, "train", "val", "test")
+"""Training first: its size and classes are what the others have to match."""
+
+
+def read_parts(
+    source: FileSource, size: Size | None, skip_bad: bool
+) -> tuple[dict[str, ImageSet], tuple[str, ...]]:
+    """Every part of a source with its images, and what the user should know.
+
+    Args:
+        size: of every image; None takes the commonest of the first part for all.
+
+    Returns:
+        Image sets by split, or under `WHOLE`, with ids that are unique over all of them; notes.
+    """
+    images: dict[str, ImageSet] = {}
+    notes: list[str] = []
+    parts = find_parts(source)
+    for split in (key for key in ORDER if key in parts):
+        decoded = read_part(parts[split], size, skip_bad, f"Decoding {split}")
+        size = (decoded.images.images.shape[1], decoded.images.images.shape[2])
+        first = next(iter(images.values()), decoded.images)
+        renamed = in_class_order(decoded.images, first.class_names, f"the {split} split")
+        images[split] = renamed if split == WHOLE else _with_prefix(renamed, split)
+        notes += [f"{split}: {note}" if split != WHOLE else note for note in decoded.notes]
+    return images, tuple(notes)
+
+
+def read_whole(
+    source: FileSource, size: Size | None, skip_bad: bool
+) -> tuple[ImageSet, tuple[str, ...]]:
+    """All images of a source that is one set, such as the candidates of a pool.
+
+    Raises:
+        InputError: it has splits.
+    """
+    parts, notes = read_parts(source, size, skip_bad)
+    if WHOLE not in parts:
+        raise InputError(f"{source.path}: holds {', '.join(parts)}, but one set is needed here")
+    return parts[WHOLE], notes
+
+
+def read_part(part: Part, size: Size | None, skip_bad: bool, description: str) -> Decoded:
+    """One part, from the cache where it was decoded before."""
+    return through_cache(
+        part,
+        settings=repr((size, skip_bad)),
+        build=lambda: decode(part.read(), size, skip_bad, description),
+    )
+
+
+def in_class_order(images: ImageSet, class_names: tuple[str, ...], what: str) -> ImageSet:
+    """The same images with labels that index `class_names`, matched by name.
+
+    Raises:
+        InputError: a class of theirs is not among `class_names`.
+    """
+    if images.class_names == class_names:
+        return images
+    if unknown := [name for name in images.class_names if name not in class_names]:
+        raise InputError(
+            f"{what} has the class {', '.join(map(repr, unknown))}, which training lacks; "
+            f"known are {', '.join(class_names)}"
+        )
+    index_C = np.array([class_names.index(name) for name in images.class_names])
+    return replace(images, labels=index_C[images.labels], class_names=class_names)
+
+
+def _with_prefix(images: ImageSet, split: str) -> ImageSet:
+    return replace(images, ids=np.char.add(f"{split}/", images.ids))

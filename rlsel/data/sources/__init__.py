@@ -1,0 +1,44 @@
+"""Where real images come from: one file per kind, each with its Config and what finds its parts.
+
+In goes a source's Config, out come its parts: train, val and test, or one whole that is still to be
+split. A part knows its files before it opens them, so that the cache can answer instead.
+Read `part.py` first, then `parquet.py`.
+"""
+
+from rlsel.data.sources.folder import FolderSource, folder_parts
+from rlsel.data.sources.npz import NpzSource, npz_parts
+from rlsel.data.sources.parquet import ParquetSource, parquet_parts
+from rlsel.data.sources.part import WHOLE, Part
+from rlsel.data.sources.pcam import (
+    PcamHdf5Source,
+    TorchvisionPcamSource,
+    pcam_hdf5_parts,
+    torchvision_pcam_parts,
+)
+
+FileSource = FolderSource | ParquetSource | NpzSource | PcamHdf5Source | TorchvisionPcamSource
+FINDERS = {
+    FolderSource: folder_parts,
+    ParquetSource: parquet_parts,
+    NpzSource: npz_parts,
+    PcamHdf5Source: pcam_hdf5_parts,
+    TorchvisionPcamSource: torchvision_pcam_parts,
+}
+
+
+def find_parts(source: FileSource) -> dict[str, Part]:
+    """The parts of a source by split, or under `WHOLE` where it is not split yet."""
+    return FINDERS[type(source)](source)  # type: ignore[operator]
+
+
+__all__ = [
+    "WHOLE",
+    "FileSource",
+    "FolderSource",
+    "NpzSource",
+    "ParquetSource",
+    "Part",
+    "PcamHdf5Source",
+    "TorchvisionPcamSource",
+    "find_parts",
+]

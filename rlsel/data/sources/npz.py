@@ -1,0 +1,129 @@
+"""NPZ files in the MedMNIST convention: train_images, train_labels, val_..., test_...
+
+A file with plain `images` and `labels` is one set, split by ratio.
+"""
+
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from rlsel.data.sources.labels import class_indices
+from rlsel.data.sources.part import WHOLE, Listing, Part, Payload
+from rlsel.data.sources.paths import existing
+from rlsel.errors import InputError
+from rlsel.schema import config
+
+PREFIXES = {"train": "train_", "val": "val_", "test": "test_", WHOLE: ""}
+
+
+@config
+class NpzSource:
+    """Arrays in one NPZ file, as MedMNIST gives them. Greyscale becomes RGB."""
+
+    name: Literal["npz"] = "npz"
+    path: str
+    """The file. It holds train_images (n, h, w) or (n, h, w, 3), train_labels (n,) or (n, 1), the
+    same for val and test, and perhaps train_patients; or images, labels and perhaps patients."""
+    class_names: tuple[str, ...] | None = None
+    """Names of the classes 0, 1, ...; the file has none, so None calls them "0", "1", ..."""
+
+
+def npz_parts(source: NpzSource) -> dict[str, Part]:
+    """The splits of an NPZ file, or the whole of it.
+
+    Raises:
+        InputError: the file is missing, is no NPZ file, or lacks an array.
+    """
+    path = existing(source.path)
+    keys = _keys(path)
+    splits = [WHOLE] if "images" in keys else ["train", "val", "test"]
+    if WHOLE not in splits and not any(key.startswith("val_") for key in keys):
+        splits.remove("val")
+    needed = [PREFIXES[split] + array for split in splits for array in ("images", "labels")]
+    if absent := [key for key in needed if key not in keys]:
+        raise InputError(f"{path}: no array {', '.join(absent)}; it holds {', '.join(keys)}")
+    return {
+        split: Part(
+            files=(path,),
+            settings=repr(("npz", split, source.class_names)),
+            read=partial(_read, path, PREFIXES[split], source.class_names),
+        )
+        for split in splits
+    }
+
+
+def _keys(path: Path) -> list[str]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return list(arrays.keys())
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read as NPZ ({error})") from error
+
+
+def _read(path: Path, prefix: str, class_names: tuple[str, ...] | None) -> Listing:
+    images, notes = as_uint8(_array(path, f"{prefix}images"), f"{path}: {prefix}images")
+    labels = one_label_each(_array(path, f"{prefix}labels"), f"{path}: {prefix}labels")
+    patients = f"{prefix}patients" if f"{prefix}patients" in _keys(path) else None
+    if len(images) != len(labels):
+        raise InputError(f"{path}: {len(images):,} {prefix}images but {len(labels):,} labels")
+
+    def where(index: int) -> str:
+        return f"{path}, {prefix}images[{index}]"
+
+    indices, names = class_indices(labels, class_names, where)
+    return Listing(
+        names=tuple(str(index) for index in range(len(images))),
+        labels=indices,
+        class_names=names,
+        payloads=lambda: _payloads(images, where),
+        patients=_array(path, patients).astype(str).ravel() if patients else None,
+        notes=notes,
+    )
+
+
+def _array(path: Path, key: str) -> np.ndarray:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return arrays[key]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: {key} cannot be read ({error})") from error
+
+
+def _payloads(images: np.ndarray, where) -> Iterator[Payload]:
+    return (Payload(where(index), image) for index, image in enumerate(images))
+
+
+def one_label_each(labels: np.ndarray, where: str) -> np.ndarray:
+    """Labels as (n,), from (n,) or MedMNIST's (n, 1)."""
+    if labels.ndim > 1 and labels.size == len(labels):
+        return labels.ravel()
+    if labels.ndim == 1:
+        return labels
+    raise InputError(f"{where}: shape {labels.shape}, but one label per image is needed, (n, 1)")
+
+
+def as_uint8(images: np.ndarray, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Images of any number type as 0..255, with a note where they had to be scaled.
+
+    Raises:
+        InputError: the shape is not of images, or a value is NaN or outside 0..255.
+    """
+    if not (images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3))):
+        raise InputError(f"{where}: shape {images.shape}, but (n, h, w) or (n, h, w, 3) is needed")
+    if images.dtype == np.uint8:
+        return images, ()
+    if images.dtype.kind not in "fiu":
+        raise InputError(f"{where}: type {images.dtype}, but numbers from 0 to 255 are needed")
+    if not np.isfinite(images).all():
+        first = int(np.flatnonzero(~np.isfinite(images).reshape(len(images), -1).all(1))[0])
+        raise InputError(f"{where}[{first}]: holds NaN or infinity; remove or mend that image")
+    low, high = float(images.min(initial=0)), float(images.max(initial=0))
+    if low < 0 or high > 255:
+        raise InputError(f"{where}: values from {low:g} to {high:g}; scale them to 0..255 first")
+    if images.dtype.kind == "f" and high <= 1:
+        return np.rint(images * 255).astype(np.uint8), ("scaled float images from 0..1 to 0..255",)
+    return np.rint(images).astype(np.uint8), (f"rounded {images.dtype} images to 8 bits",)

@@ -1,0 +1,139 @@
+"""PatchCamelyon as its authors publish it: pairs of HDF5 files, and as torchvision fetches them.
+
+Source: Veeling et al. 2018, arXiv 1806.03962, https://github.com/basveeling/pcam
+"""
+
+import csv
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import numpy as np
+
+from rlsel.data.sources.labels import class_indices
+from rlsel.data.sources.part import Listing, Part, Payload
+from rlsel.data.sources.paths import existing_folder, expand
+from rlsel.errors import InputError
+from rlsel.schema import config
+
+SPLIT_IN_NAME = {"train": "train", "val": "valid", "test": "test"}
+CLASS_NAMES = ("normal", "tumour")
+ROWS_AT_ONCE = 512
+
+
+@config
+class PcamHdf5Source:
+    """The official HDF5 files of PCam, with its official splits."""
+
+    name: Literal["pcam_hdf5"] = "pcam_hdf5"
+    path: str
+    """The folder with camelyonpatch_level_2_split_train_x.h5 and the five others, unpacked. Where
+    the ..._meta.csv files lie beside them, the whole-slide image counts as the patient."""
+
+
+@config
+class TorchvisionPcamSource:
+    """PCam through torchvision, which can download it (7 GB, needs the package gdown)."""
+
+    name: Literal["torchvision_pcam"] = "torchvision_pcam"
+    path: str
+    """The folder that torchvision calls root; the files lie in its subfolder pcam."""
+    download: bool = True
+    """Fetch what is not there yet."""
+
+
+def pcam_hdf5_parts(source: PcamHdf5Source) -> dict[str, Part]:
+    """The three official splits.
+
+    Raises:
+        InputError: a file is missing, or still packed.
+    """
+    return _parts(existing_folder(source.path))
+
+
+def torchvision_pcam_parts(source: TorchvisionPcamSource) -> dict[str, Part]:
+    """The three official splits, downloaded first where wanted.
+
+    Raises:
+        InputError: torchvision cannot get or find the files.
+    """
+    from torchvision.datasets import PCAM  # imports torch, which no other source needs
+
+    root = expand(source.path)
+    for split in SPLIT_IN_NAME:
+        try:
+            PCAM(root, split=split, download=source.download)
+        except Exception as error:  # networks fail in many ways, all of them the user's to mend
+            hint = "" if source.download else "; set download: true to fetch it"
+            raise InputError(f"{root}: torchvision has no PCam {split} ({error}){hint}") from error
+    return _parts(root / "pcam")
+
+
+def _parts(folder: Path) -> dict[str, Part]:
+    return {split: _part(folder, name) for split, name in SPLIT_IN_NAME.items()}
+
+
+def _part(folder: Path, split: str) -> Part:
+    stem = f"camelyonpatch_level_2_split_{split}"
+    files = [_unpacked(folder / f"{stem}_{kind}.h5") for kind in "xy"]
+    meta = folder / f"{stem}_meta.csv"
+    files += [meta] if meta.exists() else []
+    return Part(tuple(files), f"pcam_hdf5 {len(files)}", partial(_read, *files))
+
+
+def _unpacked(file: Path) -> Path:
+    if file.exists():
+        return file
+    packed = file.with_name(f"{file.name}.gz")
+    if packed.exists():
+        raise InputError(f"{packed}: is still packed; run: gunzip {packed}")
+    raise InputError(f"{file}: no such file; PCam's official files are needed in this folder")
+
+
+def _read(images: Path, labels: Path, meta: Path | None = None) -> Listing:
+    numbers = _dataset(labels, "y").reshape(-1)
+    count = _num_images(images)
+    if count != len(numbers):
+        raise InputError(f"{images}: {count:,} images, but {labels.name} has {len(numbers):,}")
+    indices, names = class_indices(numbers, CLASS_NAMES, lambda i: f"{labels}, row {i}")
+    return Listing(
+        names=tuple(str(row) for row in range(count)),
+        labels=indices,
+        class_names=names,
+        payloads=partial(_payloads, images),
+        patients=_slides(meta, count) if meta else None,
+    )
+
+
+def _dataset(file: Path, key: str) -> np.ndarray:
+    try:
+        with h5py.File(file, "r") as store:
+            return store[key][:]  # type: ignore[index]
+    except (OSError, KeyError) as error:
+        raise InputError(f"{file}: cannot be read as HDF5 with an array {key} ({error})") from error
+
+
+def _num_images(file: Path) -> int:
+    try:
+        with h5py.File(file, "r") as store:
+            return len(store["x"])  # type: ignore[arg-type]
+    except (OSError, KeyError) as error:
+        raise InputError(f"{file}: cannot be read as HDF5 with an array x ({error})") from error
+
+
+def _slides(meta: Path, count: int) -> np.ndarray:
+    with meta.open(newline="") as stream:
+        slides = [row.get("wsi", "") for row in csv.DictReader(stream)]
+    if len(slides) != count or not all(slides):
+        raise InputError(f"{meta}: {count:,} rows with a column wsi are needed; move it elsewhere")
+    return np.array(slides)
+
+
+def _payloads(file: Path) -> Iterator[Payload]:
+    with h5py.File(file, "r") as store:
+        images = store["x"]
+        for start in range(0, len(images), ROWS_AT_ONCE):  # type: ignore[arg-type]
+            for row, image in enumerate(images[start : start + ROWS_AT_ONCE], start):  # type: ignore[index]
+                yield Payload(f"{file}, row {row}", image)

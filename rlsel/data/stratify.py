@@ -1,0 +1,114 @@
+"""Cutting and drawing that keep class proportions and never divide a patient.
+
+Shape letters in this file: N images, S shares, C classes, G patients.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int
+
+from rlsel.errors import InputError
+
+Labels = Int[np.ndarray, " n"]
+
+
+def cut(
+    labels_N: Labels,
+    patients_N: np.ndarray | None,
+    shares: Sequence[float],
+    rng: np.random.Generator,
+) -> list[np.ndarray]:
+    """Cut a set into disjoint parts that together are the whole.
+
+    Without patients every class is cut at `shares`, exact to one image, and each part gets an image
+    of a class that has enough. With patients whole patients are dealt out, those that weigh most
+    first, each to the part that is furthest below its share; no part stays empty.
+
+    Args:
+        shares: positive, sum to one.
+
+    Returns:
+        For each share the sorted indices of its images.
+
+    Raises:
+        InputError: there are fewer patients than shares.
+    """
+    if patients_N is None:
+        part_N = _cut_classes(labels_N, np.asarray(shares), rng)
+    else:
+        part_N = _cut_patients(labels_N, patients_N, np.asarray(shares), rng)
+    return [np.flatnonzero(part_N == part) for part in range(len(shares))]
+
+
+def draw(labels_N: Labels, num: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted indices of `num` images with the class proportions of the whole, and of the others.
+
+    The first k of a class are the same for every `num`: a larger draw mostly contains a smaller.
+    """
+    counts_C = np.bincount(labels_N)
+    wanted_C = apportion(counts_C, num)
+    drawn_N = np.zeros(len(labels_N), dtype=bool)
+    for label, wanted in enumerate(wanted_C):
+        drawn_N[rng.permutation(np.flatnonzero(labels_N == label))[:wanted]] = True
+    return np.flatnonzero(drawn_N), np.flatnonzero(~drawn_N)
+
+
+def apportion(weights: np.ndarray, total: int) -> np.ndarray:
+    """Whole numbers that sum to `total` and are proportional to `weights` to within one.
+
+    By largest remainder; then whoever has a weight but got nothing takes one from the largest, as
+    long as there are enough.
+    """
+    exact = weights * total / weights.sum()
+    numbers = np.floor(exact + 1e-9).astype(np.int64)
+    by_remainder = np.argsort(numbers - exact, kind="stable")
+    numbers[by_remainder[: total - numbers.sum()]] += 1
+    for empty in np.flatnonzero((numbers == 0) & (weights > 0)):
+        if numbers.max() > 1:
+            numbers[np.argmax(numbers)] -= 1
+            numbers[empty] = 1
+    return numbers
+
+
+def _cut_classes(
+    labels_N: Labels, shares_S: np.ndarray, rng: np.random.Generator
+) -> Int[np.ndarray, " n"]:
+    part_N = np.zeros(len(labels_N), dtype=np.int64)
+    for label in np.unique(labels_N):
+        members = np.flatnonzero(labels_N == label)
+        sizes_S = apportion(shares_S, len(members))
+        part_N[rng.permutation(members)] = np.repeat(np.arange(len(shares_S)), sizes_S)
+    return part_N
+
+
+def _cut_patients(
+    labels_N: Labels, patients_N: np.ndarray, shares_S: np.ndarray, rng: np.random.Generator
+) -> Int[np.ndarray, " n"]:
+    names, patient_N = np.unique(patients_N, return_inverse=True)
+    if len(names) < len(shares_S):
+        raise InputError(
+            f"{len(names)} patients cannot be split into {len(shares_S)} sets without dividing one"
+        )
+    counts_GC = np.zeros((len(names), int(labels_N.max()) + 1))
+    np.add.at(counts_GC, (patient_N, labels_N), 1)
+    # As fractions of a class, so that a rare class counts as much as a frequent one.
+    weight_GC = counts_GC / np.maximum(counts_GC.sum(axis=0), 1)
+    shuffled = rng.permutation(len(names))
+    order = shuffled[np.argsort(-weight_GC.sum(axis=1)[shuffled], kind="stable")]
+    return _deal(weight_GC, order, shares_S)[patient_N]
+
+
+def _deal(weight_GC: np.ndarray, order: np.ndarray, shares_S: np.ndarray) -> np.ndarray:
+    """(g,) the part of each patient: greedy least squares between what a part has and its share."""
+    part_G = np.full(len(order), -1)
+    missing_SC = np.outer(shares_S, weight_GC.sum(axis=0))
+    for num_dealt, patient in enumerate(order):
+        weight_C = weight_GC[patient]
+        cost_S = ((missing_SC - weight_C) ** 2 - missing_SC**2).sum(axis=1)
+        empty_S = ~np.isin(np.arange(len(shares_S)), part_G)
+        if len(order) - num_dealt <= empty_S.sum():
+            cost_S = np.where(empty_S, cost_S, np.inf)
+        part_G[patient] = np.argmin(cost_S)
+        missing_SC[part_G[patient]] -= weight_C
+    return part_G

@@ -1,0 +1,142 @@
+"""`build_pool`: candidates from wherever the config says, made to fit the real images."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from rlsel.data import (
+    DataConfig,
+    FolderSource,
+    ImageSet,
+    NpzSource,
+    ParquetSource,
+    PhantomSource,
+    Splits,
+)
+from rlsel.data.phantom import PhantomPool, draw_candidates
+from rlsel.data.read import in_class_order, read_whole
+from rlsel.data.resize import resize_set
+from rlsel.errors import InputError
+from rlsel.pool.config import FolderPool, NpzPool, ParquetPool, PoolConfig
+from rlsel.pool.parquet_file import read_pool
+from rlsel.pool.planted import PlantedPool, plant
+from rlsel.pool.pool import Pool
+from rlsel.seeding import rng
+
+MIN_PER_CLASS = 8
+"""An episode cuts the pool into 8 batches, and each needs a candidate of every class."""
+
+
+def build_pool(config: PoolConfig, splits: Splits, data_config: DataConfig, seed: int) -> Pool:
+    """Candidates of the size and with the classes of the training images, none of them real data.
+
+    A candidate with the very pixels of a training, validation or test image is dropped, as it adds
+    nothing or gives the answer away. Candidates that are the same as each other stay. Both are
+    noted.
+
+    Raises:
+        InputError: a file is wrong, a class is unknown, or a class has fewer than 8 candidates.
+    """
+    made = MAKERS[type(config)](config, splits, data_config, rng(seed, "pool"))
+    candidates = in_class_order(made.candidates, splits.class_names, f"the pool ({made.source})")
+    pool = replace(made, candidates=resize_set(candidates, splits.size))
+    pool = _without_real(pool, splits)
+    _require_enough(pool)
+    return replace(pool, notes=(*pool.notes, *_repeats(pool)))
+
+
+def _phantom(
+    config: PhantomPool, splits: Splits, data_config: DataConfig, generator: np.random.Generator
+) -> Pool:
+    if not isinstance(data_config.source, PhantomSource):
+        raise InputError(
+            f"pool.name is phantom, which needs data.source.name phantom; for "
+            f"{data_config.source.name} take planted, folder, parquet or npz"
+        )
+    drawn = draw_candidates(config, data_config.source, splits.train, generator)
+    candidates, kinds, useful = drawn
+    return Pool(candidates, source="tissue phantom", kinds=kinds, useful=useful)
+
+
+def _planted(
+    config: PlantedPool, splits: Splits, data_config: DataConfig, generator: np.random.Generator
+) -> Pool:
+    held_back = splits.held_back
+    if held_back is None:
+        return plant(config, None, generator)
+    # Before planting, so that the counts of the kinds come out exactly.
+    fresh = ~_is_real(held_back, splits)
+    pool = plant(config, held_back.take(fresh), generator)
+    return replace(pool, notes=_dropped(int((~fresh).sum()), "held-back images"))
+
+
+def _folder(
+    config: FolderPool, splits: Splits, data_config: DataConfig, generator: np.random.Generator
+) -> Pool:
+    source = FolderSource(path=config.path)
+    candidates, notes = read_whole(source, splits.size, data_config.skip_bad)
+    return Pool(candidates, source=f"folder {config.path}", notes=notes)
+
+
+def _parquet(
+    config: ParquetPool, splits: Splits, data_config: DataConfig, generator: np.random.Generator
+) -> Pool:
+    source = ParquetSource(
+        path=config.path,
+        image_column=config.image_column,
+        label_column=config.label_column,
+        class_names=config.class_names,
+    )
+    return read_pool(source, splits.size, data_config.skip_bad)
+
+
+def _npz(
+    config: NpzPool, splits: Splits, data_config: DataConfig, generator: np.random.Generator
+) -> Pool:
+    source = NpzSource(path=config.path, class_names=config.class_names)
+    candidates, notes = read_whole(source, splits.size, data_config.skip_bad)
+    return Pool(candidates, source=f"file {config.path}", notes=notes)
+
+
+MAKERS: dict[type, Callable[..., Pool]] = {
+    PhantomPool: _phantom,
+    PlantedPool: _planted,
+    FolderPool: _folder,
+    ParquetPool: _parquet,
+    NpzPool: _npz,
+}
+
+
+def _without_real(pool: Pool, splits: Splits) -> Pool:
+    fresh = ~_is_real(pool.candidates, splits)
+    if fresh.all():
+        return pool
+    notes = (*pool.notes, *_dropped(int((~fresh).sum()), "candidates"))
+    return replace(pool.take(fresh), notes=notes)
+
+
+def _is_real(images: ImageSet, splits: Splits) -> np.ndarray:
+    """(n,) true where a training, validation or test image has the same pixels."""
+    real = np.concatenate([part.image_digests for part in splits.named().values()])
+    return np.isin(images.image_digests, real)
+
+
+def _dropped(count: int, what: str) -> tuple[str, ...]:
+    text = f"dropped {count:,} {what} with the pixels of a training, validation or test image"
+    return (text,) if count else ()
+
+
+def _repeats(pool: Pool) -> tuple[str, ...]:
+    num_extra = len(pool) - len(np.unique(pool.candidates.image_digests))
+    text = f"{num_extra:,} candidates have the pixels of another candidate; they were kept"
+    return (text,) if num_extra else ()
+
+
+def _require_enough(pool: Pool) -> None:
+    for name, count in pool.candidates.counts.items():
+        if count < MIN_PER_CLASS:
+            raise InputError(
+                f"the pool ({pool.source}) has {count} candidates of class {name!r}; at least "
+                f"{MIN_PER_CLASS} of every class are needed, one for each batch of an episode"
+            )

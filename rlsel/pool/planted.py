@@ -1,0 +1,149 @@
+"""Real images with planted faults as a pool: what a selection does is then known exactly.
+
+Shape letters in this file: N candidates, H rows, W columns, C classes.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, Literal
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageFilter
+from pydantic import Field
+
+from rlsel.data.image_set import ImageSet
+from rlsel.data.stratify import apportion
+from rlsel.errors import InputError
+from rlsel.pool.pool import Pool
+from rlsel.schema import config
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+KINDS = ("right_label", "wrong_label", "blurred", "noise")
+
+
+@config
+class PlantedPool:
+    """Candidates from the training images that `data.num_train` held back, some of them spoilt.
+
+    What counts as harmful must be measured, not assumed: in our trials wrong labels and blur
+    lowered the validation score, while pure noise and other stains did not (design/METHOD.md).
+    """
+
+    name: Literal["planted"] = "planted"
+    num_candidates: Annotated[int, Field(ge=16)] = 1024
+    """Spread evenly over the classes that the labels claim."""
+    wrong_label: Fraction = 0.5
+    """Share of images, untouched, with the label of another class."""
+    blurred: Fraction = 0.0
+    """Share with the right label and a Gaussian blur. Is it harmful? That must be measured."""
+    noise: Fraction = 0.0
+    """Share with the right label on random pixels of the image's own colours: no tissue is left.
+    Is it harmful? That must be measured."""
+    blur_px: Annotated[float, Field(gt=0)] = 2.0
+    """Standard deviation of the blur."""
+
+    def __post_init__(self) -> None:
+        if (total := self.wrong_label + self.blurred + self.noise) > 1 + 1e-9:
+            raise ValueError(f"wrong_label, blurred and noise sum to {total:g}; at most 1 is left")
+
+
+def plant(config: PlantedPool, held_back: ImageSet | None, rng: np.random.Generator) -> Pool:
+    """Draw candidates, spoil their share, and shuffle.
+
+    Every held-back image is used at most once. Each given label has the same number of candidates
+    and the same number of each kind, to within one; the images of wrong labels come from the other
+    classes in equal parts. `useful` is true for the kind right_label alone.
+
+    Raises:
+        InputError: too few images were held back.
+    """
+    if held_back is None:
+        raise InputError(
+            "pool.name is planted, but no image was held back: set data.num_train below the number "
+            "of training images"
+        )
+    given_N, true_N, kinds_N = _plan(config, held_back.num_classes)
+    chosen_N = _choose(held_back, true_N, rng)
+    order_N = rng.permutation(len(chosen_N))
+    given_N, kinds_N, chosen_N = given_N[order_N], kinds_N[order_N], chosen_N[order_N]
+    candidates = held_back.take(chosen_N)
+    return Pool(
+        candidates=replace(
+            candidates,
+            images=_spoil(candidates.images, kinds_N, config.blur_px, rng),
+            labels=given_N,
+            ids=np.char.add("planted/", candidates.ids),
+        ),
+        source=_provenance(config),
+        kinds=kinds_N,
+        useful=kinds_N == "right_label",
+    )
+
+
+def _provenance(config: PlantedPool) -> str:
+    faults = [f"{kind} {getattr(config, kind):g}" for kind in KINDS[1:] if getattr(config, kind)]
+    return f"planted from held-back real images ({', '.join(faults) or 'no faults'})"
+
+
+def _plan(config: PlantedPool, num_classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Given label, true label and kind of every candidate, not shuffled yet."""
+    faults = [config.wrong_label, config.blurred, config.noise]
+    shares = np.array([max(0.0, 1 - sum(faults)), *faults])
+    given, true, kinds = [], [], []
+    for label, count in enumerate(apportion(np.ones(num_classes), config.num_candidates)):
+        numbers = apportion(shares, count)
+        # Counted on from the label, so that a remainder does not fall on one class for all labels.
+        others = [(label + turn) % num_classes for turn in range(1, num_classes)]
+        true_labels = np.full(count, label)
+        wrong = slice(numbers[0], numbers[0] + numbers[1])
+        true_labels[wrong] = np.resize(others, numbers[1])
+        given.append(np.full(count, label))
+        true.append(true_labels)
+        kinds.append(np.repeat(KINDS, numbers))
+    return np.concatenate(given), np.concatenate(true), np.concatenate(kinds)
+
+
+def _choose(held_back: ImageSet, true_N: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """An index into `held_back` for each candidate, of its true class, none twice."""
+    chosen_N = np.empty(len(true_N), dtype=np.int64)
+    for label, name in enumerate(held_back.class_names):
+        wanted = true_N == label
+        members = np.flatnonzero(held_back.labels == label)
+        if wanted.sum() > len(members):
+            raise InputError(
+                f"pool.num_candidates is {len(true_N):,}, which needs {wanted.sum():,} held-back "
+                f"images of {name}; there are {len(members):,}: lower it, or lower data.num_train"
+            )
+        chosen_N[wanted] = rng.permutation(members)[: wanted.sum()]
+    return chosen_N
+
+
+def _spoil(
+    images_NHWC: UInt8[np.ndarray, "n h w 3"],
+    kinds_N: np.ndarray,
+    blur_px: float,
+    rng: np.random.Generator,
+) -> UInt8[np.ndarray, "n h w 3"]:
+    """Blur and noise where the kind says so; in place of nothing, as `take` made a copy."""
+    change: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "blurred": lambda image: blur(image, blur_px),
+        "noise": lambda image: noise_like(image, rng),
+    }
+    for kind, function in change.items():
+        for index in np.flatnonzero(kinds_N == kind):
+            images_NHWC[index] = function(images_NHWC[index])
+    return images_NHWC
+
+
+def blur(image: UInt8[np.ndarray, "h w 3"], sigma_px: float) -> UInt8[np.ndarray, "h w 3"]:
+    """A Gaussian blur, as Pillow approximates it with three box filters."""
+    return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(sigma_px)))
+
+
+def noise_like(
+    image: UInt8[np.ndarray, "h w 3"], rng: np.random.Generator
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Independent normal pixels with the mean and standard deviation of each channel."""
+    pixels = rng.normal(image.mean(axis=(0, 1)), image.std(axis=(0, 1)), image.shape)
+    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)

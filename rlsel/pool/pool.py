@@ -1,0 +1,57 @@
+"""`Pool`: the candidates that a selection chooses from, with what is known of them."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from rlsel.data.image_set import ImageSet
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Labelled candidates, in an order that says nothing about them."""
+
+    candidates: ImageSet
+    """Of the size and with the class order of the training images."""
+    source: str
+    """Where they come from, for the record and the report."""
+    kinds: np.ndarray | None = None
+    """(n,) strings such as right_label or blurred; None for candidates that nobody planted."""
+    useful: np.ndarray | None = None
+    """(n,) true where an oracle would keep the candidate; None where the truth is unknown."""
+    notes: tuple[str, ...] = ()
+    """What was dropped, resized or found twice."""
+
+    def __post_init__(self) -> None:
+        for name in ("kinds", "useful"):
+            value = getattr(self, name)
+            if value is not None and len(value) != len(self.candidates):
+                raise ValueError(
+                    f"{name} has {len(value)} entries for {len(self.candidates)} candidates"
+                )
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of the candidates' pixels, labels, class names and ids."""
+        return self.candidates.digest
+
+    @property
+    def kind_counts(self) -> dict[str, int]:
+        """Candidates of each kind; empty where the kinds are unknown."""
+        if self.kinds is None:
+            return {}
+        names, counts = np.unique(self.kinds, return_counts=True)
+        return dict(zip(names.tolist(), counts.tolist(), strict=True))
+
+    def take(self, which: np.ndarray) -> "Pool":
+        """The candidates at these indices, or where this mask is true."""
+        return replace(
+            self,
+            candidates=self.candidates.take(which),
+            kinds=None if self.kinds is None else self.kinds[which],
+            useful=None if self.useful is None else self.useful[which],
+        )

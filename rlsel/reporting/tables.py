@@ -1,0 +1,159 @@
+"""The tables of a run as rows of text: the page and the terminal show the same ones."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rlsel.metrics import SCORE_METRICS
+from rlsel.records import Record
+from rlsel.reporting.verdict import compare
+from rlsel.reporting.wording import (
+    NOTHING,
+    decimal,
+    duration,
+    gib,
+    in_order,
+    label,
+    mean_with_std,
+    signed,
+)
+
+TRUTH_COLUMNS = {"auc": "AUC", "precision": "precision", "recall": "recall"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method. `emphasis` is `learned`, `oracle`, `free` (costs no evaluation) or empty."""
+
+    label: str
+    cells: tuple[str, ...]
+    emphasis: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table whose first column is the label of its rows."""
+
+    title: str
+    columns: tuple[str, ...]
+    """Headings of the cells; the labels' own comes first."""
+    rows: tuple[Row, ...]
+
+
+def score_table(record: Record) -> Table:
+    """Test scores as mean ± sample std over rounds, kept candidates, and gain over uniform."""
+    methods = in_order(list(record.scores))
+    has_uniform = "uniform" in methods and len(methods) > 1
+    rows = []
+    for method in methods:
+        cells = [mean_with_std(record.scores[method].get(metric, [])) for metric in SCORE_METRICS]
+        if has_uniform:
+            cells.append(_against_uniform(record, method))
+        cells.append(_count(record.num_kept.get(method)))
+        rows.append(Row(label(method), tuple(cells), _emphasis(method)))
+    metrics = tuple("AUC" if metric == "auc" else metric for metric in SCORE_METRICS)
+    gain = ("accuracy − uniform",) if has_uniform else ()
+    return Table("Test scores", ("method", *metrics, *gain, "kept"), tuple(rows))
+
+
+def truth_table(record: Record) -> Table | None:
+    """How well each method, and each score that costs nothing, finds the planted truth."""
+    if not record.truth:
+        return None
+    rows = [
+        Row(
+            label(method),
+            tuple(decimal(record.truth[method].get(key, math.nan)) for key in TRUTH_COLUMNS),
+            _emphasis(method) or ("" if method in record.scores else "free"),
+        )
+        for method in _methods_then_free_scores(record)
+    ]
+    return Table("Planted truth", ("method", *TRUTH_COLUMNS.values()), tuple(rows))
+
+
+def kind_table(record: Record) -> Table | None:
+    """The share of each kind of planted candidate that each method kept."""
+    kinds = record.truth_by_kind
+    if not kinds:
+        return None
+    methods = in_order(list(dict.fromkeys(m for row in kinds.values() for m in row["kept"])))
+    has_probability = any(math.isfinite(row["mean_keep_probability"]) for row in kinds.values())
+    rows = []
+    for kind, row in kinds.items():
+        cells = [f"{row['count']:,}"]
+        cells += [_share(row["kept"].get(method), row["count"]) for method in methods]
+        if has_probability:
+            cells.append(decimal(row["mean_keep_probability"], digits=2))
+        rows.append(Row(kind, tuple(cells)))
+    last = ("keep probability",) if has_probability else ()
+    columns = ("kind", "candidates", *(f"kept by {label(m)}" for m in methods), *last)
+    return Table("Kept share by kind", columns, tuple(rows))
+
+
+def cost_facts(record: Record) -> list[tuple[str, str, str]]:
+    """(number, what it is, detail) of what the run cost."""
+    count = record.evaluations
+    fidelities = count["by_fidelity"]
+
+    def detail(key: Callable[[str], int]) -> str:
+        parts = [f"{name} {key(name):,}" for name in fidelities if key(name)]
+        return ", ".join(parts) if len(fidelities) > 1 else ""
+
+    return [
+        (
+            f"{count['trained']:,}",
+            "evaluations trained",
+            detail(lambda name: fidelities[name]["trained"]),
+        ),
+        (
+            f"{count['from_ledger']:,}",
+            "answered by the ledger",
+            detail(lambda name: fidelities[name]["from_ledger"]),
+        ),
+        (duration(record.wall_s), "wall time", _resumed(record.resumed)),
+        (gib(record.peak_memory_gib), "peak memory", "all processes of the run"),
+    ]
+
+
+def noise_rows(record: Record) -> list[tuple[str, str]]:
+    """The reward's own spread: (what, number)."""
+    return [(label(name), _significant(value)) for name, value in record.noise.items()]
+
+
+def _methods_then_free_scores(record: Record) -> list[str]:
+    truth = record.truth or {}
+    methods = in_order([method for method in truth if method in record.scores])
+    free = [method for method in truth if method not in record.scores]
+    return methods + sorted(free, key=lambda m: -_or_zero(truth[m].get("auc", math.nan)))
+
+
+def _or_zero(value: float) -> float:
+    return value if math.isfinite(value) else 0.0
+
+
+def _emphasis(method: str) -> str:
+    return {"controller": "learned", "oracle": "oracle"}.get(method, "")
+
+
+def _against_uniform(record: Record, method: str) -> str:
+    comparison = compare(record, method, "uniform")
+    if method == "uniform" or comparison is None:
+        return ""
+    interval = f" [{comparison.interval}]" if comparison.interval else ""
+    return signed(comparison.mean) + interval
+
+
+def _count(number: int | None) -> str:
+    return NOTHING if number is None else f"{number:,}"
+
+
+def _share(number: int | None, count: int) -> str:
+    return NOTHING if number is None or not count else f"{100 * number / count:.0f} %"
+
+
+def _significant(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else NOTHING
+
+
+def _resumed(times: int) -> str:
+    return "" if times == 0 else "resumed once" if times == 1 else f"resumed {times} times"

@@ -1,0 +1,124 @@
+"""Figures of how the controller learned: its reward, and the health of its training."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from rlsel.reporting.run_folder import Run
+from rlsel.reporting.style import BLUE, INK, SERIES, VERMILLION, new_figure
+
+HEALTH = {
+    "entropy": "Entropy of a decision",
+    "kl": "KL divergence from the old policy",
+    "clip_fraction": "Share of clipped ratios",
+    "explained_variance": "Explained variance of the value",
+    "grad_norm": "Gradient norm",
+}
+"""Fields of an iteration and what they are called; those that a run lacks are left out."""
+
+
+def draw_reward(run: Run) -> Figure | None:
+    """Reward of the training episodes, and below it what the score on selection-val did."""
+    x_T, x_label = _x_axis(run)
+    reward_T = run.column("reward_mean")
+    validation_T = run.column("selection_val")
+    panels_wanted = [bool(np.isfinite(values).any()) for values in (reward_T, validation_T)]
+    if not any(panels_wanted):
+        return None
+    figure, panels = new_figure(0.5 + 1.9 * sum(panels_wanted), rows=sum(panels_wanted))
+    remaining = list(panels)
+    if panels_wanted[0]:
+        panel = remaining.pop(0)
+        _band(panel, x_T, reward_T, run.column("reward_std"))
+        for end in ("reward_min", "reward_max"):
+            panel.plot(x_T, run.column(end), color=BLUE, linewidth=0.7, linestyle=(0, (2, 2)))
+        _line(panel, x_T, reward_T, BLUE)
+        panel.set_title("Reward: mean, ± std (band), least and greatest of an iteration (dashed)")
+    if panels_wanted[1]:
+        panel = remaining.pop(0)
+        _line(panel, x_T, validation_T, VERMILLION)
+        panel.set_title("Selection-val, which the reward never sees")
+    for panel in panels:
+        panel.margins(x=0.02)
+        panel.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    for panel in panels[1:]:
+        panel.sharex(panels[0])
+    panels[-1].set_xlabel(x_label)
+    return figure
+
+
+def draw_health(run: Run) -> Figure | None:
+    """Keep fraction, also per class, and small panels for what tells a collapse."""
+    x_T, x_label = _x_axis(run)
+    names = [name for name in HEALTH if np.isfinite(run.column(name)).any()]
+    has_keep_fraction = bool(np.isfinite(run.column("keep_fraction")).any())
+    num_panels = len(names) + has_keep_fraction
+    if num_panels == 0:
+        return None
+    columns = min(3, num_panels)
+    rows = -(-num_panels // columns)
+    figure, panels = new_figure(0.3 + 1.65 * rows, rows, columns)
+    remaining = list(panels)
+    if has_keep_fraction:
+        _draw_keep_fraction(remaining.pop(0), run, x_T)
+    for name in names:
+        panel = remaining.pop(0)
+        _line(panel, x_T, run.column(name), INK, width=1.2)
+        panel.set_title(HEALTH[name], fontsize=8.5, fontweight="normal")
+    for panel in remaining:
+        panel.set_visible(False)
+    for i, panel in enumerate(panels[:num_panels]):
+        panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        panel.yaxis.set_major_locator(MaxNLocator(4))
+        if i + columns >= num_panels:
+            panel.set_xlabel(x_label)
+    return figure
+
+
+def _draw_keep_fraction(panel: Axes, run: Run, x_T: np.ndarray) -> None:
+    """Lines named at their right end, where a legend would cover them."""
+    per_class = [row.get("keep_fraction_per_class") or {} for row in run.iterations]
+    names = list(dict.fromkeys(name for row in per_class for name in row))
+    if len(names) <= len(SERIES):
+        for name, colour in zip(names, SERIES, strict=False):
+            values = [row.get(name) for row in per_class]
+            y_T = np.array([np.nan if y is None else y for y in values], dtype=float)
+            _line(panel, x_T, y_T, colour, width=1.1)
+    _line(panel, x_T, run.column("keep_fraction"), INK)
+    panel.set_ylim(0, 1)
+    panel.set_title("Share kept", fontsize=8.5, fontweight="normal")
+
+
+def keep_fraction_legend(run: Run) -> list[tuple[str, str]]:
+    """(class, CSS variable of its colour) of the lines of the keep fraction, for the caption."""
+    names = dict.fromkeys(
+        name for row in run.iterations for name in row.get("keep_fraction_per_class") or {}
+    )
+    if len(names) > len(SERIES):
+        return []
+    return list(
+        zip(names, ("blue", "vermillion", "green", "purple", "orange", "sky"), strict=False)
+    )
+
+
+def _x_axis(run: Run) -> tuple[np.ndarray, str]:
+    """Evaluations are what training costs; iterations where they were not counted."""
+    evaluations_T = run.column("evaluations")
+    if len(evaluations_T) and np.isfinite(evaluations_T).all():
+        return evaluations_T, "evaluations"
+    return run.column("iteration"), "iteration"
+
+
+def _band(panel: Axes, x_T: np.ndarray, mean_T: np.ndarray, std_T: np.ndarray) -> None:
+    panel.fill_between(x_T, mean_T - std_T, mean_T + std_T, color=BLUE, alpha=0.16, linewidth=0)
+
+
+def _line(panel: Axes, x_T: np.ndarray, y_T: np.ndarray, colour: str, width: float = 1.6) -> None:
+    """A line over what was measured, with a point at each as long as they can be told apart."""
+    known_T = np.isfinite(y_T)
+    marker = "o" if 0 < known_T.sum() <= 30 else None
+    size = 2 * width
+    panel.plot(
+        x_T[known_T], y_T[known_T], color=colour, linewidth=width, marker=marker, markersize=size
+    )

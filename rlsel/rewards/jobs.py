@@ -1,0 +1,64 @@
+"""The words in which an evaluation is asked for and answered.
+
+Shape letters: N candidates.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from jaxtyping import Bool
+
+Fidelity = Literal["probe", "full"]
+Metric = Literal["accuracy", "auc", "log_loss"]
+Split = Literal["reward_val", "selection_val", "test"]
+
+WORST_SCORE: dict[Metric, float] = {"accuracy": 0.0, "auc": 0.0, "log_loss": -2.0}
+"""What a training that ran away to NaN or beyond scores: clearly worse than guessing."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Train on real + these candidates, then score one split."""
+
+    kept_N: Bool[np.ndarray, " n"]
+    fidelity: Fidelity
+    seed: int
+    split: Split
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came of a job."""
+
+    scores: dict[str, list[float]]
+    """Metric -> its value after each validated epoch, oldest first; a probe has one entry.
+    Higher is better throughout: `log_loss` is the negative recalibrated log-loss in nats."""
+    num_train: int
+    """Images trained on, real + kept."""
+    train_s: float
+    """Seconds the training took, validation included."""
+    worker: str = "local"
+
+    def best(self, metric: Metric) -> float:
+        """The paper's reward: the best of the last epochs. A run-away training scores the worst."""
+        finite = [value for value in self.scores[metric] if math.isfinite(value)]
+        return max([WORST_SCORE[metric], *finite])
+
+    def last(self, metric: str) -> float:
+        """The value after the last epoch: for test, where no epoch may be chosen."""
+        return self.scores[metric][-1]
+
+
+class Evaluations(Protocol):
+    """Whoever carries out jobs: this process (`LocalEvaluations`) or a pool of Ray actors."""
+
+    def one(self, job: Job) -> Evaluation:
+        """Carry out one job, or answer it from the ledger."""
+        ...
+
+    def many(self, jobs: Iterable[Job]) -> Iterator[Evaluation]:
+        """Carry out jobs, at once where there is room for it; answers come in the jobs' order."""
+        ...

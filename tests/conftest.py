@@ -1,0 +1,76 @@
+"""What every test may count on: a cache of its own and one Ray for the whole session.
+
+Import neither rlsel nor envs, nor gymnasium (whose plug-ins load envs), at the top here: conftest
+is read before jaxtyping hooks the imports, and what is imported earlier goes unchecked.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+OBJECT_STORE_BYTES = 256 * 2**20
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "ray_cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.ray)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """RLSEL_CACHE points here, so no test reads or fills the cache of whoever runs it."""
+    path = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RLSEL_CACHE", str(path))
+        yield path
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder with real data, for the tests that need some."""
+    if "RLSEL_SHARED" not in os.environ:
+        pytest.skip("RLSEL_SHARED is not set: it names the folder that holds data/pcam")
+    return Path(os.environ["RLSEL_SHARED"])
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """A Ray with two CPUs, started once. Never call `ray stop`: it ends every Ray of the machine.
+
+    A second Ray on one host loses its agent port, so tests share this one and leave it running.
+    """
+    import ray
+
+    # Ray's sockets lie some 80 characters below this folder, and 107 bytes are all a path may
+    # have, so pytest's own deep folders will not do, nor macOS's TMPDIR.
+    folder = Path(tempfile.mkdtemp(prefix="rlsel-", dir="/tmp"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", str(folder))
+        patch.setenv("HOME", str(folder))  # Ray writes its token to ~/.ray, Tune to ~/ray_results
+        patch.setenv("OMP_NUM_THREADS", "1")
+        patch.delenv("RAY_ADDRESS", raising=False)
+        ray.init(
+            address="local",
+            num_cpus=2,
+            num_gpus=0,
+            object_store_memory=OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+        )
+        yield
+        ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
