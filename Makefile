@@ -45,7 +45,7 @@ bench:  ## List the benchmarks and what each measures
 	done
 
 constraints: $(DEV)  ## Pin in constraints.txt what .venv holds now
-	{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > .constraints.new
+	{ sed -n "/^#/p; /^setuptools==/p" constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > .constraints.new
 	mv .constraints.new constraints.txt
 
 clean:  ## Delete caches and build output; .venv and runs/ stay

@@ -4,7 +4,6 @@ import os
 import threading
 import time
 from types import TracebackType
-from typing import Self
 
 import psutil
 
@@ -49,7 +48,7 @@ class PeakMemory:
         """The peak so far, in GiB."""
         return self._peak / GIB
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "PeakMemory":
         self._look(measure=True)
         self._thread.start()
         return self

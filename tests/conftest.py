@@ -1,4 +1,4 @@
-"""What every test may count on: a cache of its own and one Ray for the whole session.
+"""What every test may count on: a home of its own, and one Ray for the whole session.
 
 Import neither rlsel nor envs, nor gymnasium (whose plug-ins load envs), at the top here: conftest
 is read before jaxtyping hooks the imports, and what is imported earlier goes unchecked.
@@ -15,6 +15,24 @@ import pytest
 OBJECT_STORE_BYTES = 256 * 2**20
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the session a home, so that no test reads or fills that of whoever runs it.
+
+    Here and not in a fixture, because Ray looks up ~/ray_results when it is imported. The folder
+    is short, because Ray's sockets lie some 80 characters below it and a socket's path may have
+    107: pytest's own folders are too deep, and so is TMPDIR on macOS.
+    """
+    home = Path(tempfile.mkdtemp(prefix="rlsel-", dir="/tmp"))
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    os.environ |= {
+        "HOME": str(home),
+        "RAY_TMPDIR": str(home),
+        "RLSEL_CACHE": str(home / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
+    os.environ.pop("RAY_ADDRESS", None)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "ray_cluster" in getattr(item, "fixturenames", ()):
@@ -27,15 +45,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("no CUDA device")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """RLSEL_CACHE points here, so no test reads or fills the cache of whoever runs it."""
-    path = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RLSEL_CACHE", str(path))
-        yield path
 
 
 @pytest.fixture(scope="session")
@@ -54,23 +63,14 @@ def ray_cluster() -> Iterator[None]:
     """
     import ray
 
-    # Ray's sockets lie some 80 characters below this folder, and 107 bytes are all a path may
-    # have, so pytest's own deep folders will not do, nor macOS's TMPDIR.
-    folder = Path(tempfile.mkdtemp(prefix="rlsel-", dir="/tmp"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_TMPDIR", str(folder))
-        patch.setenv("HOME", str(folder))  # Ray writes its token to ~/.ray, Tune to ~/ray_results
-        patch.setenv("OMP_NUM_THREADS", "1")
-        patch.delenv("RAY_ADDRESS", raising=False)
-        ray.init(
-            address="local",
-            num_cpus=2,
-            num_gpus=0,
-            object_store_memory=OBJECT_STORE_BYTES,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level="ERROR",
-        )
-        yield
-        ray.shutdown()
-    shutil.rmtree(folder, ignore_errors=True)
+    ray.init(
+        address="local",
+        num_cpus=2,
+        num_gpus=0,
+        object_store_memory=OBJECT_STORE_BYTES,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+    )
+    yield
+    ray.shutdown()

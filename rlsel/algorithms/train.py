@@ -43,6 +43,8 @@ class Task:
     """`covers`, `alpha` and `smoothing_scope` of the environment."""
     keep_fraction: float | None = None
     """Share of the pool to keep; None leaves it to the controller."""
+    class_names: tuple[str, ...] = ()
+    """For the figures; without them classes go by number."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def _iterate(
     )
     averaged_N = history.averaged_probability(iteration, AVERAGED_ITERATIONS)
     kept_N = keep_most_probable(averaged_N, task.keep_fraction)
-    row = {"iteration": iteration + 1} | _figures(result, task.problem, history, kept_N)
+    row = {"iteration": iteration + 1} | _figures(result, task, history, kept_N)
     # The judge first: it is the evaluation that may still have to be trained.
     row |= {"selection_val": task.judge(kept_N), "reward_val": task.reward(kept_N)}
     row["seconds"] = time.monotonic() - start
@@ -116,14 +118,16 @@ def _iterate(
 
 
 def _figures(
-    result: dict[str, Any], problem: SelectionProblem, history: History, kept_N: np.ndarray
+    result: dict[str, Any], task: Task, history: History, kept_N: np.ndarray
 ) -> dict[str, Any]:
+    problem = task.problem
+    names = task.class_names or range(problem.num_classes)
     rewards = np.asarray(result["env_runners"][rollouts.DECISION_REWARDS], dtype=float)
     update = result["learners"][DEFAULT_MODULE_ID]
-    before = history.rows[-1]["decisions"] if history.rows else 0
+    before = history.rows[-1]["evaluations"] if history.rows else 0
     probability_N = history.probabilities_TN[-1]
     figures = {
-        "decisions": before + len(rewards),
+        "evaluations": before + len(rewards),
         "reward_mean": rewards.mean(),
         "reward_std": rewards.std(ddof=1) if len(rewards) > 1 else math.nan,
         "reward_min": rewards.min(),
@@ -136,7 +140,7 @@ def _figures(
         "grad_norm": update.get("gradients_default_optimizer_global_norm", math.nan),
     }
     per_class = {
-        str(c): float(probability_N[problem.labels_N == c].mean())
+        str(names[c]): float(probability_N[problem.labels_N == c].mean())
         for c in np.unique(problem.labels_N)
     }
     return {name: float(value) for name, value in figures.items()} | {

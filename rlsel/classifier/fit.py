@@ -18,6 +18,7 @@ from rlsel.classifier.augment import flip, jitter_colour
 from rlsel.classifier.predict import predict
 from rlsel.classifier.resident import Precision, Resident, autocast, normalise
 from rlsel.classifier.resnet import build_resnet34
+from rlsel.progress import track
 from rlsel.schema import config
 
 
@@ -65,6 +66,7 @@ def fit(
     seed: int,
     validation: Resident | None = None,
     num_validated_epochs: int | None = None,
+    description: str | None = None,
 ) -> Fitted:
     """Train on `data[rows_N]`. Same seed, rows and device type: same classifier.
 
@@ -73,6 +75,7 @@ def fit(
         seed: Of initial weights, order and augmentation.
         validation: Predicted after each of the last epochs.
         num_validated_epochs: Overrides the config's; the final test takes the last epoch alone.
+        description: Show a progress bar over the epochs under this name.
     """
     model = build_resnet34(num_classes, seed, config.weights).to(data.device)
     generator = torch.Generator().manual_seed(seed)
@@ -82,7 +85,8 @@ def fit(
     schedule = _make_schedule(config, optimizer, num_steps * config.epochs)
     first_validated = config.epochs - (num_validated_epochs or config.num_validated_epochs)
     val_logits = []
-    for epoch in range(config.epochs):
+    epochs = range(config.epochs)
+    for epoch in track(epochs, description, len(epochs)) if description else epochs:
         shuffled_N = rows_N[torch.randperm(len(rows_N), generator=generator)]
         _train_epoch(config, model, data, shuffled_N, num_steps, generator, optimizer, schedule)
         if validation is not None and epoch >= first_validated:

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
+from rlsel.data.decoding.resize import Size
 from rlsel.data.phantom import PhantomSource
-from rlsel.data.resize import Size
 from rlsel.data.sources import (
     FolderSource,
     NpzSource,

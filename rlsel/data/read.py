@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from rlsel.data.cache import through_cache
-from rlsel.data.decode import Decoded, decode
+from rlsel.data.decoding.cache import through_cache
+from rlsel.data.decoding.decode import Decoded, decode
+from rlsel.data.decoding.resize import Size
 from rlsel.data.image_set import ImageSet
-from rlsel.data.resize import Size
 from rlsel.data.sources import WHOLE, FileSource, Part, find_parts
 from rlsel.errors import InputError
 
@@ -71,9 +71,10 @@ def in_class_order(images: ImageSet, class_names: tuple[str, ...], what: str) ->
     if images.class_names == class_names:
         return images
     if unknown := [name for name in images.class_names if name not in class_names]:
+        hint = "; set class_names there" if all(name.isdigit() for name in unknown) else ""
         raise InputError(
             f"{what} has the class {', '.join(map(repr, unknown))}, which training lacks; "
-            f"known are {', '.join(class_names)}"
+            f"known are {', '.join(class_names)}{hint}"
         )
     index_C = np.array([class_names.index(name) for name in images.class_names])
     return replace(images, labels=index_C[images.labels], class_names=class_names)

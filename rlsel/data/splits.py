@@ -10,6 +10,7 @@ from rlsel.data.phantom import PhantomSource, draw_splits
 from rlsel.data.read import read_parts
 from rlsel.data.sources import WHOLE
 from rlsel.data.stratify import cut, draw
+from rlsel.data.wording import counted
 from rlsel.errors import InputError
 from rlsel.seeding import rng
 
@@ -29,6 +30,13 @@ class Splits:
     """Images of the training split that `num_train` did not draw; None where it drew all."""
     notes: tuple[str, ...] = ()
     """What was resized, converted or left out."""
+
+    def __post_init__(self) -> None:
+        held_back = {} if self.held_back is None else {"held_back": self.held_back}
+        for name, images in {**self.named(), **held_back}.items():
+            here = (images.class_names, *images.images.shape[1:3])
+            if here != (self.class_names, *self.size):
+                raise ValueError(f"{name} has {here}, train {(self.class_names, *self.size)}")
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -106,7 +114,9 @@ def _draw(images: ImageSet, num: int | None, split: str, seed: int) -> tuple[Ima
     if num is None:
         return images, images.take(np.array([], dtype=np.int64))
     if num > len(images):
-        raise InputError(f"data.num_{split} is {num:,}, but the split has {len(images):,} images")
+        raise InputError(
+            f"data.num_{split} is {num:,}, but the split has {counted(len(images), 'image')}"
+        )
     drawn, left = draw(images.labels, num, rng(seed, "splits", "draw", split))
     return images.take(drawn), images.take(left)
 
@@ -115,6 +125,6 @@ def _require_every_class(splits: Splits) -> None:
     for split, images in splits.named().items():
         if absent := [name for name, count in images.counts.items() if not count]:
             raise InputError(
-                f"{split} ({len(images):,} images) has none of class "
+                f"{split} ({counted(len(images), 'image')}) has none of class "
                 f"{', '.join(map(repr, absent))}: give more images, more patients or other ratios"
             )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int
 
+from rlsel.data.wording import counted
 from rlsel.errors import InputError
 
 Labels = Int[np.ndarray, " n"]
@@ -88,7 +89,8 @@ def _cut_patients(
     names, patient_N = np.unique(patients_N, return_inverse=True)
     if len(names) < len(shares_S):
         raise InputError(
-            f"{len(names)} patients cannot be split into {len(shares_S)} sets without dividing one"
+            f"{counted(len(names), 'patient')} cannot be split into {len(shares_S)} sets without "
+            "dividing one: give images of more patients, or leave the patient unknown"
         )
     counts_GC = np.zeros((len(names), int(labels_N.max()) + 1))
     np.add.at(counts_GC, (patient_N, labels_N), 1)

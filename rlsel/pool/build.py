@@ -14,9 +14,10 @@ from rlsel.data import (
     PhantomSource,
     Splits,
 )
+from rlsel.data.decoding.resize import resize_set
 from rlsel.data.phantom import PhantomPool, draw_candidates
 from rlsel.data.read import in_class_order, read_whole
-from rlsel.data.resize import resize_set
+from rlsel.data.wording import counted
 from rlsel.errors import InputError
 from rlsel.pool.config import FolderPool, NpzPool, ParquetPool, PoolConfig
 from rlsel.pool.parquet_file import read_pool
@@ -68,7 +69,7 @@ def _planted(
     # Before planting, so that the counts of the kinds come out exactly.
     fresh = ~_is_real(held_back, splits)
     pool = plant(config, held_back.take(fresh), generator)
-    return replace(pool, notes=_dropped(int((~fresh).sum()), "held-back images"))
+    return replace(pool, notes=_dropped(int((~fresh).sum()), "held-back image"))
 
 
 def _folder(
@@ -112,7 +113,7 @@ def _without_real(pool: Pool, splits: Splits) -> Pool:
     fresh = ~_is_real(pool.candidates, splits)
     if fresh.all():
         return pool
-    notes = (*pool.notes, *_dropped(int((~fresh).sum()), "candidates"))
+    notes = (*pool.notes, *_dropped(int((~fresh).sum()), "candidate"))
     return replace(pool.take(fresh), notes=notes)
 
 
@@ -123,13 +124,13 @@ def _is_real(images: ImageSet, splits: Splits) -> np.ndarray:
 
 
 def _dropped(count: int, what: str) -> tuple[str, ...]:
-    text = f"dropped {count:,} {what} with the pixels of a training, validation or test image"
+    text = f"dropped {counted(count, what)} with the pixels of a training, validation or test image"
     return (text,) if count else ()
 
 
 def _repeats(pool: Pool) -> tuple[str, ...]:
     num_extra = len(pool) - len(np.unique(pool.candidates.image_digests))
-    text = f"{num_extra:,} candidates have the pixels of another candidate; they were kept"
+    text = f"{counted(num_extra, 'candidate')} with the pixels of another candidate; kept"
     return (text,) if num_extra else ()
 
 
@@ -137,6 +138,6 @@ def _require_enough(pool: Pool) -> None:
     for name, count in pool.candidates.counts.items():
         if count < MIN_PER_CLASS:
             raise InputError(
-                f"the pool ({pool.source}) has {count} candidates of class {name!r}; at least "
-                f"{MIN_PER_CLASS} of every class are needed, one for each batch of an episode"
+                f"the pool ({pool.source}) has {counted(count, 'candidate')} of class {name!r}; at "
+                f"least {MIN_PER_CLASS} of every class are needed, one for each batch of an episode"
             )

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from rlsel.data import ImageSet, Splits
+from rlsel.data.wording import counted
 from rlsel.pool.pool import Pool
 
 MAX_STANDARD_ERROR = 0.02
@@ -104,14 +105,14 @@ def _small(splits: Splits) -> list[str]:
     """Validation sets too small to tell selections apart, and classes hardly trained on."""
     needed = round(0.25 / MAX_STANDARD_ERROR**2)
     small = [
-        f"{name} has {len(images):,} images: accuracies within "
+        f"{name} has {counted(len(images), 'image')}: accuracies within "
         f"{standard_error(len(images)):.3f} of each other cannot be told apart; "
         f"{needed:,} images would bring that to {MAX_STANDARD_ERROR}"
         for name, images in splits.named().items()
         if name != "train" and standard_error(len(images)) > MAX_STANDARD_ERROR
     ]
     return small + [
-        f"train has {count} images of class {name!r}; expect unsteady results"
+        f"train has {counted(count, 'image')} of class {name!r}; expect unsteady results"
         for name, count in splits.train.counts.items()
         if count < MIN_TRAIN_PER_CLASS
     ]
@@ -123,9 +124,11 @@ def _shared(splits: Splits) -> list[str]:
     for (one, first), (other, second) in combinations(splits.named().items(), 2):
         same = int(np.isin(first.image_digests, second.image_digests).sum())
         if same:
-            found.append(f"{same:,} images of {one} are in {other} too, with the same pixels")
+            found.append(f"{counted(same, 'image')} of {one} in {other} too, with the same pixels")
         if first.patients is not None and second.patients is not None:
             both = np.intersect1d(first.patients, second.patients)
             if len(both):
-                found.append(f"{len(both):,} patients are in {one} and in {other}, first {both[0]}")
+                found.append(
+                    f"{counted(len(both), 'patient')} in both {one} and {other}, first {both[0]}"
+                )
     return found

@@ -39,6 +39,7 @@ class NpzPool:
 
     name: Literal["npz"] = "npz"
     path: str
+    """The file. `images` is (n, h, w) or (n, h, w, 3); `labels` is (n,) or (n, 1)."""
     class_names: tuple[str, ...] | None = None
     """Names of the classes 0, 1, ..., as the real images call them."""
 

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from rlsel.atomic_files import replacing
+from rlsel.data.decoding.resize import Size
 from rlsel.data.image_set import ImageSet
 from rlsel.data.read import read_whole
-from rlsel.data.resize import Size
 from rlsel.data.sources import ParquetSource
 from rlsel.data.sources.hugging_face import image_metadata
 from rlsel.data.sources.parquet import open_parquet, row_names
@@ -111,7 +111,9 @@ def _known_columns(file: Path) -> pa.Table:
     try:
         return table.cast(schema) if present else table
     except pa.ArrowInvalid as error:
-        raise InputError(f"{file}: id, source and kind must be text, useful a bool") from error
+        raise InputError(
+            f"{file}: id, source and kind must be text, useful true or false"
+        ) from error
 
 
 def _values(table: pa.Table, name: str) -> np.ndarray | None:

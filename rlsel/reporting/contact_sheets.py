@@ -1,7 +1,7 @@
 """Contact sheets: what was kept and what was discarded, class by class, to be looked at.
 
 Most tiles are drawn at random, as a sheet of favourites would flatter any selection; a last row
-shows the candidates that the controller was surest about, and is labelled so.
+shows the candidates that were ranked highest and lowest, and is labelled so.
 
 Shape letters: N candidates, H rows, W columns.
 """
@@ -62,7 +62,6 @@ def save_contact_sheets(
     labels: Int[np.ndarray, " n"],
     class_names: tuple[str, ...],
     kept: Bool[np.ndarray, " n"],
-    *,
     keep_probability: Float[np.ndarray, " n"] | None,
     rng: np.random.Generator,
 ) -> Path:
@@ -74,7 +73,8 @@ def save_contact_sheets(
 
     Args:
         images: the whole pool; it may be memory-mapped, only the chosen ones are read.
-        keep_probability: the controller's, or None where another method selected.
+        keep_probability: the controller's, or whatever else the method ranks by, higher meaning
+            rather keep; None or NaN where it ranks by nothing.
 
     Raises:
         InputError: the folder is full or cannot be written to.

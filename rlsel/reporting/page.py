@@ -2,10 +2,12 @@
 
 import base64
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jinja2
+import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -16,14 +18,14 @@ from rlsel.reporting.run_folder import Run, read_run
 from rlsel.reporting.style import house_style, to_inline, to_svg
 from rlsel.reporting.tables import cost_facts, kind_table, noise_rows, score_table, truth_table
 from rlsel.reporting.verdict import remarks, verdict
-from rlsel.reporting.wording import duration
+from rlsel.reporting.wording import duration, label
 
 FILE_NAME = "report.html"
 HERE = Path(__file__).parent
 
 FIGURES: dict[str, tuple[str, Callable[[Run], Figure | None]]] = {
     "scores": ("Test scores of every method and round", selection_figures.draw_scores),
-    "reward": ("Reward and selection-val over training", training_figures.draw_reward),
+    "reward": ("Rewards, and score of the selection, over training", training_figures.draw_reward),
     "health": ("Keep fraction, entropy and other signs", training_figures.draw_health),
     "keep_probability": (
         "Keep probability against centroid distance",
@@ -67,6 +69,10 @@ def write_report(run_dir: Path | str) -> Path:
         kinds=kind_table(record),
         costs=cost_facts(record),
         noise=noise_rows(record),
+        truth_names=list(record.truth or {}),
+        command=record.command or f"rlsel run {shlex.quote(run.path.name)}/config.yaml",
+        kept_by=label(run.selection.method) if run.selection else "",
+        has_reward_val=bool(np.isfinite(run.column("reward_val")).any()),
         knows_truth=run.selection is not None and run.selection.useful is not None,
         keep_fraction_legend=training_figures.keep_fraction_legend(run),
         figures=dict(_draw_figures(run)),

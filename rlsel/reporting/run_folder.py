@@ -4,6 +4,7 @@ Shape letters in this package: N candidates, T iterations.
 """
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from rlsel.reporting.contact_sheets import ContactSheet, load_contact_sheets
 class Selection:
     """The columns of `selection.parquet` that are drawn."""
 
+    method: str
+    """Who selected; empty where the file does not say."""
+    class_names: list[str]
     class_name: np.ndarray
     """(n,) strings."""
     distance: Float[np.ndarray, " n"]
@@ -32,10 +36,6 @@ class Selection:
     kept: Bool[np.ndarray, " n"]
     useful: Bool[np.ndarray, " n"] | None
     """The planted truth; None where it is not known of every candidate."""
-
-    @property
-    def class_names(self) -> list[str]:
-        return [str(name) for name in dict.fromkeys(self.class_name)]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,9 @@ def read_run(run_dir: Path | str) -> Run:
 
 
 def _not_finished(path: Path) -> InputError:
-    return InputError(f"{path} is not finished: resume it with `rlsel resume {path}`")
+    here = shlex.quote(str(path))
+    command = f"rlsel run {here}/config.yaml --out {here} --resume"
+    return InputError(f"{path} is not finished: resume it with `{command}`")
 
 
 def _read_iterations(path: Path) -> list[dict[str, Any]]:
@@ -108,10 +110,14 @@ def _read_selection(path: Path) -> Selection | None:
         return None
     try:
         table = pq.read_table(path)
-        names = table.column("class").to_pylist()
+        names = [str(name) for name in table.column("class").to_pylist()]
         truth = table.column("useful").to_pylist() if "useful" in table.column_names else [None]
+        metadata = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+        in_order = metadata.get("class_names", "").split("\n")
         return Selection(
-            class_name=np.array([str(name) for name in names], dtype=np.str_),
+            method=metadata.get("method", ""),
+            class_names=[name for name in dict.fromkeys([*in_order, *names]) if name in names],
+            class_name=np.array(names, dtype=np.str_),
             distance=_floats(table, "distance"),
             keep_probability=_floats(table, "keep_probability"),
             kept=np.array(table.column("kept").to_pylist(), dtype=bool),

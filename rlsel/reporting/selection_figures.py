@@ -141,7 +141,9 @@ def _class_panels(
             continue
         of_class_N = selection.class_name == names[i]
         num_kept = int((selection.kept & of_class_N).sum())
-        panel.set_title(f"{names[i]}: {num_kept:,} of {of_class_N.sum():,} kept")
+        room = 58 // columns
+        short = names[i] if len(names[i]) <= room else names[i][: room - 1] + "…"
+        panel.set_title(f"{short}\n{num_kept:,} of {of_class_N.sum():,} kept")
         panel.spines["bottom"].set_color(GRID)
         if i + columns >= len(names):
             panel.set_xlabel("cosine distance to own centroid")

@@ -103,12 +103,17 @@ def to_inline(svg: str, name: str, description: str) -> Markup:
         description: what a screen reader says.
     """
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r'\sxmlns(:xlink)?="[^"]*"', "", svg)
     svg = re.sub(r"<style type=\"text/css\">.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r"url\(#", f"url(#{name}-", svg)
-    svg = re.sub(r'xlink:href="#', f'xlink:href="#{name}-', svg)
-    for colour, variable in VARIABLES.items():
-        svg = svg.replace(colour, f"var(--{variable})")
+    # Tags alone: a class may well be called `#1d2126`.
+    svg = re.sub(r"<[^>]+>", lambda tag: _adapt_tag(tag[0], name), svg)
     opening = Markup('<svg role="img" aria-label="{}"').format(description)
     return Markup(svg.replace("<svg", opening, 1))
+
+
+def _adapt_tag(tag: str, name: str) -> str:
+    tag = re.sub(r'\sxmlns(:xlink)?="[^"]*"', "", tag)
+    for reference in (' id="', "url(#", 'xlink:href="#'):
+        tag = tag.replace(reference, f"{reference}{name}-")
+    for colour, variable in VARIABLES.items():
+        tag = tag.replace(colour, f"var(--{variable})")
+    return tag

@@ -9,15 +9,20 @@ from rlsel.records import Record
 from rlsel.reporting.verdict import compare
 from rlsel.reporting.wording import (
     NOTHING,
+    WITHIN,
     decimal,
     duration,
     gib,
     in_order,
+    is_free,
     label,
     mean_with_std,
     signed,
 )
 
+GAIN = "accuracy − uniform"
+TRIVIAL = ("real_only", "keep_all")
+"""They keep none and all of every kind."""
 TRUTH_COLUMNS = {"auc": "AUC", "precision": "precision", "recall": "recall"}
 
 
@@ -52,7 +57,7 @@ def score_table(record: Record) -> Table:
         cells.append(_count(record.num_kept.get(method)))
         rows.append(Row(label(method), tuple(cells), _emphasis(method)))
     metrics = tuple("AUC" if metric == "auc" else metric for metric in SCORE_METRICS)
-    gain = ("accuracy − uniform",) if has_uniform else ()
+    gain = (GAIN,) if has_uniform else ()
     return Table("Test scores", ("method", *metrics, *gain, "kept"), tuple(rows))
 
 
@@ -64,9 +69,9 @@ def truth_table(record: Record) -> Table | None:
         Row(
             label(method),
             tuple(decimal(record.truth[method].get(key, math.nan)) for key in TRUTH_COLUMNS),
-            _emphasis(method) or ("" if method in record.scores else "free"),
+            "free" if is_free(record, method) else _emphasis(method),
         )
-        for method in _methods_then_free_scores(record)
+        for method in _truth_order(record)
     ]
     return Table("Planted truth", ("method", *TRUTH_COLUMNS.values()), tuple(rows))
 
@@ -76,7 +81,8 @@ def kind_table(record: Record) -> Table | None:
     kinds = record.truth_by_kind
     if not kinds:
         return None
-    methods = in_order(list(dict.fromkeys(m for row in kinds.values() for m in row["kept"])))
+    competing = (m for row in kinds.values() for m in row["kept"] if m not in TRIVIAL)
+    methods = in_order(list(dict.fromkeys(competing)))
     has_probability = any(math.isfinite(row["mean_keep_probability"]) for row in kinds.values())
     rows = []
     for kind, row in kinds.items():
@@ -86,8 +92,8 @@ def kind_table(record: Record) -> Table | None:
             cells.append(decimal(row["mean_keep_probability"], digits=2))
         rows.append(Row(kind, tuple(cells)))
     last = ("keep probability",) if has_probability else ()
-    columns = ("kind", "candidates", *(f"kept by {label(m)}" for m in methods), *last)
-    return Table("Kept share by kind", columns, tuple(rows))
+    columns = ("kind", "count", *map(label, methods), *last)
+    return Table("Share of each kind that was kept", columns, tuple(rows))
 
 
 def cost_facts(record: Record) -> list[tuple[str, str, str]]:
@@ -120,11 +126,15 @@ def noise_rows(record: Record) -> list[tuple[str, str]]:
     return [(label(name), _significant(value)) for name, value in record.noise.items()]
 
 
-def _methods_then_free_scores(record: Record) -> list[str]:
+def _truth_order(record: Record) -> list[str]:
+    """Methods, each followed by what it is worth within batches, then free scores, best first."""
     truth = record.truth or {}
-    methods = in_order([method for method in truth if method in record.scores])
-    free = [method for method in truth if method not in record.scores]
-    return methods + sorted(free, key=lambda m: -_or_zero(truth[m].get("auc", math.nan)))
+    methods = in_order([name for name in truth if name in record.scores])
+    with_details = [
+        name for method in methods for name in (method, method + WITHIN) if name in truth
+    ]
+    free = [name for name in truth if is_free(record, name)]
+    return with_details + sorted(free, key=lambda m: -_or_zero(truth[m].get("auc", math.nan)))
 
 
 def _or_zero(value: float) -> float:

@@ -1,14 +1,18 @@
 """The same numbers as on the page, for the terminal."""
 
+from dataclasses import replace
+
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from rlsel.records import Record
-from rlsel.reporting.tables import Table, cost_facts, kind_table, score_table, truth_table
+from rlsel.reporting.tables import GAIN, Table, cost_facts, kind_table, score_table, truth_table
 from rlsel.reporting.verdict import verdict
 
+GAP = 3
+"""Blanks that rich puts between two columns."""
 EMPHASIS = {"learned": "bold", "oracle": "dim", "free": "dim"}
 
 
@@ -16,7 +20,7 @@ def print_table(record: Record, console: Console) -> None:
     """Print scores, the truth where it is known, what it cost, warnings, and last the verdict."""
     for table in (score_table(record), truth_table(record), kind_table(record)):
         if table and table.rows:
-            console.print(_drawn(table))
+            console.print(_drawn(table, console.width), soft_wrap=False)
             console.print()
     facts = (f"{number} {name}" for number, name, _ in cost_facts(record))
     console.print(Text(" · ".join(facts), style="dim"), soft_wrap=False)
@@ -26,13 +30,37 @@ def print_table(record: Record, console: Console) -> None:
     console.print(Text(verdict(record)), soft_wrap=False)
 
 
-def _drawn(table: Table) -> RichTable:
-    """Names are `Text`, never markup: a class called `[red]` is printed as it stands."""
+def _drawn(table: Table, width: int) -> RichTable:
+    """Names are `Text`, never markup: a class called `[red]` is printed as it stands.
+
+    Where the terminal is narrow the gain over uniform is left to the verdict and the page.
+    """
+    if GAIN in table.columns and _natural_width(table) > width:
+        table = _without(table, table.columns.index(GAIN))
     drawn = RichTable(box=box.SIMPLE_HEAD, title=Text(table.title, style="bold"), pad_edge=False)
     drawn.title_justify = "left"
-    for i, column in enumerate(table.columns):
-        drawn.add_column(Text(column), justify="right" if i else "left", no_wrap=i > 0)
+    for i, column in enumerate(_columns(table)):
+        # Headings and labels may be broken between words where room is short, numbers may not.
+        words = column[0].split() + (column[1:] if i else " ".join(column[1:]).split())
+        justify = "right" if i else "left"
+        drawn.add_column(Text(column[0]), justify=justify, min_width=max(map(len, words)))
     for row in table.rows:
         style = EMPHASIS.get(row.emphasis, "")
         drawn.add_row(Text(row.label), *(Text(cell) for cell in row.cells), style=style)
     return drawn
+
+
+def _columns(table: Table) -> list[list[str]]:
+    """Each column from its heading down."""
+    lines = [table.columns, *((row.label, *row.cells) for row in table.rows)]
+    return [list(column) for column in zip(*lines, strict=True)]
+
+
+def _natural_width(table: Table) -> int:
+    return sum(max(map(len, column)) + GAP for column in _columns(table))
+
+
+def _without(table: Table, column: int) -> Table:
+    rows = [replace(row, cells=row.cells[: column - 1] + row.cells[column:]) for row in table.rows]
+    columns = table.columns[:column] + table.columns[column + 1 :]
+    return replace(table, columns=columns, rows=tuple(rows))

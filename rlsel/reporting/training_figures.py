@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from rlsel.reporting.run_folder import Run
-from rlsel.reporting.style import BLUE, INK, SERIES, VERMILLION, new_figure
+from rlsel.reporting.style import BLUE, INK, MUTED, SERIES, VERMILLION, new_figure
 
 HEALTH = {
     "entropy": "Entropy of a decision",
@@ -19,7 +19,7 @@ HEALTH = {
 
 
 def draw_reward(run: Run) -> Figure | None:
-    """Reward of the training episodes, and below it what the score on selection-val did."""
+    """Rewards paid, and below them the score of the whole selection after each iteration."""
     x_T, x_label = _x_axis(run)
     reward_T = run.column("reward_mean")
     validation_T = run.column("selection_val")
@@ -37,8 +37,11 @@ def draw_reward(run: Run) -> Figure | None:
         panel.set_title("Reward: mean, ± std (band), least and greatest of an iteration (dashed)")
     if panels_wanted[1]:
         panel = remaining.pop(0)
+        _line(panel, x_T, run.column("reward_val"), MUTED, width=1.1)
         _line(panel, x_T, validation_T, VERMILLION)
-        panel.set_title("Selection-val, which the reward never sees")
+        best = int(np.nanargmax(validation_T))
+        panel.plot(x_T[best], validation_T[best], "o", markersize=9, mfc="none", mec=VERMILLION)
+        panel.set_title("Score of the whole selection on validation")
     for panel in panels:
         panel.margins(x=0.02)
         panel.xaxis.set_major_locator(MaxNLocator(8, integer=True))

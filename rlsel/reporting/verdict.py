@@ -11,12 +11,12 @@ import numpy as np
 from scipy.special import stdtrit
 
 from rlsel.records import Record, mean_and_std
-from rlsel.reporting.wording import decimal, label, mean_with_std, rounds, signed
+from rlsel.reporting.wording import decimal, in_order, is_free, label, mean_with_std, rounds, signed
 
 METRIC = "accuracy"
 MORE_THAN_A_SEED = (
-    "The rounds retrain the classifier on one fixed selection: another pool, split or seed of the "
-    "whole run may move these numbers by more than the spread shown here."
+    "The rounds retrain the classifier on the one selection made here: another pool, split or seed "
+    "of the whole run may move these numbers by more than the spread shown."
 )
 
 
@@ -60,20 +60,23 @@ def verdict(record: Record) -> str:
     """One sentence: the learned selection against uniform selection, or what stands in for them."""
     if not _scored(record):
         return "This run has no test scores."
-    subject = "controller" if "controller" in _scored(record) else None
-    if subject is None:
+    if "controller" not in _scored(record):
         listed = "; ".join(
             f"{label(method)} {mean_with_std(record.scores[method][METRIC])}"
             for method in _scored(record)
         )
-        return f"No controller was among the selectors. {METRIC.capitalize()} on test: {listed}."
-    values = record.scores[subject][METRIC]
+        n = max(len(record.scores[method][METRIC]) for method in _scored(record))
+        return (
+            f"No controller was among the selectors. {METRIC.capitalize()} on test "
+            f"({rounds(n)}): {listed}."
+        )
+    values = record.scores["controller"][METRIC]
     start = (
         f"The learned selection scores {mean_with_std(values)} {METRIC} on test "
         f"({rounds(len(values))})"
     )
     for reference in ("uniform", "real_only"):
-        if comparison := compare(record, subject, reference):
+        if comparison := compare(record, "controller", reference):
             return f"{start}, {_difference(record, reference, comparison)}."
     return f"{start}; there is no uniform selection in this run to compare it with."
 
@@ -81,7 +84,7 @@ def verdict(record: Record) -> str:
 def remarks(record: Record) -> list[str]:
     """What a fair reader would add to the verdict: rivals, the ceiling, free scores, limits."""
     if "controller" not in _scored(record):
-        return []
+        return [MORE_THAN_A_SEED] if _scored(record) else []
     said = [_against_real_only(record), _rival(record), _oracle(record), _free_score(record)]
     return [sentence for sentence in said if sentence] + [MORE_THAN_A_SEED]
 
@@ -90,8 +93,8 @@ def _scored(record: Record) -> list[str]:
     """Methods with at least one finite value of the metric."""
     return [
         method
-        for method, values in record.scores.items()
-        if np.isfinite(values.get(METRIC, [math.nan])).any()
+        for method in in_order(list(record.scores))
+        if np.isfinite(record.scores[method].get(METRIC, [])).any()
     ]
 
 
@@ -100,10 +103,9 @@ def _mean(record: Record, method: str) -> float:
 
 
 def _difference(record: Record, reference: str, comparison: Comparison) -> str:
-    name = f"{label(reference)} selection" if reference == "uniform" else label(reference)
-    return f"{_above_or_below(comparison.mean)} {name}{_budget(record, reference)}; " + _certainty(
-        comparison
-    )
+    name = "uniform selection" if reference == "uniform" else "training on real images only"
+    found = f"{_above_or_below(comparison.mean)} {name}{_budget(record, reference)}"
+    return f"{found}; {_certainty(comparison)}"
 
 
 def _above_or_below(difference: float) -> str:
@@ -167,7 +169,7 @@ def _oracle(record: Record) -> str:
 
 def _free_score(record: Record) -> str:
     truth = record.truth or {}
-    free = {m: row.get("auc", math.nan) for m, row in truth.items() if m not in record.scores}
+    free = {m: row.get("auc", math.nan) for m, row in truth.items() if is_free(record, m)}
     free = {method: auc for method, auc in free.items() if math.isfinite(auc)}
     learned = truth.get("controller", {}).get("auc", math.nan)
     if not free or not math.isfinite(learned):

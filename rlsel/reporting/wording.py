@@ -2,7 +2,7 @@
 
 import math
 
-from rlsel.records import mean_and_std
+from rlsel.records import Record, mean_and_std
 
 LABELS = {
     "real_only": "real only",
@@ -15,12 +15,21 @@ LABELS = {
 }
 """Methods and free scores whose name is not just its key with spaces."""
 
+WITHIN = "_within_batches"
+"""After the name of a method: its ranking inside each batch alone."""
 ORDER = ("real_only", "keep_all", "uniform", "centroid", "triplet")
 LAST = ("controller", "oracle")
 NOTHING = "–"
 
 
+def is_free(record: Record, name: str) -> bool:
+    """Whether an entry of the truth is a score that costs no evaluation, and so no method."""
+    return name not in record.scores and not name.endswith(WITHIN)
+
+
 def label(method: str) -> str:
+    if method.endswith(WITHIN):
+        return f"{label(method.removesuffix(WITHIN))}, within batches"
     return LABELS.get(method, method.replace("_", " "))
 
 

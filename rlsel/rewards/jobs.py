@@ -6,7 +6,7 @@ Shape letters: N candidates.
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from jaxtyping import Bool
@@ -14,6 +14,7 @@ from jaxtyping import Bool
 Fidelity = Literal["probe", "full"]
 Metric = Literal["accuracy", "auc", "log_loss"]
 Split = Literal["reward_val", "selection_val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 WORST_SCORE: dict[Metric, float] = {"accuracy": 0.0, "auc": 0.0, "log_loss": -2.0}
 """What a training that ran away to NaN or beyond scores: clearly worse than guessing."""

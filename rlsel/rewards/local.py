@@ -16,7 +16,7 @@ class LocalEvaluations:
         self.from_ledger: Counter[str] = Counter()
 
     def one(self, job: Job) -> Evaluation:
-        key = self.workbench.key(job)
+        key = self.workbench.keys(job)
         known = self.ledger.get(key)
         if known is not None:
             self.from_ledger[job.fidelity] += 1

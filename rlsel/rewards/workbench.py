@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 
@@ -14,7 +14,8 @@ from rlsel.classifier import ClassifierConfig, Resident, fit
 from rlsel.classifier.resident import best_device
 from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.features import Features
-from rlsel.rewards.jobs import Evaluation, Fidelity, Job, Split
+from rlsel.rewards.jobs import SPLITS, Evaluation, Fidelity, Job, Split
+from rlsel.rewards.keys import JobKeys
 from rlsel.rewards.probe import ProbeConfig, ProbeFeatures, fit_logistic
 
 
@@ -43,34 +44,22 @@ class Workbench:
             train_s=time.perf_counter() - start,
         )
 
-    def key(self, job: Job) -> str:
-        """Names this job's result for good: data, recipe, split, seed and the kept ids, sorted."""
-        state = blake2b(self.recipe(job.fidelity, job.split).encode(), digest_size=16)
-        # A probe is solved exactly, so its result is the same for every seed.
-        state.update(str(job.seed if job.fidelity == "full" else 0).encode())
-        for name in sorted(self.candidates.ids[job.kept_N]):
-            state.update(f"\0{name}".encode())
-        return state.hexdigest()
-
-    def recipe(self, fidelity: Fidelity, split: Split) -> str:
-        """Digest of all that a result depends on besides seed and kept candidates."""
-        return self._recipes[fidelity, split]
-
     @cached_property
-    def _recipes(self) -> dict[tuple[Fidelity, Split], str]:
-        splits: tuple[Split, ...] = ("reward_val", "selection_val", "test")
+    def keys(self) -> JobKeys:
+        """How results of this workbench are named in a ledger."""
         data = (self.train.digest, self.candidates.digest)
-        settings = {
-            "full": repr(sorted(asdict(self.classifier).items())),
-            # The features stand for the extractor that made them.
-            "probe": repr(sorted(asdict(self.probe).items()))
-            + blake2b(np.ascontiguousarray(self.features.train), digest_size=16).hexdigest(),
+        # The features stand for the extractor that made them.
+        features = blake2b(np.ascontiguousarray(self.features.train), digest_size=16).hexdigest()
+        settings: dict[Fidelity, object] = {
+            "full": self.classifier,
+            "probe": (self.probe, features),
         }
-        return {
-            (fidelity, split): repr((fidelity, split, data, self._split(split).digest, text))
-            for fidelity, text in settings.items()
-            for split in splits
-        }  # pyright: ignore[reportReturnType]
+        recipes: dict[tuple[Fidelity, Split], str] = {
+            (fidelity, split): _digest(fidelity, split, data, self._split(split).digest, setting)
+            for fidelity, setting in settings.items()
+            for split in SPLITS
+        }
+        return JobKeys(self.candidates.ids, recipes)
 
     def _split(self, split: Split) -> ImageSet:
         return {
@@ -137,6 +126,10 @@ _FIDELITIES: dict[Fidelity, Callable[[Workbench, Job], list[np.ndarray]]] = {
     "probe": Workbench._solve_probe,
     "full": Workbench._train_fully,
 }
+
+
+def _digest(*parts: object) -> str:
+    return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
 def _score(logits_NC: np.ndarray, labels_N: np.ndarray) -> dict[str, float]:

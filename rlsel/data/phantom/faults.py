@@ -1,6 +1,6 @@
 """What goes wrong with a synthetic patch whose label is right: blur, artefacts, near duplicates.
 
-Shape letters: see `texture.py`; here H and W are those of the image itself.
+Shape letters: see `architecture.py`; here H and W are those of the image itself.
 """
 
 from collections.abc import Callable

@@ -1,13 +1,19 @@
-"""`PhantomPool`: candidates of which it is known what is wrong with them."""
+"""`PhantomPool`: candidates of which it is known what is wrong with them.
+
+Shape letters: N candidates.
+"""
 
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from jaxtyping import Bool, Int
+from pydantic import Field
 
 from rlsel.data.image_set import ImageSet
 from rlsel.data.phantom.faults import add_artefact, blur, near_duplicate
 from rlsel.data.phantom.source import PhantomSource, draw_labelled, numbered
+from rlsel.data.stratify import apportion
+from rlsel.errors import InputError
 from rlsel.schema import config
 
 KINDS = ("faithful", "wrong_label", "blurred", "artefact", "near_duplicate")
@@ -16,32 +22,34 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 @config
 class PhantomPool:
-    """Candidates drawn by the phantom; those that are none of the faulty kinds are faithful."""
+    """Candidates drawn by the phantom; those that are of none of the kinds below are faithful."""
 
     name: Literal["phantom"] = "phantom"
     num_candidates: Annotated[int, Field(ge=1)] = 512
+    """Spread evenly over the classes that the labels claim."""
     wrong_label: Fraction = 0.4
-    """A faithful image of another class than its label says."""
+    """Share of faithful images with the label of another class."""
     blurred: Fraction = 0.05
-    """Right label, out of focus."""
+    """Share with the right label, out of focus."""
     artefact: Fraction = 0.05
-    """Right label; a fold, a pen mark, dust, a foreign stain or compression blocks."""
+    """Share with the right label and a fold, a pen mark, dust, a foreign stain or blocks."""
     near_duplicate: Fraction = 0.05
-    """Right label; a training image again, with small changes."""
+    """Share with the right label that repeat a training image with small changes."""
 
-    @model_validator(mode="after")
-    def _leave_some_share(self) -> "PhantomPool":
-        shares = {kind: getattr(self, kind) for kind in KINDS[1:]}
-        if sum(shares.values()) > 1 + 1e-9:
-            listed = ", ".join(f"{kind} {share:g}" for kind, share in shares.items())
-            total = sum(shares.values())
-            raise ValueError(f"fractions sum to {total:g} ({listed}); they may sum to at most 1")
-        return self
+    def __post_init__(self) -> None:
+        if (total := sum(self.faults.values())) > 1 + 1e-9:
+            listed = ", ".join(f"{kind} {share:g}" for kind, share in self.faults.items())
+            raise ValueError(f"the fractions sum to {total:g} ({listed}); they may sum to 1")
+
+    @property
+    def faults(self) -> dict[str, float]:
+        """Share of every kind but the faithful."""
+        return {kind: getattr(self, kind) for kind in KINDS[1:]}
 
 
 def draw_candidates(
     config: PhantomPool, source: PhantomSource, train: ImageSet, rng: np.random.Generator
-) -> tuple[ImageSet, np.ndarray, np.ndarray]:
+) -> tuple[ImageSet, np.ndarray, Bool[np.ndarray, " n"]]:
     """Draw a shuffled pool, balanced over the labels that its candidates claim.
 
     Args:
@@ -49,19 +57,19 @@ def draw_candidates(
 
     Returns:
         The candidates, the kind of each (of `KINDS`), and whether an oracle would keep it:
-        true for the faithful alone. A near duplicate does no harm, but adds nothing new.
+        the faithful alone. A near duplicate does no harm, but an oracle has no use for it.
+
+    Raises:
+        InputError: a near duplicate is wanted of a class that `train` has no image of.
     """
     kinds_N, labels_N = _assign(config, source.num_classes, rng)
-    true_labels_N = labels_N.copy()
-    wrong_N = kinds_N == "wrong_label"
-    turn_N = rng.integers(1, source.num_classes, wrong_N.sum())
-    true_labels_N[wrong_N] = (labels_N[wrong_N] + turn_N) % source.num_classes
-    images = draw_labelled(true_labels_N, source, rng)
-    originals_N = _train_images_of(labels_N, train, rng)
+    turn_N = rng.integers(1, source.num_classes, len(labels_N)) * (kinds_N == "wrong_label")
+    images = draw_labelled((labels_N + turn_N) % source.num_classes, source, rng)
     for kind, spoil in (("blurred", blur), ("artefact", add_artefact)):
         images[kinds_N == kind] = spoil(images[kinds_N == kind], rng)
-    repeated_N = kinds_N == "near_duplicate"
-    images[repeated_N] = near_duplicate(train.images[originals_N[repeated_N]], rng)
+    repeats_N = kinds_N == "near_duplicate"
+    originals = _train_images_of(labels_N[repeats_N], train, rng)
+    images[repeats_N] = near_duplicate(train.images[originals], rng)
     candidates = ImageSet(
         images=images,
         labels=labels_N,
@@ -73,27 +81,27 @@ def draw_candidates(
 
 def _assign(
     config: PhantomPool, num_classes: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Kinds and given labels in random order; kinds are spread evenly over the labels too."""
+) -> tuple[np.ndarray, Int[np.ndarray, " n"]]:
+    """Kinds and given labels in random order; each kind is spread evenly over the labels."""
     n = config.num_candidates
-    counts = [round(n * getattr(config, kind)) for kind in KINDS[1:]]
-    while sum(counts) > n:  # rounding up several halves can ask for one or two too many
-        counts[int(np.argmax(counts))] -= 1
-    kinds_N = np.repeat(np.array(KINDS), [n - sum(counts), *counts])
+    shares = np.array(list(config.faults.values()))
+    counts = apportion(np.array([max(0.0, 1 - shares.sum()), *shares]), n)
     order_N = rng.permutation(n)
-    return kinds_N[order_N], (np.arange(n) % num_classes)[order_N]
+    return np.repeat(np.array(KINDS), counts)[order_N], (np.arange(n) % num_classes)[order_N]
 
 
 def _train_images_of(
-    labels_N: np.ndarray, train: ImageSet, rng: np.random.Generator
-) -> np.ndarray:
-    """(n,) for each label the index of a training image that has it."""
+    labels_N: Int[np.ndarray, " n"], train: ImageSet, rng: np.random.Generator
+) -> Int[np.ndarray, " n"]:
+    """For each label the index of a training image that has it."""
     originals_N = np.zeros(len(labels_N), np.int64)
     for label in np.unique(labels_N):
-        with_label = np.flatnonzero(train.labels == label)
-        if not len(with_label):
-            name = train.class_names[label]
-            raise ValueError(f"near duplicates need a training image of {name}; there is none")
-        wanted = labels_N == label
-        originals_N[wanted] = rng.choice(with_label, int(wanted.sum()))
+        members = np.flatnonzero(train.labels == label)
+        if not len(members):
+            raise InputError(
+                f"near duplicates of {train.class_names[label]!r} need a training image of it, "
+                f"and there is none: set pool.near_duplicate to 0 or raise data.source.num_train"
+            )
+        wanted_N = labels_N == label
+        originals_N[wanted_N] = rng.choice(members, int(wanted_N.sum()))
     return originals_N

@@ -1,56 +1,43 @@
-"""`PhantomSource`: how many real images to draw, and how hard their classes are to tell apart."""
+"""`PhantomSource`: how many real images to draw, and how hard their classes are to tell apart.
+
+Shape letters: N images, C classes.
+"""
 
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from jaxtyping import Int, UInt8
+from pydantic import Field, PositiveInt
 
 from rlsel.data.image_set import ImageSet
 from rlsel.data.phantom.tissue import Look, draw_tissue
 from rlsel.schema import config
 
-Count = Annotated[int, Field(ge=1)]
 Spread = Annotated[float, Field(ge=0, le=3)]
 
 
 @config
 class PhantomSource:
-    """Drawn patches of normal tissue and tumour. Free, offline, the same in every run."""
+    """Drawn patches of normal tissue and tumour: no download, the same everywhere."""
 
     name: Literal["phantom"] = "phantom"
-    num_train: Count = 360
+    num_train: PositiveInt = 320
     num_val: Annotated[int, Field(ge=2)] = 800
     """Cut in two later: reward-val and selection-val."""
-    num_test: Count = 1000
+    num_test: PositiveInt = 1000
     size_px: Annotated[int, Field(ge=16, le=512)] = 32
     num_classes: Annotated[int, Field(ge=2, le=4)] = 2
-    """2: normal, tumour. 3 and 4: normal, grade_1, grade_2 and so on, each nearest to the next."""
-    um_per_px: Annotated[float, Field(ge=0.2, le=4)] = 1.2
+    """2: normal, tumour. 3 and 4: normal, grade_1, grade_2, grade_3, evenly spaced in grade."""
+    um_per_px: Annotated[float, Field(ge=0.2, le=3)] = 1.2
     """Larger patches show more tissue at this scale, not the same tissue larger."""
     grade_separation: Annotated[float, Field(ge=0, le=1)] = 0.6
-    """Mean latent grade of the last class less that of the first."""
-    grade_spread: Spread = 0.16
+    """Mean latent grade of the last class less that of the first; 0 makes them the same."""
+    grade_spread: Spread = 0.10
     """Standard deviation of the grade within a class: how much the classes overlap."""
-    attribute_spread: Spread = 0.35
+    attribute_spread: Spread = 0.22
     """How far nuclear size, crowding, darkness and so on stray from the grade of their image."""
     stain_spread: Spread = 0.16
-    """Variation of the stains from image to image."""
-
-
-def class_names(num_classes: int) -> tuple[str, ...]:
-    if num_classes == 2:
-        return ("normal", "tumour")
-    return ("normal", *(f"grade_{grade}" for grade in range(1, num_classes)))
-
-
-def draw_labelled(
-    labels_N: np.ndarray, source: PhantomSource, rng: np.random.Generator
-) -> np.ndarray:
-    """(n, h, w, 3) fresh images whose true classes are `labels_N`."""
-    mean_C = 0.5 + source.grade_separation * np.linspace(-0.5, 0.5, source.num_classes)
-    grade_N = rng.normal(mean_C[labels_N], source.grade_spread)
-    look = Look(source.um_per_px, source.attribute_spread, source.stain_spread)
-    return draw_tissue(grade_N, source.size_px, look, rng)
+    """Standard deviation of the logarithm of each stain's strength from image to image."""
 
 
 def draw_splits(source: PhantomSource, rng: np.random.Generator) -> dict[str, ImageSet]:
@@ -64,17 +51,32 @@ def draw_splits(source: PhantomSource, rng: np.random.Generator) -> dict[str, Im
     }
 
 
-def _draw_split(
-    split: str, size: int, source: PhantomSource, rng: np.random.Generator
-) -> ImageSet:
+def draw_labelled(
+    labels_N: Int[np.ndarray, " n"], source: PhantomSource, rng: np.random.Generator
+) -> UInt8[np.ndarray, "n h w 3"]:
+    """Fresh images whose true classes are `labels_N`."""
+    mean_C = 0.5 + source.grade_separation * np.linspace(-0.5, 0.5, source.num_classes)
+    grade_N = rng.normal(mean_C[labels_N], source.grade_spread)
+    look = Look(source.um_per_px, source.attribute_spread, source.stain_spread)
+    return draw_tissue(grade_N, source.size_px, look, rng)
+
+
+def numbered(prefix: str, size: int) -> np.ndarray:
+    """(n,) ids, such as phantom-train-00012."""
+    return np.array([f"{prefix}-{index:05d}" for index in range(size)])
+
+
+def _draw_split(split: str, size: int, source: PhantomSource, rng: np.random.Generator) -> ImageSet:
     labels_N = rng.permutation(np.arange(size) % source.num_classes)
     return ImageSet(
         images=draw_labelled(labels_N, source, rng),
         labels=labels_N,
-        class_names=class_names(source.num_classes),
+        class_names=_class_names(source.num_classes),
         ids=numbered(f"phantom-{split}", size),
     )
 
 
-def numbered(prefix: str, size: int) -> np.ndarray:
-    return np.array([f"{prefix}-{index:05d}" for index in range(size)])
+def _class_names(num_classes: int) -> tuple[str, ...]:
+    if num_classes == 2:
+        return ("normal", "tumour")
+    return ("normal", *(f"grade_{grade}" for grade in range(1, num_classes)))

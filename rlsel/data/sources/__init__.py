@@ -5,6 +5,8 @@ split. A part knows its files before it opens them, so that the cache can answer
 Read `part.py` first, then `parquet.py`.
 """
 
+from collections.abc import Callable
+
 from rlsel.data.sources.folder import FolderSource, folder_parts
 from rlsel.data.sources.npz import NpzSource, npz_parts
 from rlsel.data.sources.parquet import ParquetSource, parquet_parts
@@ -15,9 +17,10 @@ from rlsel.data.sources.pcam import (
     pcam_hdf5_parts,
     torchvision_pcam_parts,
 )
+from rlsel.errors import InputError
 
 FileSource = FolderSource | ParquetSource | NpzSource | PcamHdf5Source | TorchvisionPcamSource
-FINDERS = {
+FINDERS: dict[type, Callable[..., dict[str, Part]]] = {
     FolderSource: folder_parts,
     ParquetSource: parquet_parts,
     NpzSource: npz_parts,
@@ -27,8 +30,15 @@ FINDERS = {
 
 
 def find_parts(source: FileSource) -> dict[str, Part]:
-    """The parts of a source by split, or under `WHOLE` where it is not split yet."""
-    return FINDERS[type(source)](source)  # type: ignore[operator]
+    """The parts of a source by split, or under `WHOLE` where it is not split yet.
+
+    Raises:
+        InputError: something that the source names is missing or may not be read.
+    """
+    try:
+        return FINDERS[type(source)](source)
+    except PermissionError as error:
+        raise InputError(f"{error.filename}: permission denied; make it readable") from error
 
 
 __all__ = [

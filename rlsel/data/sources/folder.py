@@ -10,6 +10,7 @@ import numpy as np
 
 from rlsel.data.sources.part import WHOLE, Listing, Part, Payload
 from rlsel.data.sources.paths import existing_folder, given_splits, require_path_or_splits
+from rlsel.data.wording import counted
 from rlsel.errors import InputError
 from rlsel.schema import config
 
@@ -96,7 +97,7 @@ def _part(root: Path, patient_from: str) -> Part:
             raise InputError(f"{folder}: no {', '.join(SUFFIXES)} file is in this class folder")
         files += images
         others += len(inside) - len(images)
-    notes = (f"ignored {others:,} files that are not PNG, JPEG or TIFF",) if others else ()
+    notes = (f"ignored {counted(others, 'file')} other than PNG, JPEG and TIFF",) if others else ()
     return Part(
         files=tuple(files),
         settings=repr(("folder", patient_from, others)),
@@ -127,7 +128,7 @@ def _patients(root: Path, names: list[str], patient_from: str) -> np.ndarray | N
     if unknown := [name for name, match in zip(names, found, strict=True) if not match]:
         raise InputError(
             f"{root / unknown[0]}: patient_from is {patient_from!r}, which finds no patient in "
-            f"this name (nor in {len(unknown) - 1:,} others)"
+            f"this name (nor in {counted(len(unknown) - 1, 'other')})"
         )
     return np.array([match.group(1) for match in found if match])
 

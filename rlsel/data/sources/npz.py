@@ -4,7 +4,9 @@ A file with plain `images` and `labels` is one set, split by ratio.
 """
 
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -57,19 +59,18 @@ def npz_parts(source: NpzSource) -> dict[str, Part]:
 
 
 def _keys(path: Path) -> list[str]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return list(arrays.keys())
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: cannot be read as NPZ ({error})") from error
+    with _opened(path, "as NPZ") as arrays:
+        return arrays.files
 
 
 def _read(path: Path, prefix: str, class_names: tuple[str, ...] | None) -> Listing:
     images, notes = as_uint8(_array(path, f"{prefix}images"), f"{path}: {prefix}images")
     labels = one_label_each(_array(path, f"{prefix}labels"), f"{path}: {prefix}labels")
-    patients = f"{prefix}patients" if f"{prefix}patients" in _keys(path) else None
-    if len(images) != len(labels):
-        raise InputError(f"{path}: {len(images):,} {prefix}images but {len(labels):,} labels")
+    known = f"{prefix}patients" in _keys(path)
+    patients = _array(path, f"{prefix}patients").astype(str).ravel() if known else None
+    for what, array in (("labels", labels), ("patients", patients)):
+        if array is not None and len(array) != len(images):
+            raise InputError(f"{path}: {len(images):,} {prefix}images but {len(array):,} {what}")
 
     def where(index: int) -> str:
         return f"{path}, {prefix}images[{index}]"
@@ -80,20 +81,29 @@ def _read(path: Path, prefix: str, class_names: tuple[str, ...] | None) -> Listi
         labels=indices,
         class_names=names,
         payloads=lambda: _payloads(images, where),
-        patients=_array(path, patients).astype(str).ravel() if patients else None,
+        patients=patients,
         notes=notes,
     )
 
 
 def _array(path: Path, key: str) -> np.ndarray:
+    with _opened(path, f"({key})") as arrays:
+        return arrays[key]
+
+
+@contextmanager
+def _opened(path: Path, what: str) -> Iterator[np.lib.npyio.NpzFile]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return arrays[key]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: {key} cannot be read ({error})") from error
+        # Opened here, as np.load leaves a file open that turns out to be no zip.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            if not isinstance(arrays, np.lib.npyio.NpzFile):
+                raise ValueError("it is a single array")
+            yield arrays
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: cannot be read {what} ({error})") from error
 
 
-def _payloads(images: np.ndarray, where) -> Iterator[Payload]:
+def _payloads(images: np.ndarray, where: Callable[[int], str]) -> Iterator[Payload]:
     return (Payload(where(index), image) for index, image in enumerate(images))
 
 

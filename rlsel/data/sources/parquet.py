@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -42,7 +43,7 @@ class ParquetSource:
     test: str | None = None
     """The same for test."""
     image_column: str = "image"
-    """Encoded images: struct(bytes, path) or plain bytes."""
+    """Encoded images: struct(bytes, path) or plain bytes; a path alone is not followed."""
     label_column: str = "label"
     """Class numbers or class names."""
     patient_column: str | None = None
@@ -95,7 +96,7 @@ def _read(files: tuple[Path, ...], source: ParquetSource) -> Listing:
 
     labels, class_names = class_indices(
         column(source.label_column),
-        source.class_names or class_names_in(tables[files[0]].schema, source.label_column),
+        source.class_names or _class_names(tables, source.label_column),
         where=lambda i: "{}, row {}".format(*rows[i]) if rows else str(files[0]),
     )
     return Listing(
@@ -105,6 +106,16 @@ def _read(files: tuple[Path, ...], source: ParquetSource) -> Listing:
         payloads=partial(_payloads, files, source.image_column),
         patients=column(source.patient_column).astype(str) if source.patient_column else None,
     )
+
+
+def _class_names(tables: dict[Path, pa.Table], label_column: str) -> tuple[str, ...] | None:
+    """What the metadata call the classes, if they agree."""
+    found = {file: class_names_in(table.schema, label_column) for file, table in tables.items()}
+    first_file, first = next(iter(found.items()))
+    for file, names in found.items():
+        if names != first:
+            raise InputError(f"{file}: calls the classes {names}, but {first_file} {first}")
+    return first
 
 
 def row_names(files: tuple[Path, ...], num_rows: list[int]) -> tuple[str, ...]:
@@ -125,7 +136,8 @@ def _label_table(file: Path, source: ParquetSource) -> pa.Table:
             f"{file}: no column {' or '.join(map(repr, absent))}; the columns are "
             f"{', '.join(have)} (set image_column, label_column or patient_column)"
         )
-    return parquet.read(columns=wanted[1:])
+    with _readable(file):
+        return parquet.read(columns=wanted[1:])
 
 
 def _values(table: pa.Table, name: str, file: Path) -> np.ndarray:
@@ -142,28 +154,27 @@ def open_parquet(file: Path) -> pq.ParquetFile:
     Raises:
         InputError: it is something else, is cut off, or may not be read.
     """
-    try:
+    with _readable(file):
         return pq.ParquetFile(file)
-    except (OSError, pa.ArrowInvalid) as error:
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{file}: cannot be read as Parquet ({reason})") from error
 
 
 def _payloads(files: tuple[Path, ...], image_column: str) -> Iterator[Payload]:
     for file in files:
-        row = 0
-        for batch in open_parquet(file).iter_batches(ROWS_AT_ONCE, columns=[image_column]):
-            for value in batch.column(0).to_pylist():
-                where = f"{file}, row {row}"
-                yield Payload(where, _encoded(value, file.parent, where))
-                row += 1
+        for row, value in enumerate(_cells(file, image_column)):
+            content = value.get("bytes") if isinstance(value, dict) else value
+            yield Payload(f"{file}, row {row}", content if isinstance(content, bytes) else None)
 
 
-def _encoded(value: Any, folder: Path, where: str) -> Path | bytes:
-    """The bytes of one cell; a cell with a path alone names a file beside the Parquet file."""
-    if isinstance(value, dict):
-        path = value.get("path")
-        value = value.get("bytes") or (folder / path if path else None)
-    if isinstance(value, bytes | Path):
-        return value
-    raise InputError(f"{where}: the image column holds {type(value).__name__}, not encoded bytes")
+def _cells(file: Path, column: str) -> Iterator[Any]:
+    with _readable(file):
+        for batch in open_parquet(file).iter_batches(ROWS_AT_ONCE, columns=[column]):
+            yield from batch.column(0).to_pylist()

@@ -13,8 +13,9 @@ class Payload(NamedTuple):
 
     where: str
     """What an error calls it: a path, or a file and a row."""
-    data: Path | bytes | np.ndarray
-    """An encoded file, encoded bytes, or pixels: (h, w), (h, w, 1) or (h, w, 3), uint8."""
+    data: Path | bytes | np.ndarray | None
+    """An encoded file, encoded bytes, or pixels: (h, w), (h, w, 1) or (h, w, 3), uint8. None where
+    the source has nothing."""
 
 
 @dataclass(frozen=True)

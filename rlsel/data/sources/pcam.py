@@ -5,6 +5,7 @@ Source: Veeling et al. 2018, arXiv 1806.03962, https://github.com/basveeling/pca
 
 import csv
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -93,8 +94,8 @@ def _unpacked(file: Path) -> Path:
 
 
 def _read(images: Path, labels: Path, meta: Path | None = None) -> Listing:
-    numbers = _dataset(labels, "y").reshape(-1)
-    count = _num_images(images)
+    with _opened(images, "x") as x, _opened(labels, "y") as y:
+        count, numbers = len(x), y[:].reshape(-1)
     if count != len(numbers):
         raise InputError(f"{images}: {count:,} images, but {labels.name} has {len(numbers):,}")
     indices, names = class_indices(numbers, CLASS_NAMES, lambda i: f"{labels}, row {i}")
@@ -107,20 +108,16 @@ def _read(images: Path, labels: Path, meta: Path | None = None) -> Listing:
     )
 
 
-def _dataset(file: Path, key: str) -> np.ndarray:
+@contextmanager
+def _opened(file: Path, key: str) -> Iterator[h5py.Dataset]:
     try:
         with h5py.File(file, "r") as store:
-            return store[key][:]  # type: ignore[index]
+            dataset = store[key]
+            if not isinstance(dataset, h5py.Dataset):
+                raise KeyError(f"{key} is a group")
+            yield dataset
     except (OSError, KeyError) as error:
         raise InputError(f"{file}: cannot be read as HDF5 with an array {key} ({error})") from error
-
-
-def _num_images(file: Path) -> int:
-    try:
-        with h5py.File(file, "r") as store:
-            return len(store["x"])  # type: ignore[arg-type]
-    except (OSError, KeyError) as error:
-        raise InputError(f"{file}: cannot be read as HDF5 with an array x ({error})") from error
 
 
 def _slides(meta: Path, count: int) -> np.ndarray:
@@ -132,8 +129,7 @@ def _slides(meta: Path, count: int) -> np.ndarray:
 
 
 def _payloads(file: Path) -> Iterator[Payload]:
-    with h5py.File(file, "r") as store:
-        images = store["x"]
-        for start in range(0, len(images), ROWS_AT_ONCE):  # type: ignore[arg-type]
-            for row, image in enumerate(images[start : start + ROWS_AT_ONCE], start):  # type: ignore[index]
+    with _opened(file, "x") as images:
+        for start in range(0, len(images), ROWS_AT_ONCE):
+            for row, image in enumerate(images[start : start + ROWS_AT_ONCE], start):
                 yield Payload(f"{file}, row {row}", image)

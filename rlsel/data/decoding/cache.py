@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from rlsel.data.decode import Decoded
+from rlsel.data.decoding.decode import Decoded
 from rlsel.data.image_set import ImageSet
 from rlsel.data.sources.part import Part
 from rlsel.data.sources.paths import relative_names
@@ -45,18 +45,21 @@ def through_cache(part: Part, settings: str, build: Callable[[], Decoded]) -> De
     """
     key = _hash([FORMAT, part.settings, settings, _content(part.files)])
     entry = cache_folder() / "images" / key
-    if entry.exists():
-        try:
+    try:
+        if entry.exists():
             return _load(entry)
-        except (OSError, ValueError, KeyError, EOFError):
-            console.print(f"The cache entry {entry} is damaged and is built again.", markup=False)
-            shutil.rmtree(entry, ignore_errors=True)
+    except PermissionError as error:
+        _say_uncached(error)
+        return build()
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        console.print(f"The cache entry {entry} is damaged and is built again.", markup=False)
+        shutil.rmtree(entry, ignore_errors=True)
     decoded = build()
     try:
         _save(decoded, entry)
         return _load(entry)
     except OSError as error:
-        _say_once(f"Going on without a cache of decoded images: {error}.")
+        _say_uncached(error)
         return decoded
 
 
@@ -110,7 +113,7 @@ def _content(files: tuple[Path, ...]) -> str:
     try:
         _write_memo(memo, content)
     except OSError as error:
-        _say_once(f"Going on without a cache of decoded images: {error}.")
+        _say_uncached(error)
     return content
 
 
@@ -136,6 +139,12 @@ def _digest(file: Path) -> str:
 
 def _hash(parts: list) -> str:
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
+
+
+def _say_uncached(error: OSError) -> None:
+    # NumPy reports a full disk without an error number.
+    reason = error.strerror or f"{error}; is the disk full?"
+    _say_once(f"{cache_folder()}: going on without a cache ({reason})")
 
 
 @cache

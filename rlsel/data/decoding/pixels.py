@@ -1,14 +1,13 @@
 """One image file, encoded string or array to RGB pixels."""
 
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-from rlsel.data.resize import Size, resize
+from rlsel.data.decoding.resize import Size, resize
 from rlsel.data.sources.part import Payload
 from rlsel.errors import InputError
 
@@ -28,6 +27,16 @@ CONVERTED_FROM = {
 """Pillow's mode -> what a note calls it. Other modes, such as 32-bit floats, are refused."""
 
 
+class UnreadableImageError(InputError):
+    """One image that cannot be decoded; `where` names it."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(
+            f"{where}: cannot be read ({reason}); replace or remove it, or set data.skip_bad: true"
+        )
+        self.where = where
+
+
 class Pixels(NamedTuple):
     """One image after decoding, and what it was before."""
 
@@ -43,11 +52,16 @@ def read_pixels(payload: Payload, size: Size) -> Pixels:
     """The image as RGB at `size`.
 
     Raises:
-        InputError: it cannot be read; names the image and the way out.
+        UnreadableImageError: it cannot be read.
     """
-    with _named_errors(payload.where), _opened(payload.data) as image:
-        rgb, converted_from = _rgb(image)
-        return Pixels(resize(rgb, size), converted_from, rgb.shape[:2])
+    try:
+        with _opened(payload.data) as image:
+            rgb, converted_from = _rgb(image)
+            return Pixels(resize(rgb, size), converted_from, rgb.shape[:2])
+    except UnidentifiedImageError as error:
+        raise UnreadableImageError(payload.where, "it is not an image") from error
+    except Exception as error:  # decoders fail in many ways on damaged files
+        raise UnreadableImageError(payload.where, str(error)) from error
 
 
 def read_size(payload: Payload) -> Size | None:
@@ -59,7 +73,9 @@ def read_size(payload: Payload) -> Size | None:
         return None
 
 
-def _opened(data: Path | bytes | np.ndarray) -> Image.Image:
+def _opened(data: Path | bytes | np.ndarray | None) -> Image.Image:
+    if data is None:
+        raise ValueError("there are no encoded bytes")
     if isinstance(data, np.ndarray):
         return Image.fromarray(data[..., 0] if data.ndim == 3 and data.shape[2] == 1 else data)
     return Image.open(BytesIO(data) if isinstance(data, bytes) else data)
@@ -77,16 +93,4 @@ def _rgb(image: Image.Image) -> tuple[np.ndarray, str]:
         return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2), converted_from
     if image.has_transparency_data and image.mode != "RGBA":
         image = image.convert("RGBA")  # a palette with transparency warns otherwise
-    return np.asarray(image.convert("RGB")), converted_from
-
-
-@contextmanager
-def _named_errors(where: str):
-    """Any failure while decoding a foreign file is the file's, so every exception is caught."""
-    try:
-        yield
-    except Exception as error:
-        reason = "not an image" if type(error).__name__ == "UnidentifiedImageError" else str(error)
-        raise InputError(
-            f"{where}: cannot be read ({reason}); replace or remove it, or set data.skip_bad: true"
-        ) from error
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB")), converted_from

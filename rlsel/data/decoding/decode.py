@@ -10,10 +10,11 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from rlsel.data.decoding.pixels import Pixels, UnreadableImageError, read_pixels, read_size
+from rlsel.data.decoding.resize import Size
 from rlsel.data.image_set import ImageSet
-from rlsel.data.pixels import Pixels, read_pixels, read_size
-from rlsel.data.resize import Size
 from rlsel.data.sources.part import Listing, Payload
+from rlsel.data.wording import by, counted
 from rlsel.errors import InputError
 from rlsel.progress import track
 
@@ -46,19 +47,14 @@ class Tally:
         for old, count in self.sizes.most_common():
             if old != size:
                 stretched = "" if old[0] * size[1] == size[0] * old[1] else ", changing proportions"
-                yield f"resized {count:,} images from {by(old)} to {by(size)}{stretched}"
+                yield f"resized {counted(count, 'image')} from {by(old)} to {by(size)}{stretched}"
         for mode, count in self.conversions.most_common():
             if mode:
-                yield f"converted {count:,} {mode} images to RGB"
+                yield f"converted {counted(count, f'{mode} image')} to RGB"
         if self.bad:
             more = len(self.bad) - BAD_IMAGES_NAMED
             named = "; ".join(self.bad[:BAD_IMAGES_NAMED]) + (f"; and {more:,} more" * (more > 0))
-            yield f"left out {len(self.bad):,} unreadable images: {named}"
-
-
-def by(size: Size) -> str:
-    """A size as people write it, height first."""
-    return f"{size[0]}x{size[1]}"
+            yield f"left out {counted(len(self.bad), 'unreadable image')}: {named}"
 
 
 def decode(listing: Listing, size: Size | None, skip_bad: bool, description: str) -> Decoded:
@@ -88,14 +84,14 @@ def _decode(
     with ThreadPoolExecutor(thread_name_prefix="decode") as threads:
         results = _in_order(listing, partial(_pixels_or_error, size=size), threads)
         for index, pixels in enumerate(track(results, description, total)):
-            if isinstance(pixels, Pixels):
-                rgb_NHWC[len(kept)] = pixels.rgb
-                kept.append(index)
-                tally.count(pixels)
-            elif skip_bad:
-                tally.bad.append(str(pixels).split(": cannot be read")[0])
-            else:
-                raise pixels
+            if isinstance(pixels, UnreadableImageError):
+                if not skip_bad:
+                    raise pixels
+                tally.bad.append(pixels.where)
+                continue
+            rgb_NHWC[len(kept)] = pixels.rgb
+            kept.append(index)
+            tally.count(pixels)
     return _gather(listing, rgb_NHWC, kept), tally
 
 
@@ -108,10 +104,10 @@ def _in_order(
         yield from threads.map(work, batch)
 
 
-def _pixels_or_error(payload: Payload, size: Size) -> Pixels | InputError:
+def _pixels_or_error(payload: Payload, size: Size) -> Pixels | UnreadableImageError:
     try:
         return read_pixels(payload, size)
-    except InputError as error:
+    except UnreadableImageError as error:
         return error
 
 

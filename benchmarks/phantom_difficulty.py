@@ -1,0 +1,267 @@
+"""Is the phantom hard, but not hopeless? Measured without any learned selection.
+
+    python benchmarks/phantom_difficulty.py [--config my.yaml] [--seeds 5]
+
+A seed draws its own images, pool and classifiers. Per seed:
+(a, b) test scores of a ResNet34 trained on real images and each of `ARMS`;
+(c)    AUC of the free scores against what an oracle keeps;
+(d)    what the probe reward makes of the same arms, and of each kind of candidate by itself.
+Every finished cell is written to the record at once, and a second start goes on from there.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.table import Table
+
+from rlsel import metrics
+from rlsel.atomic_files import write_text
+from rlsel.classifier import Resident, fit, predict
+from rlsel.classifier.resident import best_device
+from rlsel.config import Experiment, load_experiment, to_dict
+from rlsel.data import load_splits
+from rlsel.data.image_set import ImageSet, concatenate
+from rlsel.data.phantom import KINDS, PhantomPool, PhantomSource, draw_candidates
+from rlsel.features import describe_candidates
+from rlsel.features.extract import extract
+from rlsel.pool import build_pool
+from rlsel.progress import console
+from rlsel.records import describe_device, installed_versions, mean_and_std
+from rlsel.rewards import Job, Workbench
+from rlsel.seeding import derive_seed, rng
+
+RECORD = Path(__file__).parent / "records" / "phantom_difficulty.json"
+ARMS = ("real_only", "oracle", "random_half", "all", "right_labels", "500_more")
+PROBED = ("real_only", "oracle", "random_half", "all", "right_labels")
+NUM_OF_A_KIND = 128
+Cell = dict[str, float]
+
+
+class Bed:
+    """The images of one seed; nothing is drawn or trained before it is asked for."""
+
+    def __init__(self, experiment: Experiment, seed: int) -> None:
+        self.experiment, self.seed = experiment, seed
+        self.splits = load_splits(experiment.data, seed)
+        self.pool = build_pool(experiment.pool, self.splits, experiment.data, seed)
+
+    def mask(self, arm: str) -> np.ndarray:
+        """Which candidates the arm trains on."""
+        useful_N, kinds_N = self.pool.useful, self.pool.kinds
+        assert useful_N is not None
+        assert kinds_N is not None
+        n = len(useful_N)
+        half_N = rng(self.seed, "random half").permutation(n) < n // 2
+        return {
+            "real_only": np.zeros(n, bool),
+            "oracle": useful_N,
+            "random_half": half_N,
+            "all": np.ones(n, bool),
+            "right_labels": kinds_N != "wrong_label",
+        }[arm]
+
+    def drawn(self, kind: str, num: int) -> ImageSet:
+        """Fresh candidates, all of one kind."""
+        source = self.experiment.data.source
+        assert isinstance(source, PhantomSource)
+        shares = {name: float(name == kind) for name in KINDS[1:]}
+        config = PhantomPool(num_candidates=num, **shares)
+        generator = rng(self.seed, "drawn", kind)
+        return draw_candidates(config, source, self.splits.train, generator)[0]
+
+    @cached_property
+    def workbench(self) -> Workbench:
+        return self._workbench_over(self.pool.candidates)
+
+    def _workbench_over(self, candidates: ImageSet) -> Workbench:
+        splits, experiment = self.splits, self.experiment
+        features = extract(
+            self._extractor,
+            best_device(),
+            train=splits.train,
+            candidates=candidates,
+            reward_val=splits.reward_val,
+            selection_val=splits.selection_val,
+        )
+        return Workbench(
+            train=splits.train,
+            candidates=candidates,
+            reward_val=splits.reward_val,
+            selection_val=splits.selection_val,
+            test=splits.test,
+            features=features,
+            classifier=experiment.classifier,
+            probe=experiment.reward.probe,
+        )
+
+    @cached_property
+    def _extractor(self):
+        train = self.splits.train
+        return fit(
+            self.experiment.features.extractor,
+            Resident.put(train.images, train.labels, best_device()),
+            torch.arange(len(train)),
+            train.num_classes,
+            derive_seed(self.seed, "extractor"),
+        ).model
+
+    def train_fully(self, arm: str) -> Cell:
+        """Test scores of a classifier trained afresh on real + arm."""
+        splits = self.splits
+        more = self.pool.candidates
+        more = self.drawn("faithful", 500) if arm == "500_more" else more.take(self.mask(arm))
+        both = concatenate([splits.train, more])
+        fitted = fit(
+            self.experiment.classifier,
+            Resident.put(both.images, both.labels, best_device()),
+            torch.arange(len(both)),
+            both.num_classes,
+            derive_seed(self.seed, "final"),
+            Resident.put(splits.test.images, splits.test.labels, best_device()),
+            num_validated_epochs=1,
+        )
+        logits_NC, labels_N = fitted.val_logits[-1].numpy(), splits.test.labels
+        return {
+            "accuracy": metrics.accuracy(logits_NC, labels_N),
+            "auc": metrics.auc(logits_NC, labels_N),
+            "log_loss": metrics.recalibrated_log_loss(logits_NC, labels_N),
+        }
+
+    def free_scores(self) -> Cell:
+        """AUC of each free score, and of both orders, against what an oracle keeps."""
+        bench, useful_N = self.workbench, self.mask("oracle")
+        table = describe_candidates(
+            bench.features,
+            bench.candidates,
+            bench.train,
+            bench.reward_val,
+            self.experiment.features.num_neighbours,
+        )
+        nearest_N = np.minimum(table.own_distance, table.other_distance)
+        scores = {**table.free_scores, "label_free_order": -nearest_N}
+        against_useful = {f"{k}.useful": metrics.auc_binary(v, useful_N) for k, v in scores.items()}
+        right_N = self.mask("right_labels")
+        against_labels = {f"{k}.label": metrics.auc_binary(v, right_N) for k, v in scores.items()}
+        test = self.splits.test
+        images = Resident.put(test.images, test.labels, best_device())
+        logits_NC = predict(self._extractor, images).cpu().numpy()
+        extractor = {"extractor_test_accuracy": metrics.accuracy(logits_NC, test.labels)}
+        return against_useful | against_labels | extractor
+
+    def probe_arms(self) -> Cell:
+        """The probe's reward for each arm, on both halves of validation."""
+        return {
+            f"{arm}.{split}.{metric}": value
+            for arm in PROBED
+            for split in ("reward_val", "selection_val")
+            for metric, value in _probe(self.workbench, self.mask(arm), split).items()
+        }
+
+    def probe_kinds(self) -> Cell:
+        """What `NUM_OF_A_KIND` more of one kind change in the probe's score on selection-val."""
+        cell = {}
+        for kind in KINDS:
+            bench = self._workbench_over(self.drawn(kind, NUM_OF_A_KIND))
+            none, all_of_them = np.zeros(NUM_OF_A_KIND, bool), np.ones(NUM_OF_A_KIND, bool)
+            before = _probe(bench, none, "selection_val")
+            after = _probe(bench, all_of_them, "selection_val")
+            cell |= {f"{kind}.{metric}": after[metric] - before[metric] for metric in after}
+        return cell
+
+
+def _probe(bench: Workbench, kept_N: np.ndarray, split) -> dict[str, float]:
+    evaluation = bench.evaluate(Job(kept_N, "probe", 0, split))
+    return {metric: evaluation.last(metric) for metric in ("accuracy", "auc", "log_loss")}
+
+
+def cells_of(bed: Bed) -> Iterator[tuple[str, Callable[[], Cell]]]:
+    """Name and maker of every cell, the cheap ones first."""
+    yield "free_scores", bed.free_scores
+    yield "probe_arms", bed.probe_arms
+    yield "probe_kinds", bed.probe_kinds
+    for arm in ARMS:
+        yield f"full.{arm}", lambda arm=arm: bed.train_fully(arm)
+
+
+def measure(experiment: Experiment, seeds: range, path: Path, only: str) -> dict:
+    """Fill in the cells that the record at `path` lacks; a record of other settings is replaced."""
+    record = json.loads(path.read_text()) if path.exists() else {}
+    if record.get("config_hash") != experiment.hash:
+        record = {"config_hash": experiment.hash, "cells": {}}
+    cells = record["cells"]
+    for seed in seeds:
+        bed = Bed(experiment, seed)
+        for name, make in cells_of(bed):
+            key = f"{name}/{seed}"
+            if key not in cells and name.startswith(only):
+                cells[key] = make()
+                console.log(key, {k: round(v, 3) for k, v in cells[key].items()})
+                write_text(path, _dump(record, experiment))
+    write_text(path, _dump(record, experiment))
+    return json.loads(path.read_text())
+
+
+def _dump(record: dict, experiment: Experiment) -> str:
+    whole = {
+        "summary": summarise(record["cells"]),
+        "n": len({key.rsplit("/", 1)[1] for key in record["cells"]}),
+        "hardware": describe_device(),
+        "versions": installed_versions(),
+        "config_hash": record["config_hash"],
+        "config": {k: v for k, v in to_dict(experiment).items() if k in STAGES},
+        "cells": record["cells"],
+    }
+    return json.dumps(whole, indent=1) + "\n"
+
+
+STAGES = ("data", "pool", "classifier", "features", "reward")
+
+
+def summarise(cells: dict[str, Cell]) -> dict[str, dict[str, float]]:
+    """cell.quantity -> mean, sample std, min, n over seeds; `full.` also as gain over real only."""
+    values: dict[str, list[float]] = {}
+    for key, cell in cells.items():
+        name, seed = key.rsplit("/", 1)
+        for quantity, value in cell.items():
+            values.setdefault(f"{name}.{quantity}", []).append(value)
+        real = cells.get(f"full.real_only/{seed}")
+        if name.startswith("full.") and real:
+            gain = cell["accuracy"] - real["accuracy"]
+            values.setdefault(f"{name}.accuracy_over_real", []).append(gain)
+    return {name: _statistics(numbers) for name, numbers in values.items()}
+
+
+def _statistics(numbers: list[float]) -> dict[str, float]:
+    mean, std = mean_and_std(numbers)
+    rounded = {"mean": mean, "std": std, "min": min(numbers)}
+    return {k: round(v, 4) for k, v in rounded.items() if v == v} | {"n": len(numbers)}
+
+
+def show(summary: dict[str, dict[str, float]]) -> None:
+    table = Table("quantity", "mean", "std", "min", "n", title="phantom difficulty")
+    for name, row in summary.items():
+        table.add_row(name, *(str(row.get(key, "")) for key in ("mean", "std", "min", "n")))
+    console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--config", type=Path, help="an experiment's YAML; the default without")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", default="", help="cells whose name starts so, such as probe")
+    parser.add_argument("--record", type=Path, default=RECORD)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    experiment = replace(load_experiment(arguments.config), name="phantom_difficulty")
+    record = measure(experiment, range(arguments.seeds), arguments.record, arguments.only)
+    show(record["summary"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""`python -m rlsel` is `rlsel`."""
+
+from rlsel.cli import main
+
+main()

@@ -1,0 +1,120 @@
+"""The command line: names, help and exit codes. Everything else is imported when it is needed."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rlsel.errors import InputError
+
+app = typer.Typer(
+    name="rlsel",
+    help="Learns which synthetic samples are worth training on.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+)
+
+ConfigArgument = Annotated[
+    Path | None, typer.Argument(metavar="[CONFIG.yaml]", help="None: the built-in default.")
+]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+
+
+@app.command()
+def run(
+    config: ConfigArgument = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Overrides the config's.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder; by default the next free one under runs/.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+) -> None:
+    """Learn a selection, score it on test against its rivals, write a report.
+
+    [bold]Examples[/bold]
+
+      rlsel run                                    the built-in default, a few minutes
+
+      rlsel run my.yaml --seed 3 --out runs/mine
+
+      rlsel run my.yaml --seed 3 --out runs/mine --resume
+    """
+    from rlsel.config import load_experiment
+    from rlsel.pipeline import run as run_pipeline
+
+    experiment = load_experiment(config)
+    if seed is not None:
+        experiment = experiment.with_seed(seed)
+    try:
+        run_pipeline(experiment, out=out, resume=resume)
+    except KeyboardInterrupt:
+        words = ["rlsel run", str(config or ""), f"--seed {seed}" if seed is not None else ""]
+        words += [f"--out {out}" if out else "", "--resume"]
+        command = " ".join(word for word in words if word)
+        print(f"\ninterrupted; nothing finished is lost. Go on with: {command}", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def check(config: ConfigArgument = None) -> None:
+    """Read all inputs and print what was found. Trains nothing.
+
+    [bold]Example[/bold]
+
+      rlsel check my.yaml
+    """
+    from rlsel.checking import check_inputs
+    from rlsel.config import load_experiment
+
+    check_inputs(load_experiment(config))
+
+
+@app.command()
+def report(run_dir: RunArgument) -> None:
+    """Print a finished run's table and draw its report again.
+
+    [bold]Example[/bold]
+
+      rlsel report runs/default-0a1b2c-seed0
+    """
+    from rlsel.progress import console
+    from rlsel.records import Record
+    from rlsel.reporting import print_table, write_report
+
+    path = write_report(run_dir)
+    print_table(Record.read(run_dir), console)
+    console.print(f"report: {path}", markup=False)
+
+
+@app.command()
+def export(
+    run_dir: RunArgument,
+    to: Annotated[Path, typer.Option(help="Folder to make; it gets one folder per class.")],
+) -> None:
+    """Write the selected images as PNG, a folder per class, with selection.parquet.
+
+    [bold]Example[/bold]
+
+      rlsel export runs/default-0a1b2c-seed0 --to selected
+    """
+    from rlsel.export import export_selection
+    from rlsel.progress import console
+
+    num = export_selection(run_dir, to)
+    console.print(f"{num:,} selected images written to {to}", markup=False)
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line and exit code 2, never a traceback."""
+    try:
+        app()
+    except InputError as error:
+        print(f"rlsel: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

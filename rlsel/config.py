@@ -1,0 +1,213 @@
+"""`Experiment`: the stages' own Configs put together; read from YAML, which states differences."""
+
+import hashlib
+import json
+from dataclasses import fields, is_dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError
+
+from rlsel.algorithms.config import AlgorithmConfig
+from rlsel.classifier import ClassifierConfig
+from rlsel.controllers.config import ControllerConfig
+from rlsel.data.config import DataConfig
+from rlsel.errors import InputError
+from rlsel.evaluation.rounds import EvaluationConfig
+from rlsel.features.config import FeaturesConfig
+from rlsel.pool.config import PhantomPool, PoolConfig
+from rlsel.presets import PRESETS
+from rlsel.rewards.plan import EvaluatorsConfig
+from rlsel.rewards.reward import RewardConfig
+from rlsel.schema import config
+from rlsel.selectors.config import SelectionConfig
+
+DOES_NOT_CHANGE_RESULTS = ("name", "seed", "evaluators")
+"""Left out of the hash, so runs of one experiment share it whatever their seed or machine."""
+
+
+@config
+class Experiment:
+    """Everything a run depends on. Every default is what our own benchmarks show to work."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "default"
+    """What run folders and reports are called."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """The one seed of a run; every stage derives its own from it by name."""
+    data: DataConfig = Field(default_factory=DataConfig)
+    """The real images and their splits."""
+    pool: PoolConfig = Field(default_factory=PhantomPool)
+    """The candidates."""
+    classifier: ClassifierConfig = Field(default_factory=ClassifierConfig)
+    """The ResNet34 of full rewards and of the final scores."""
+    features: FeaturesConfig = Field(default_factory=FeaturesConfig)
+    """Features, batches, and what the controller sees."""
+    reward: RewardConfig = Field(default_factory=RewardConfig)
+    """What the controller is paid for."""
+    evaluators: EvaluatorsConfig = Field(default_factory=EvaluatorsConfig)
+    """The pool of workers that carry out evaluations."""
+    controller: ControllerConfig = Field(default_factory=ControllerConfig)
+    """The network that decides."""
+    algorithm: AlgorithmConfig = Field(default_factory=AlgorithmConfig)
+    """How it learns."""
+    selection: SelectionConfig = Field(default_factory=SelectionConfig)
+    """Which methods compete, and for how many places."""
+    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+    """The final scores."""
+
+    @property
+    def hash(self) -> str:
+        """Twelve hex digits that two experiments share exactly if they are the same but for seed."""
+        content = to_dict(self)
+        for name in DOES_NOT_CHANGE_RESULTS:
+            content.pop(name)
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+    def with_seed(self, seed: int) -> "Experiment":
+        return replace(self, seed=seed)
+
+
+_experiment = TypeAdapter(Experiment)
+
+
+def load_experiment(path: Path | None) -> Experiment:
+    """Read a YAML file; None gives the built-in default.
+
+    Raises:
+        InputError: no such file, no YAML, an unknown key, a wrong type or value.
+    """
+    if path is None:
+        return default_experiment()
+    content = read_yaml(path)
+    content.setdefault("name", path.stem)
+    return build_experiment(content, str(path))
+
+
+def default_experiment() -> Experiment:
+    """What `rlsel run` does without a config: the phantom, small enough for two cores."""
+    return build_experiment({"preset": "default"}, "the built-in default")
+
+
+def build_experiment(content: dict[str, Any], origin: str) -> Experiment:
+    """An experiment from nested settings, as YAML has them. `origin` is named in errors.
+
+    The key `preset` names the settings that these are laid over.
+    """
+    preset = content.get("preset")
+    if preset is not None and preset not in PRESETS:
+        raise InputError(f"{origin}: preset is {preset!r}; known are {', '.join(PRESETS)}")
+    laid_over = merge(
+        PRESETS[preset] if preset else {}, {k: v for k, v in content.items() if k != "preset"}
+    )
+    try:
+        # JSON, because strict validation lets lists be tuples and text be paths only there.
+        return _experiment.validate_json(json.dumps(laid_over, default=str))
+    except ValidationError as error:
+        raise InputError(f"{origin}: {_explain(error, laid_over)}") from None
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`over` laid over `base`, key by key; a block with another `name` replaces the whole block."""
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            other_kind = "name" in value and value["name"] != old.get("name")
+            merged[key] = value if other_kind else merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such config file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: is not valid YAML: {reason}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: must hold settings as `key: value`, not {content!r}")
+    return content
+
+
+def to_dict(experiment: Experiment) -> dict[str, Any]:
+    """Every setting, as plain JSON values."""
+    return _experiment.dump_python(experiment, mode="json")
+
+
+def to_yaml(experiment: Experiment) -> str:
+    """The complete config, readable by `load_experiment`."""
+    return yaml.safe_dump(to_dict(experiment), sort_keys=False)
+
+
+def _explain(error: ValidationError, content: dict[str, Any]) -> str:
+    """One line for the first thing that is wrong: where, what stands there, what may."""
+    first = error.errors()[0]
+    where, owner = _locate(first["loc"])
+    key = ".".join(where)
+    if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        known = [field.name for field in fields(owner)] if owner else []
+        close = get_close_matches(where[-1], known, n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        return f"unknown key {key}{hint}; known are {', '.join(sorted(known))}"
+    if first["type"] == "union_tag_invalid":
+        context = first.get("ctx", {})
+        known = str(context.get("expected_tags", "")).replace("'", "")
+        return f"{key}.name is {context.get('tag')!r}; known are {known}"
+    if first["type"] == "union_tag_not_found":
+        return f"{key} lacks `name`, which says what kind it is"
+    if first["type"] == "missing":
+        return f"{key} is missing: {_documentation(owner, where[-1])}"
+    message = first["msg"].removeprefix("Value error, ")
+    message = message.replace("Input should be", "it must be")
+    if first["type"] == "value_error":
+        return f"{key}: {message}" if key else message
+    return f"{key} is {first['input']!r}; {message}"
+
+
+def _locate(location: tuple[int | str, ...]) -> tuple[list[str], Any]:
+    """The keys of a pydantic location without the tags of unions, and the Config it lies in."""
+    where: list[str] = []
+    owner: Any = Experiment
+    for i, part in enumerate(location):
+        if isinstance(owner, tuple):  # a union: this part is the name of the kind
+            owner = next((c for c in owner if _kind(c) == part), None)
+            continue
+        where.append(str(part))
+        if i + 1 < len(location) and owner is not None:
+            owner = _type_of(owner, str(part))
+    return where, owner
+
+
+def _type_of(owner: Any, name: str) -> Any:
+    """The Config that a field holds; a tuple of them where it is one of several; else None."""
+    annotation = next((f.type for f in fields(owner) if f.name == name), None)
+    if is_dataclass(annotation):
+        return annotation
+    found = tuple(t for t in _flatten(annotation) if is_dataclass(t))
+    return found or None
+
+
+def _flatten(annotation: Any) -> list[Any]:
+    inner = get_args(annotation)
+    return [leaf for part in inner for leaf in _flatten(part)] if inner else [annotation]
+
+
+def _kind(cls: Any) -> str | None:
+    return next((f.default for f in fields(cls) if f.name == "name"), None)  # pyright: ignore
+
+
+def _documentation(owner: Any, name: str) -> str:
+    if owner is None:
+        return "give it"
+    described = owner.__pydantic_fields__[name].description if is_dataclass(owner) else None
+    return (described or "give it").split("\n")[0].split(". ")[0].rstrip(".")

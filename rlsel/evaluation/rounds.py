@@ -1,0 +1,45 @@
+"""Rounds of full training on real + selected, scored on the test images."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from rlsel.metrics import SCORE_METRICS
+from rlsel.progress import progress_bar
+from rlsel.rewards import Evaluations, Job
+from rlsel.schema import config
+from rlsel.seeding import derive_seed
+from rlsel.selectors import Selection
+
+Scores = dict[str, dict[str, list[float]]]
+
+
+@config
+class EvaluationConfig:
+    """The protocol of the final scores."""
+
+    rounds: Annotated[int, Field(ge=1)] = 5
+    """Trainings per method, each with a seed of its own (paper: 5)."""
+
+
+def score_selections(
+    config: EvaluationConfig, evaluations: Evaluations, selections: Sequence[Selection], seed: int
+) -> Scores:
+    """Method -> metric -> one test score per round.
+
+    Round r trains every method with the same seed, so rounds can be compared in pairs. The score
+    is that of the last epoch: no epoch is chosen by looking at test.
+    """
+    asked = [(selection, r) for r in range(config.rounds) for selection in selections]
+    jobs = [
+        Job(selection.mask_of_round(r), "full", derive_seed(seed, "round", r), "test")
+        for selection, r in asked
+    ]
+    scores: Scores = {s.method: {metric: [] for metric in SCORE_METRICS} for s in selections}
+    with progress_bar("final evaluation", len(jobs)) as bar:
+        for (selection, _), evaluation in zip(asked, evaluations.many(jobs), strict=True):
+            for metric in SCORE_METRICS:
+                scores[selection.method][metric].append(evaluation.last(metric))
+            bar.advance(note=selection.method)
+    return scores

@@ -1,0 +1,102 @@
+"""How much of a planted truth was found. Only for pools that know which candidates are useful.
+
+Shape letters: N candidates.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from envs import SelectionProblem
+from rlsel.metrics import auc_binary
+from rlsel.selectors import Selection
+
+
+class Finding(TypedDict):
+    """One method or free score against the truth. NaN where a figure has no meaning."""
+
+    auc: float
+    """Chance that a useful candidate ranks above a useless one."""
+    precision: float
+    """Share of the kept that is useful."""
+    recall: float
+    """Share of the useful that is kept."""
+
+
+def find_truth(
+    selections: Sequence[Selection],
+    free_scores: Mapping[str, Float[np.ndarray, " n"]],
+    problem: SelectionProblem,
+    useful_N: Bool[np.ndarray, " n"],
+    num_keep: int,
+) -> dict[str, Finding]:
+    """Every method's ranking and mask; every free score at the same budget; the batch index alone.
+
+    `controller_within_batches` ranks only inside each batch, so what the order of the batches gives
+    away does not count; `batch_index` is what that order alone is worth.
+    """
+    batch_N = batch_of_candidates(problem)
+    found = {s.method: _finding(s.score_N, s.kept_N, useful_N) for s in selections if s.num_kept}
+    ranked = dict(free_scores) | {"batch_index": -batch_N.astype(float)}
+    for name, score_N in ranked.items():
+        kept_N = np.zeros(len(score_N), dtype=bool)
+        kept_N[np.argsort(-score_N, kind="stable")[:num_keep]] = True
+        found[name] = _finding(score_N, kept_N, useful_N)
+    for selection in selections:
+        if selection.method == "controller" and selection.score_N is not None:
+            within = auc_within_batches(selection.score_N, useful_N, batch_N)
+            found["controller_within_batches"] = Finding(
+                auc=within, precision=float("nan"), recall=float("nan")
+            )
+    return found
+
+
+def auc_within_batches(
+    score_N: Float[np.ndarray, " n"], useful_N: Bool[np.ndarray, " n"], batch_N: np.ndarray
+) -> float:
+    """AUC inside each batch, averaged with the number of pairs it is made of as weight."""
+    total, pairs = 0.0, 0
+    for batch in np.unique(batch_N):
+        inside_N = batch_N == batch
+        num = int(useful_N[inside_N].sum()) * int((~useful_N[inside_N]).sum())
+        if num:
+            total += num * auc_binary(score_N[inside_N], useful_N[inside_N])
+            pairs += num
+    return total / pairs if pairs else float("nan")
+
+
+def batch_of_candidates(problem: SelectionProblem) -> np.ndarray:
+    """(n,) index of the batch each candidate stands in."""
+    batch_N = np.empty(problem.num_candidates, dtype=np.int64)
+    for index, places_K in enumerate(problem.batches_DK):
+        batch_N[places_K[places_K >= 0]] = index
+    return batch_N
+
+
+def kinds_kept(
+    kinds_N: np.ndarray, selections: Sequence[Selection], probability_N: np.ndarray | None
+) -> dict[str, dict]:
+    """Per kind of candidate: how many there are, how many each method kept, how probable they were."""
+    return {
+        str(kind): {
+            "count": int((kinds_N == kind).sum()),
+            "kept": {s.method: int(s.kept_N[kinds_N == kind].sum()) for s in selections},
+            "mean_keep_probability": float(probability_N[kinds_N == kind].mean())
+            if probability_N is not None
+            else float("nan"),
+        }
+        for kind in np.unique(kinds_N)
+    }
+
+
+def _finding(
+    score_N: np.ndarray | None, kept_N: np.ndarray, useful_N: np.ndarray
+) -> Finding:
+    hits = float((kept_N & useful_N).sum())
+    return Finding(
+        auc=float("nan") if score_N is None else auc_binary(score_N, useful_N),
+        precision=hits / max(int(kept_N.sum()), 1),
+        recall=hits / max(int(useful_N.sum()), 1),
+    )

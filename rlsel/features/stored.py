@@ -1,0 +1,69 @@
+"""Fitting the extractor is dear, so its features are kept in the run folder."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rlsel.atomic_files import replacing
+from rlsel.classifier import Resident, fit
+from rlsel.classifier.resident import best_device
+from rlsel.data import Splits
+from rlsel.features.config import FeaturesConfig
+from rlsel.features.extract import Features, extract
+from rlsel.pool import Pool
+from rlsel.progress import console
+from rlsel.seeding import derive_seed
+
+
+def extract_or_load(
+    config: FeaturesConfig, splits: Splits, pool: Pool, seed: int, path: Path
+) -> Features:
+    """Train the extractor on train and run all images through it, unless `path` holds the result.
+
+    A file of other images or settings, or one that cannot be read, is made anew.
+    """
+    recipe = "/".join(
+        (repr(config.extractor), str(seed), splits.train.digest, pool.digest)
+        + (splits.reward_val.digest, splits.selection_val.digest)
+    )
+    return _load(path, recipe) or _make(config, splits, pool, seed, path, recipe)
+
+
+def _load(path: Path, recipe: str) -> Features | None:
+    if not path.exists():
+        return None
+    try:
+        with np.load(path) as stored:
+            if str(stored["recipe"]) == recipe:
+                return Features(**{name: stored[name] for name in Features.__annotations__})
+    except (OSError, ValueError, KeyError, EOFError):
+        console.print(f"{path}: cannot be read, so the features are made anew", markup=False)
+    return None
+
+
+def _make(
+    config: FeaturesConfig, splits: Splits, pool: Pool, seed: int, path: Path, recipe: str
+) -> Features:
+    device = best_device()
+    train = Resident.put(splits.train.images, splits.train.labels, device)
+    fitted = fit(
+        config.extractor,
+        train,
+        torch.arange(len(train)),
+        splits.train.num_classes,
+        derive_seed(seed, "extractor"),
+        description="feature extractor",
+    )
+    features = extract(
+        fitted.model,
+        device,
+        train=splits.train,
+        candidates=pool.candidates,
+        reward_val=splits.reward_val,
+        selection_val=splits.selection_val,
+    )
+    with replacing(path) as temporary:
+        np.savez(temporary, recipe=np.array(recipe), **asdict(features))
+    return features

@@ -1,0 +1,182 @@
+"""The whole program: images and candidates in, a learned selection and its honest test score out.
+
+`run` is the first thing to read; every line of `_select_and_score` names the package to open next.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rlsel.classifier.resident import best_device
+from rlsel.config import Experiment, default_experiment
+from rlsel.data import Splits, load_splits
+from rlsel.evaluation import find_truth, kinds_kept, score_selections
+from rlsel.evaluation.overfitting import warn_of_overfitting
+from rlsel.evaluation.truth import batch_of_candidates
+from rlsel.features import build_problem, describe_candidates
+from rlsel.features.stored import extract_or_load
+from rlsel.learning import learn
+from rlsel.monitoring import PeakMemory
+from rlsel.pool import Pool, build_pool, describe_inputs
+from rlsel.progress import console
+from rlsel.records import Record, describe_device, installed_versions
+from rlsel.reporting import print_table, save_contact_sheets, write_report
+from rlsel.rewards import Workbench
+from rlsel.rewards.pool import EvaluationPool, evaluation_pool
+from rlsel.run_folder import FEATURES, LEDGER, RunFolder, claim
+from rlsel.seeding import rng
+from rlsel.selectors import SELECTORS, BaselineInputs, Selection
+from rlsel.selectors.table import write_selection
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `run` returns: the numbers, the selection, and the folder that holds it all."""
+
+    record: Record
+    selection: Selection
+    run_dir: Path
+
+
+def run(
+    experiment: Experiment | None = None,
+    *,
+    out: Path | str | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+) -> Result:
+    """Carry out an experiment from its images to its report.
+
+    Args:
+        experiment: None is the built-in default.
+        out: The run folder; None takes the next free name under `runs/`.
+        resume: Go on with an interrupted run; its finished evaluations are not paid for again.
+        quiet: Print nothing of the result; a sweep prints its own table.
+
+    Raises:
+        InputError: something the user gave is wrong.
+    """
+    experiment = experiment or default_experiment()
+    blank = Record(
+        name=experiment.name,
+        config_hash=experiment.hash,
+        seed=experiment.seed,
+        finished=False,
+        device=describe_device(_gpu_name()),
+        versions=installed_versions(),
+    )
+    folder = claim(experiment, Path(out) if out else None, resume, blank)
+    with PeakMemory() as memory:
+        splits = load_splits(experiment.data, experiment.seed)
+        pool = build_pool(experiment.pool, splits, experiment.data, experiment.seed)
+        folder.finish_stage("data")
+        selection = select_and_score(experiment, splits, pool, folder, memory)
+    report = write_report(folder.path)
+    if not quiet:
+        print_table(folder.record, console)
+        console.print(f"report: {report}", markup=False)
+    return Result(folder.record, selection, folder.path)
+
+
+def select_and_score(
+    experiment: Experiment,
+    splits: Splits,
+    pool: Pool,
+    folder: RunFolder,
+    memory: PeakMemory,
+) -> Selection:
+    """Everything after the inputs are read: features, learning, final scores, record."""
+    seed = experiment.seed
+    inputs = describe_inputs(splits, pool)
+    folder.update(
+        notes=[finding.text for finding in inputs.findings if finding.level == "note"],
+        warnings=list(inputs.warnings),
+        data_digest=splits.train.digest,
+        pool_digest=pool.digest,
+    )
+    features = extract_or_load(experiment.features, splits, pool, seed, folder.path / FEATURES)
+    table = describe_candidates(
+        features,
+        pool.candidates,
+        splits.train,
+        splits.reward_val,
+        experiment.features.num_neighbours,
+    )
+    problem = build_problem(
+        experiment.features, features, table, len(splits.class_names), rng(seed, "batches")
+    )
+    folder.finish_stage("features")
+
+    workbench = Workbench(
+        train=splits.train,
+        candidates=pool.candidates,
+        reward_val=splits.reward_val,
+        selection_val=splits.selection_val,
+        test=splits.test,
+        features=features,
+        classifier=experiment.classifier,
+        probe=experiment.reward.probe,
+    )
+    with evaluation_pool(experiment.evaluators, workbench, folder.path / LEDGER) as evaluators:
+        folder.finish_stage("evaluators")
+        learned, rows = learn(experiment, problem, splits.class_names, evaluators, folder)
+        folder.finish_stage("learning")
+        selections = _choose(experiment, table, pool, learned)
+        shown = learned or next(s for s in selections if s.method != "real_only")
+        write_selection(folder.path, pool, table, batch_of_candidates(problem), shown)
+        scores = score_selections(experiment.evaluation, evaluators.evaluations, selections, seed)
+        folder.finish_stage("final evaluation")
+        evaluations = evaluators.counts()
+
+    truth = None
+    if pool.useful is not None:
+        truth = find_truth(selections, table.free_scores, problem, pool.useful, shown.num_kept)
+    kinds = None
+    if pool.kinds is not None:
+        kinds = kinds_kept(pool.kinds, selections, learned and learned.score_N)
+    save_contact_sheets(
+        folder.path,
+        pool.candidates.images,
+        pool.candidates.labels,
+        pool.candidates.class_names,
+        shown.kept_N,
+        np.full(len(pool), np.nan) if shown.score_N is None else shown.score_N,
+        rng(seed, "contact sheets"),
+    )
+    folder.update(
+        finished=True,
+        scores=scores,
+        num_kept={selection.method: selection.num_kept for selection in selections},
+        truth=truth,
+        truth_by_kind=kinds,
+        evaluations=evaluations,
+        warnings=[*folder.record.warnings, *warn_of_overfitting(rows)],
+        peak_memory_gib=max(memory.gib, np.nan_to_num(folder.record.peak_memory_gib)),
+    )
+    return shown
+
+
+def _choose(
+    experiment: Experiment, table, pool: Pool, learned: Selection | None
+) -> list[Selection]:
+    """Every method's selection at the same budget, in the order of the final table."""
+    fraction = experiment.selection.keep_fraction or 0.5
+    budget = learned.num_kept if learned else round(fraction * len(pool))
+    inputs = BaselineInputs(table, budget, experiment.evaluation.rounds, pool.useful)
+    names = ["real_only", *(m for m in experiment.selection.methods if m != "controller")]
+    if pool.useful is not None:
+        names.append("oracle")
+    chosen = [
+        SELECTORS[name](inputs, rng(experiment.seed, "selector", name))
+        for name in dict.fromkeys(names)
+    ]
+    return [*chosen, learned] if learned else chosen
+
+
+def _gpu_name() -> str | None:
+    import torch
+
+    if best_device().type != "cuda":
+        return None
+    return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"

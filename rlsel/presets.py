@@ -1,0 +1,25 @@
+"""Named settings that a config may be laid over: `preset: paper` at its top."""
+
+from typing import Any
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # What `rlsel run` does without a config: small enough for two cores and six minutes.
+    "default": {
+        "evaluation": {"rounds": 3},
+    },
+    # Ye et al. 2020, read literally (METHOD: it stays at chance where the defaults learn).
+    "paper": {
+        "features": {"order": "own_distance", "inputs": ["features"], "num_batches": 8},
+        "reward": {"fidelity": "full", "metric": "accuracy", "covers": "kept", "alpha": 0.8},
+        "controller": {"name": "transformer", "positions": "sinusoidal"},
+        "algorithm": {
+            "ratio": "joint",
+            "baseline": "value",
+            "clip": 0.2,
+            "lr": 2.5e-4,
+            "lr_decay": False,
+            "gamma": 0.0,
+        },
+        "evaluation": {"rounds": 5},
+    },
+}

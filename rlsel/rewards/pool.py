@@ -1,0 +1,55 @@
+"""Opening the pool of evaluators for one run, and closing it again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from rlsel import cluster
+from rlsel.progress import console
+from rlsel.rewards.evaluators import RayEvaluations, get_broker, open_run, start_broker
+from rlsel.rewards.plan import EvaluatorsConfig, plan_evaluators
+from rlsel.rewards.workbench import Workbench
+
+
+@dataclass(frozen=True)
+class EvaluationPool:
+    """What a run needs of its evaluators."""
+
+    evaluations: RayEvaluations
+    num_evaluators: int
+
+    def counts(self) -> dict[str, Any]:
+        """Evaluations paid for and answered by the ledger, as the record has them."""
+        known = ray.get(get_broker().statistics.remote(self.evaluations.run_id))
+        by_fidelity = {
+            fidelity: {
+                "trained": known["trained"].get(fidelity, 0),
+                "from_ledger": known["from_ledger"].get(fidelity, 0),
+            }
+            for fidelity in sorted({*known["trained"], *known["from_ledger"]})
+        }
+        totals = {
+            source: sum(count[source] for count in by_fidelity.values())
+            for source in ("trained", "from_ledger")
+        }
+        return {"by_fidelity": by_fidelity, **totals}
+
+
+@contextmanager
+def evaluation_pool(
+    config: EvaluatorsConfig, workbench: Workbench, ledger: Path
+) -> Iterator[EvaluationPool]:
+    """Start Ray and the evaluators where they are not up yet, and hand them this run's images."""
+    with cluster.ray_session():
+        plan = plan_evaluators(config, cluster.num_cpus(), cluster.num_gpus())
+        broker = start_broker(plan)
+        console.print(f"{plan.count} evaluators ({plan.reason})", markup=False)
+        evaluations = open_run(broker, workbench, ledger)
+        try:
+            yield EvaluationPool(evaluations, plan.count)
+        finally:
+            ray.get(broker.close.remote(evaluations.run_id))

@@ -1,0 +1,105 @@
+"""The run folder: where a run lives, whose it is, and how an interrupted one is found again."""
+
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from rlsel.atomic_files import write_text
+from rlsel.config import Experiment, build_experiment, read_yaml, to_yaml
+from rlsel.errors import InputError
+from rlsel.records import FILE_NAME as RECORD_NAME
+from rlsel.records import Record
+
+CONFIG = "config.yaml"
+LEDGER = "ledger.sqlite"
+FEATURES = "features.npz"
+RUNS = Path("runs")
+
+
+class RunFolder:
+    """One run's folder, claimed by one experiment and seed."""
+
+    def __init__(self, path: Path, record: Record) -> None:
+        self.path = path
+        self.record = record
+        self._wall_before_s = record.wall_s
+        self._start = time.monotonic()
+        self._stage_start = self._start
+
+    def update(self, **changes: object) -> None:
+        """Change the record and write it, with the time worked so far, so that a kill loses none."""
+        wall_s = self._wall_before_s + time.monotonic() - self._start
+        self.record = replace(self.record, wall_s=wall_s, **changes)  # pyright: ignore
+        self.record.write(self.path)
+
+    def finish_stage(self, name: str) -> None:
+        """Book the time since the last stage ended under `name`."""
+        now = time.monotonic()
+        spent = self.record.stage_s.get(name, 0.0) + now - self._stage_start
+        self._stage_start = now
+        self.update(stage_s=self.record.stage_s | {name: spent})
+
+
+def claim(experiment: Experiment, out: Path | None, resume: bool, blank: Record) -> RunFolder:
+    """The folder for this run: a fresh one, or with `resume` the one it was interrupted in.
+
+    Args:
+        out: Use this very folder; None takes the next free name under `runs/`.
+        blank: The record to start with.
+
+    Raises:
+        InputError: `out` holds another experiment's run, or this one's and `resume` is off; or
+            it cannot be written to.
+    """
+    path = out or _choose(experiment, resume)
+    if (path / CONFIG).exists():
+        _require_same(path, experiment)
+        if not resume:
+            raise InputError(
+                f"{path}: holds a run of this experiment already; add --resume to go on with it, "
+                "or choose another --out"
+            )
+        record = Record.read(path) if (path / RECORD_NAME).exists() else blank
+        if not record.finished:
+            record = replace(record, resumed=record.resumed + 1)
+        return RunFolder(path, record)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(f"{path}: is not empty and holds no run of rlsel; choose another --out")
+    write_text(path / CONFIG, to_yaml(experiment))
+    return RunFolder(path, blank)
+
+
+def read_experiment(run_dir: Path) -> Experiment:
+    """The experiment that a run folder belongs to."""
+    path = run_dir / CONFIG
+    if not run_dir.is_dir():
+        raise InputError(f"{run_dir}: there is no such run folder")
+    if not path.exists():
+        raise InputError(f"{run_dir}: is no run folder: it has no {CONFIG}")
+    return build_experiment(read_yaml(path), str(path))
+
+
+def _require_same(path: Path, experiment: Experiment) -> None:
+    found = read_experiment(path)
+    if (found.hash, found.seed) != (experiment.hash, experiment.seed):
+        raise InputError(
+            f"{path}: holds the run of another experiment ({found.name}, config {found.hash}, "
+            f"seed {found.seed}; this is {experiment.name}, config {experiment.hash}, "
+            f"seed {experiment.seed}); choose another --out"
+        )
+
+
+def _choose(experiment: Experiment, resume: bool) -> Path:
+    """With `resume` the newest folder of this very run, if there is one; else the next free one."""
+    stem = f"{experiment.name}-{experiment.hash[:6]}-seed{experiment.seed}"
+    numbered = re.compile(re.escape(stem) + r"(?:-(\d+))?")
+    taken = {
+        int(match[1] or 1): path
+        for path in RUNS.glob(f"{stem}*")
+        if (match := numbered.fullmatch(path.name))
+    }
+    if resume and taken:
+        return taken[max(taken)]
+    number = max(taken, default=0) + 1
+    return RUNS / (stem if number == 1 else f"{stem}-{number}")
