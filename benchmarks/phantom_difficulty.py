@@ -11,6 +11,7 @@ Every finished cell is written to the record at once, and a second start goes on
 
 import argparse
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -70,8 +71,13 @@ class Bed:
         """Fresh candidates, all of one kind."""
         source = self.experiment.data.source
         assert isinstance(source, PhantomSource)
-        shares = {name: float(name == kind) for name in KINDS[1:]}
-        config = PhantomPool(num_candidates=num, **shares)
+        config = PhantomPool(
+            num_candidates=num,
+            wrong_label=float(kind == "wrong_label"),
+            blurred=float(kind == "blurred"),
+            artefact=float(kind == "artefact"),
+            near_duplicate=float(kind == "near_duplicate"),
+        )
         generator = rng(self.seed, "drawn", kind)
         return draw_candidates(config, source, self.splits.train, generator)[0]
 
@@ -240,7 +246,7 @@ def summarise(cells: dict[str, Cell]) -> dict[str, dict[str, float]]:
 def _statistics(numbers: list[float]) -> dict[str, float]:
     mean, std = mean_and_std(numbers)
     rounded = {"mean": mean, "std": std, "min": min(numbers)}
-    return {k: round(v, 4) for k, v in rounded.items() if v == v} | {"n": len(numbers)}
+    return {k: round(v, 4) for k, v in rounded.items() if math.isfinite(v)} | {"n": len(numbers)}
 
 
 def show(summary: dict[str, dict[str, float]]) -> None:
@@ -251,7 +257,7 @@ def show(summary: dict[str, dict[str, float]]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argparse.ArgumentParser(description="Is the phantom hard, but not hopeless?")
     parser.add_argument("--config", type=Path, help="an experiment's YAML; the default without")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", default="", help="cells whose name starts so, such as probe")

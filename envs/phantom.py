@@ -1,4 +1,4 @@
-"""A selection problem whose best answer is known exactly: the test bed of everything that learns."""
+"""A selection problem whose best answer is known exactly: a test bed for all that learns."""
 
 from dataclasses import dataclass
 

@@ -30,7 +30,9 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Run folder; by default the next free one under runs/.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    ] = False,
 ) -> None:
     """Learn a selection, score it on test against its rivals, write a report.
 
@@ -105,6 +107,26 @@ def export(
 
     num = export_selection(run_dir, to)
     console.print(f"{num:,} selected images written to {to}", markup=False)
+
+
+@app.command()
+def tune(
+    sweep: Annotated[Path, typer.Argument(metavar="SWEEP.yaml", help="Experiment, grid, seeds.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the sweep; by default runs/NAME.")
+    ] = None,
+) -> None:
+    """Run a grid of settings and seeds on one pool of evaluators; print and write the table.
+
+    Started again with the same folder it goes on where it stopped.
+
+    [bold]Example[/bold]
+
+      rlsel tune tune_configs/sweep_epsilon_alpha_lr.yaml
+    """
+    from rlsel.tuning import run_sweep
+
+    run_sweep(sweep, out or Path("runs") / sweep.stem)
 
 
 def main() -> None:

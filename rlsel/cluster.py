@@ -39,6 +39,9 @@ def _start() -> None:
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     # The future default, asked for now so that Ray does not warn about it at every start.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Its C++ core reports on standard error what Python handles, such as a worker that was lost.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    logging.getLogger("ray").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"ray\..*")
     address = os.environ.get("RAY_ADDRESS")
     try:

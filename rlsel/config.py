@@ -59,7 +59,7 @@ class Experiment:
 
     @property
     def hash(self) -> str:
-        """Twelve hex digits that two experiments share exactly if they are the same but for seed."""
+        """Twelve hex digits, shared by experiments that differ in name, seed or machine alone."""
         content = to_dict(self)
         for name in DOES_NOT_CHANGE_RESULTS:
             content.pop(name)
@@ -209,5 +209,5 @@ def _kind(cls: Any) -> str | None:
 def _documentation(owner: Any, name: str) -> str:
     if owner is None:
         return "give it"
-    described = owner.__pydantic_fields__[name].description if is_dataclass(owner) else None
+    described = getattr(owner, "__pydantic_fields__", {})[name].description
     return (described or "give it").split("\n")[0].split(". ")[0].rstrip(".")

@@ -4,6 +4,7 @@ from typing import Any
 
 from envs import SelectionProblem
 from rlsel.config import Experiment
+from rlsel.evaluation.overfitting import warn_of_overfitting
 from rlsel.progress import progress_bar
 from rlsel.rewards import SetReward
 from rlsel.rewards.pool import EvaluationPool
@@ -21,10 +22,10 @@ def learn(
     class_names: tuple[str, ...],
     pool: EvaluationPool,
     folder: RunFolder,
-) -> tuple[Selection | None, list[dict[str, Any]]]:
-    """Train the controller; its selection and one row per iteration. None if it does not compete."""
+) -> Selection | None:
+    """Train the controller; None if it does not compete. The record gets how it went."""
     if "controller" not in experiment.selection.methods:
-        return None, []
+        return None
     # Only now: importing RLlib takes seconds, which a run without a controller need not pay.
     from rlsel.algorithms.train import Task
     from rlsel.selectors.controller import learn_selection
@@ -57,18 +58,29 @@ def learn(
                 f"selection-val {row['selection_val']:.4f}, {row['evaluations']:.0f} evaluations"
             )
 
-        return learn_selection(
+        selection, learned = learn_selection(
             experiment.algorithm,
             experiment.controller,
             task,
             experiment.seed,
             folder.path,
-            _num_env_runners(experiment, pool.num_evaluators),
+            num_env_runners(experiment, pool.num_evaluators),
             show,
         )
+    chosen = learned.rows[learned.chosen_iteration - 1]
+    folder.update(
+        learning={
+            "iterations": len(learned.rows),
+            "chosen_iteration": learned.chosen_iteration,
+            "reward_val": chosen["reward_val"],
+            "selection_val": chosen["selection_val"],
+        },
+        warnings=[*folder.record.warnings, *warn_of_overfitting(learned.rows)],
+    )
+    return selection
 
 
-def _num_env_runners(experiment: Experiment, num_evaluators: int) -> int:
+def num_env_runners(experiment: Experiment, num_evaluators: int) -> int:
     """Twice as many as evaluators, so that none of those waits; a divisor of the episodes."""
     algorithm = experiment.algorithm
     if algorithm.num_env_runners is not None:

@@ -12,7 +12,6 @@ from rlsel.classifier.resident import best_device
 from rlsel.config import Experiment, default_experiment
 from rlsel.data import Splits, load_splits
 from rlsel.evaluation import find_truth, kinds_kept, score_selections
-from rlsel.evaluation.overfitting import warn_of_overfitting
 from rlsel.evaluation.truth import batch_of_candidates
 from rlsel.features import build_problem, describe_candidates
 from rlsel.features.stored import extract_or_load
@@ -23,11 +22,11 @@ from rlsel.progress import console
 from rlsel.records import Record, describe_device, installed_versions
 from rlsel.reporting import print_table, save_contact_sheets, write_report
 from rlsel.rewards import Workbench
-from rlsel.rewards.pool import EvaluationPool, evaluation_pool
+from rlsel.rewards.pool import evaluation_pool
 from rlsel.run_folder import FEATURES, LEDGER, RunFolder, claim
 from rlsel.seeding import rng
 from rlsel.selectors import SELECTORS, BaselineInputs, Selection
-from rlsel.selectors.table import write_selection
+from rlsel.selectors.table import selection_of, write_selection
 
 
 @dataclass(frozen=True)
@@ -67,16 +66,17 @@ def run(
         versions=installed_versions(),
     )
     folder = claim(experiment, Path(out) if out else None, resume, blank)
-    with PeakMemory() as memory:
-        splits = load_splits(experiment.data, experiment.seed)
-        pool = build_pool(experiment.pool, splits, experiment.data, experiment.seed)
-        folder.finish_stage("data")
-        selection = select_and_score(experiment, splits, pool, folder, memory)
+    if not folder.record.finished:
+        with PeakMemory() as memory:
+            splits = load_splits(experiment.data, experiment.seed)
+            pool = build_pool(experiment.pool, splits, experiment.data, experiment.seed)
+            folder.finish_stage("data")
+            select_and_score(experiment, splits, pool, folder, memory)
     report = write_report(folder.path)
     if not quiet:
         print_table(folder.record, console)
         console.print(f"report: {report}", markup=False)
-    return Result(folder.record, selection, folder.path)
+    return Result(folder.record, selection_of(folder.path), folder.path)
 
 
 def select_and_score(
@@ -120,12 +120,16 @@ def select_and_score(
     )
     with evaluation_pool(experiment.evaluators, workbench, folder.path / LEDGER) as evaluators:
         folder.finish_stage("evaluators")
-        learned, rows = learn(experiment, problem, splits.class_names, evaluators, folder)
+        learned = learn(experiment, problem, splits.class_names, evaluators, folder)
         folder.finish_stage("learning")
         selections = _choose(experiment, table, pool, learned)
         shown = learned or next(s for s in selections if s.method != "real_only")
         write_selection(folder.path, pool, table, batch_of_candidates(problem), shown)
-        scores = score_selections(experiment.evaluation, evaluators.evaluations, selections, seed)
+        scores = {}
+        if len(splits.test):  # arrays may come without
+            scores = score_selections(
+                experiment.evaluation, evaluators.evaluations, selections, seed
+            )
         folder.finish_stage("final evaluation")
         evaluations = evaluators.counts()
 
@@ -151,7 +155,6 @@ def select_and_score(
         truth=truth,
         truth_by_kind=kinds,
         evaluations=evaluations,
-        warnings=[*folder.record.warnings, *warn_of_overfitting(rows)],
         peak_memory_gib=max(memory.gib, np.nan_to_num(folder.record.peak_memory_gib)),
     )
     return shown

@@ -11,6 +11,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -27,7 +28,7 @@ class Bar:
     def __init__(self, description: str, total: int) -> None:
         self.description, self.total, self.done, self.note = description, total, 0, ""
         self._start = self._printed = time.monotonic()
-        self._drawn: tuple[Progress, int] | None = None
+        self._drawn: tuple[Progress, TaskID] | None = None
 
     def advance(self, steps: int = 1, note: str | None = None) -> None:
         self.done += steps

@@ -71,6 +71,9 @@ class Record:
     evaluations: Evaluations = field(
         default_factory=lambda: Evaluations(trained=0, from_ledger=0, by_fidelity={})
     )
+    learning: dict[str, Number] = field(default_factory=dict)
+    """iterations, chosen_iteration, and reward_val and selection_val of the chosen selection, in
+    units of the reward's metric. Empty where no controller ran."""
     scores: dict[str, dict[str, list[Number]]] = field(default_factory=dict)
     """method -> metric of `rlsel.metrics.SCORE_METRICS` -> one test score per round."""
     num_kept: dict[str, int] = field(default_factory=dict)

@@ -28,7 +28,7 @@ class RunFolder:
         self._stage_start = self._start
 
     def update(self, **changes: object) -> None:
-        """Change the record and write it, with the time worked so far, so that a kill loses none."""
+        """Change the record and write it, with the time worked so far: a kill loses none of it."""
         wall_s = self._wall_before_s + time.monotonic() - self._start
         self.record = replace(self.record, wall_s=wall_s, **changes)  # pyright: ignore
         self.record.write(self.path)

@@ -1,9 +1,13 @@
 """What holds for the repository as a whole, whatever the code does."""
 
+import ast
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -23,7 +27,7 @@ REGISTRY = re.compile(
 @pytest.fixture(scope="module")
 def repository_files() -> list[Path]:
     """Everything that is committed, or would be."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard", "-z"]
     listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if listing.returncode:
         pytest.skip("not a git checkout")
@@ -38,6 +42,19 @@ def lines_matching(pattern: re.Pattern[str], files: list[Path]) -> list[str]:
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1)
         if pattern.search(line)
     ]
+
+
+def imported_packages(path: Path) -> Iterator[str]:
+    """Top-level names that a file imports, wherever in it the import stands."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.split(".")[0]
+
+
+def distribution_name(requirement: str) -> str:
+    return re.split(r"[^\w.-]", requirement)[0].lower().replace("_", "-")
 
 
 def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -67,6 +84,21 @@ def test_no_file_names_a_package_registry(repository_files):
 def test_no_file_is_large(repository_files):
     sizes = {str(path): path.stat().st_size for path in repository_files}
     assert {name: size for name, size in sizes.items() if size > MAX_BYTES} == {}
+
+
+def test_every_imported_package_is_a_declared_dependency():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {distribution_name(line) for line in project["dependencies"]}
+    distributions = packages_distributions()
+    files = [path for package in ("envs", "rlsel") for path in (ROOT / package).rglob("*.py")]
+    imported = {name for path in files for name in imported_packages(path)}
+    third_party = imported - sys.stdlib_module_names - {"envs", "rlsel"}
+    undeclared = {
+        name
+        for name in third_party
+        if not declared & {distribution_name(one) for one in distributions.get(name, [])}
+    }
+    assert undeclared == set()
 
 
 def test_import_contracts_hold():

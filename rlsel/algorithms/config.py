@@ -33,7 +33,7 @@ class AlgorithmConfig:
     """What the reward is compared with: the mean of the parallel episodes at the same decision,
     or the controller's value head (paper), which needs thousands of evaluations to be of use."""
     gamma: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Discount. 0 is the paper's one-step advantage: each decision is paid for by its own reward."""
+    """Discount. 0 is the paper's one-step advantage: a decision is paid by its own reward."""
     num_epochs: Annotated[int, Field(ge=1)] = 8
     """Passes over the rollouts of an iteration."""
     minibatch_size: Annotated[int, Field(ge=1)] = 32

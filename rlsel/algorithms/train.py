@@ -1,4 +1,4 @@
-"""The learning loop: rollouts, updates, a look at selection-val, a checkpoint; then the best one."""
+"""The learning loop: rollouts, updates, a look at selection-val, a checkpoint."""
 
 import math
 import time
@@ -77,7 +77,7 @@ def train(
     for row in history.rows:
         on_iteration(row)
     if len(history.rows) < config.iterations:
-        algorithm = _build(config, controller, task, seed, num_env_runners)
+        algorithm = _build(config, controller, task, seed, run_dir, num_env_runners)
         try:
             _restore(algorithm, history, saved)
             for iteration in range(len(history.rows), config.iterations):
@@ -87,9 +87,7 @@ def train(
         finally:
             algorithm.stop()
     best = max(range(len(history.rows)), key=lambda i: history.rows[i]["selection_val"])
-    return Learned(
-        history.averaged_probability(best, AVERAGED_ITERATIONS), best + 1, history.rows
-    )
+    return Learned(history.averaged_probability(best, AVERAGED_ITERATIONS), best + 1, history.rows)
 
 
 def _iterate(
@@ -163,20 +161,21 @@ def _build(
     controller: ControllerConfig,
     task: Task,
     seed: int,
+    run_dir: Path,
     num_env_runners: int,
 ) -> Algorithm:
-    register_env(ENV_ID, lambda settings: SampleSelectionEnv(**settings))
+    # In the registry rather than in the runners' arguments, so that a lost runner can start again.
+    # One name per run, since the trials of a sweep share the registry.
+    env_name = f"{ENV_ID}/{run_dir.resolve()}"
+    register_env(
+        env_name, lambda _: SampleSelectionEnv(task.problem, task.reward, **task.env_settings)
+    )
     batch_size = config.episodes * task.problem.num_decisions
     total_steps = batch_size * config.iterations
     ppo = (
         PPOConfig()
         .environment(
-            ENV_ID,
-            env_config={
-                "problem": task.problem,
-                "reward_fn": task.reward,
-                **task.env_settings,
-            },
+            env_name,
             disable_env_checking=True,  # it would pay for evaluations; our tests check the env
         )
         .env_runners(

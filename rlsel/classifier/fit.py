@@ -106,8 +106,7 @@ def _train_epoch(
 ) -> None:
     model.train()
     # Steps of nearly equal size: a last step of one image would break batch normalisation.
-    for rows_B in shuffled_N.tensor_split(num_steps):
-        rows_B = rows_B.to(data.device)
+    for rows_B in shuffled_N.to(data.device).tensor_split(num_steps):
         images_NCHW = _augment(config, normalise(data.images_NCHW[rows_B]), generator)
         with autocast(data.device, config.precision):
             logits = model(images_NCHW)

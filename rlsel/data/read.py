@@ -30,7 +30,8 @@ def read_parts(
     notes: list[str] = []
     parts = find_parts(source)
     for split in (key for key in ORDER if key in parts):
-        decoded = read_part(parts[split], size, skip_bad, f"Decoding {split}")
+        description = f"Decoding {'images' if split == WHOLE else split}"
+        decoded = read_part(parts[split], size, skip_bad, description)
         size = (decoded.images.images.shape[1], decoded.images.images.shape[2])
         first = next(iter(images.values()), decoded.images)
         renamed = in_class_order(decoded.images, first.class_names, f"the {split} split")

@@ -19,8 +19,9 @@ Scores = dict[str, dict[str, list[float]]]
 class EvaluationConfig:
     """The protocol of the final scores."""
 
-    rounds: Annotated[int, Field(ge=1)] = 5
-    """Trainings per method, each with a seed of its own (paper: 5)."""
+    rounds: Annotated[int, Field(ge=0)] = 5
+    """Trainings per method, each with a seed of its own (paper: 5). 0 leaves test unread, as a
+    sweep should that compares settings."""
 
 
 def score_selections(
@@ -36,6 +37,8 @@ def score_selections(
         Job(selection.mask_of_round(r), "full", derive_seed(seed, "round", r), "test")
         for selection, r in asked
     ]
+    if not jobs:
+        return {}
     scores: Scores = {s.method: {metric: [] for metric in SCORE_METRICS} for s in selections}
     with progress_bar("final evaluation", len(jobs)) as bar:
         for (selection, _), evaluation in zip(asked, evaluations.many(jobs), strict=True):

@@ -78,7 +78,7 @@ def batch_of_candidates(problem: SelectionProblem) -> np.ndarray:
 def kinds_kept(
     kinds_N: np.ndarray, selections: Sequence[Selection], probability_N: np.ndarray | None
 ) -> dict[str, dict]:
-    """Per kind of candidate: how many there are, how many each method kept, how probable they were."""
+    """Per kind of candidate: how many, how many each method kept, their mean keep probability."""
     return {
         str(kind): {
             "count": int((kinds_N == kind).sum()),
@@ -91,9 +91,7 @@ def kinds_kept(
     }
 
 
-def _finding(
-    score_N: np.ndarray | None, kept_N: np.ndarray, useful_N: np.ndarray
-) -> Finding:
+def _finding(score_N: np.ndarray | None, kept_N: np.ndarray, useful_N: np.ndarray) -> Finding:
     hits = float((kept_N & useful_N).sum())
     return Finding(
         auc=float("nan") if score_N is None else auc_binary(score_N, useful_N),

@@ -25,8 +25,12 @@ def extract_or_load(
     A file of other images or settings, or one that cannot be read, is made anew.
     """
     recipe = "/".join(
-        (repr(config.extractor), str(seed), splits.train.digest, pool.digest)
-        + (splits.reward_val.digest, splits.selection_val.digest)
+        (
+            repr(config.extractor),
+            str(seed),
+            pool.digest,
+            *(images.digest for name, images in splits.named().items() if name != "test"),
+        )
     )
     return _load(path, recipe) or _make(config, splits, pool, seed, path, recipe)
 

@@ -45,9 +45,7 @@ class PlantedPool:
 
     def __post_init__(self) -> None:
         if (total := self.wrong_label + self.blurred + self.noise) > 1 + 1e-6:
-            raise ValueError(
-                f"wrong_label, blurred and noise sum to {total:g}; they may sum to 1 at most"
-            )
+            raise ValueError(f"wrong_label, blurred and noise sum to {total:g}, more than 1")
 
 
 def plant(config: PlantedPool, held_back: ImageSet | None, rng: np.random.Generator) -> Pool:

@@ -46,7 +46,7 @@ class Evaluator:
         self._workbenches: dict[str, Workbench] = {}
 
     def evaluate(self, run_id: str, workbench: list[ray.ObjectRef], job: Job) -> Evaluation:
-        """Carry out one job. The reference comes inside a list, so that Ray fetches it only once."""
+        """Carry out one job. The reference is in a list so that Ray leaves it alone."""
         if run_id not in self._workbenches:
             while len(self._workbenches) >= WORKBENCHES_HELD:
                 self._workbenches.pop(next(iter(self._workbenches)))

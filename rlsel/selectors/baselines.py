@@ -40,7 +40,7 @@ def keep_all(inputs: BaselineInputs, rng: np.random.Generator) -> Selection:
 
 def uniform(inputs: BaselineInputs, rng: np.random.Generator) -> Selection:
     """Keep as many as the budget at random, drawn anew for every round of the evaluation."""
-    masks_RN = np.zeros((inputs.num_rounds, inputs.num_candidates), dtype=bool)
+    masks_RN = np.zeros((max(inputs.num_rounds, 1), inputs.num_candidates), dtype=bool)
     for mask_N in masks_RN:
         mask_N[rng.choice(inputs.num_candidates, inputs.num_keep, replace=False)] = True
     return Selection("uniform", masks_RN)

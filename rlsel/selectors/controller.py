@@ -6,7 +6,7 @@ from typing import Any
 
 from rlsel.algorithms.config import AlgorithmConfig
 from rlsel.algorithms.policy import keep_most_probable
-from rlsel.algorithms.train import Task, train
+from rlsel.algorithms.train import Learned, Task, train
 from rlsel.controllers import ControllerConfig
 from rlsel.selectors.selection import Selection
 
@@ -19,8 +19,8 @@ def learn_selection(
     run_dir: Path,
     num_env_runners: int,
     on_iteration: Callable[[dict[str, Any]], None],
-) -> tuple[Selection, list[dict[str, Any]]]:
-    """Train (or go on training) in `run_dir`; the selection and one row per iteration."""
+) -> tuple[Selection, Learned]:
+    """Train (or go on training) in `run_dir`; the selection and how it was learned."""
     learned = train(algorithm, controller, task, seed, run_dir, num_env_runners, on_iteration)
     mask_N = keep_most_probable(learned.keep_probability_N, task.keep_fraction)
-    return Selection("controller", mask_N[None], learned.keep_probability_N), learned.rows
+    return Selection("controller", mask_N[None], learned.keep_probability_N), learned

@@ -52,3 +52,13 @@ def read_selection(run_dir: Path) -> pa.Table:
     if not path.exists():
         raise InputError(f"{run_dir}: has no {FILE_NAME} yet; is the run finished?")
     return pq.read_table(path)
+
+
+def selection_of(run_dir: Path) -> Selection:
+    """The selection that a run ended with, from its file."""
+    content = read_selection(run_dir)
+    method = (content.schema.metadata or {}).get(b"method", b"").decode()
+    kept_N = np.array(content.column("kept").to_pylist(), dtype=bool)
+    probabilities = content.column("keep_probability").to_pylist()
+    score_N = None if None in probabilities else np.array(probabilities, dtype=np.float64)
+    return Selection(method, kept_N[None], score_N)

@@ -125,6 +125,20 @@ def test_a_damaged_entry_is_built_again_with_one_line(
     assert decodes == ["decoded"] * 2
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"half a ha"])
+def test_a_damaged_memo_of_content_is_not_believed(
+    source: FolderSource, image_cache: Path, decodes: list[str], content: bytes
+) -> None:
+    read(source)
+    (memo,) = (image_cache / "content").iterdir()
+    memo.write_bytes(content)
+
+    read(source)
+
+    assert decodes == ["decoded"]
+    assert len(memo.read_bytes()) == 32
+
+
 def test_a_cache_that_cannot_be_written_is_one_line_and_no_error(
     source: FolderSource,
     image_cache: Path,

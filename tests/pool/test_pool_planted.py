@@ -76,6 +76,13 @@ def test_planting_leaves_the_held_back_images_as_they_were(splits: Splits) -> No
     assert np.array_equal(splits.held_back.images, before)
 
 
+def test_faults_that_sum_to_one_leave_no_right_label(splits: Splits) -> None:
+    pool = plant_from(splits, wrong_label=0.7, blurred=0.2, noise=0.1)
+
+    assert "right_label" not in pool.kind_counts
+    assert not np.asarray(pool.useful).any()
+
+
 def test_no_held_back_image_is_used_twice(splits: Splits) -> None:
     rows = original_rows(splits, plant_from(splits).candidates)
 

@@ -5,7 +5,14 @@ In: a `PhantomSource` and a generator. Out: train, val and test as `ImageSet`s; 
 Read `tissue.py` first: one latent grade per image decides how its nuclei look.
 """
 
-from rlsel.data.phantom.pool import KINDS, PhantomPool, draw_candidates
+from rlsel.data.phantom.pool import KINDS, USEFUL_KINDS, PhantomPool, draw_candidates
 from rlsel.data.phantom.source import PhantomSource, draw_splits
 
-__all__ = ["KINDS", "PhantomPool", "PhantomSource", "draw_candidates", "draw_splits"]
+__all__ = [
+    "KINDS",
+    "USEFUL_KINDS",
+    "PhantomPool",
+    "PhantomSource",
+    "draw_candidates",
+    "draw_splits",
+]

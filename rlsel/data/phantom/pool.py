@@ -17,6 +17,8 @@ from rlsel.errors import InputError
 from rlsel.schema import config
 
 KINDS = ("faithful", "wrong_label", "blurred", "artefact", "near_duplicate")
+USEFUL_KINDS = ("faithful", "near_duplicate")
+"""What an oracle keeps: right labels on intact images. See `draw_candidates`."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -27,13 +29,13 @@ class PhantomPool:
     name: Literal["phantom"] = "phantom"
     num_candidates: Annotated[int, Field(ge=1)] = 512
     """Spread evenly over the classes that the labels claim."""
-    wrong_label: Fraction = 0.4
+    wrong_label: Fraction = 0.42
     """Share of faithful images with the label of another class."""
-    blurred: Fraction = 0.05
-    """Share with the right label, out of focus."""
-    artefact: Fraction = 0.05
+    blurred: Fraction = 0.03
+    """Share with the right label, out of focus and veiled."""
+    artefact: Fraction = 0.03
     """Share with the right label and a fold, a pen mark, dust, a foreign stain or blocks."""
-    near_duplicate: Fraction = 0.05
+    near_duplicate: Fraction = 0.04
     """Share with the right label that repeat a training image with small changes."""
 
     def __post_init__(self) -> None:
@@ -56,8 +58,10 @@ def draw_candidates(
         train: whose images the near duplicates repeat.
 
     Returns:
-        The candidates, the kind of each (of `KINDS`), and whether an oracle would keep it:
-        the faithful alone. A near duplicate does no harm, but an oracle has no use for it.
+        The candidates, the kind of each (of `KINDS`), and whether an oracle would keep it
+        (`USEFUL_KINDS`). Near duplicates count as useful because they were measured to do no
+        harm; a truth that the reward contradicts could not be learned
+        (benchmarks/records/phantom_difficulty.json, `probe_kinds`).
 
     Raises:
         InputError: a near duplicate is wanted of a class that `train` has no image of.
@@ -76,7 +80,7 @@ def draw_candidates(
         class_names=train.class_names,
         ids=numbered("phantom-pool", len(labels_N)),
     )
-    return candidates, kinds_N, kinds_N == "faithful"
+    return candidates, kinds_N, np.isin(kinds_N, USEFUL_KINDS)
 
 
 def _assign(

@@ -39,7 +39,7 @@ class Look:
 
 def draw_tissue(
     grade_N: PerImage, size_px: int, look: Look, rng: np.random.Generator
-) -> UInt8[np.ndarray, "n h w 3"]:
+) -> UInt8[np.ndarray, "n size size 3"]:
     """One square RGB patch for each grade."""
     if not len(grade_N):
         return np.zeros((0, size_px, size_px, 3), np.uint8)
@@ -85,7 +85,7 @@ def _stain(
 
 def _photograph(
     haematoxylin_NHW: Stack, eosin_NHW: Stack, spread: float, rng: np.random.Generator
-) -> UInt8[np.ndarray, "n h w 3"]:
+) -> UInt8[np.ndarray, "n size size 3"]:
     """Beer-Lambert: light falls off exponentially with stain. Averages light, not stain."""
     n, side, _ = haematoxylin_NHW.shape
     strength_2N1 = np.exp(rng.normal(0, spread, (2, n, 1)))

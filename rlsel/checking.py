@@ -1,0 +1,48 @@
+"""`rlsel check`: reads every input of an experiment and says what it found. Trains nothing."""
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from rlsel.config import Experiment
+from rlsel.data import load_splits
+from rlsel.pool import InputReport, build_pool, describe_inputs
+from rlsel.progress import console
+
+
+def check_inputs(experiment: Experiment) -> InputReport:
+    """Print counts per class and split, sizes, notes and warnings.
+
+    Raises:
+        InputError: an input is wrong; the message is the same that a run would give.
+    """
+    splits = load_splits(experiment.data, experiment.seed)
+    pool = build_pool(experiment.pool, splits, experiment.data, experiment.seed)
+    report = describe_inputs(splits, pool)
+    console.print(_count_table(report, splits.class_names))
+    for finding in report.findings:
+        style = "yellow" if finding.level == "warning" else "dim"
+        console.print(Text(f"{finding.level}: {finding.text}", style=style), soft_wrap=False)
+    console.print(
+        f"{experiment.name}: config {experiment.hash}, seed {experiment.seed}, "
+        f"{_count(len(report.warnings), 'warning')}; ready to run",
+        markup=False,
+    )
+    return report
+
+
+def _count_table(report: InputReport, class_names: tuple[str, ...]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("images")
+    for name in (*class_names, "total", "size (px)", "patients"):
+        table.add_column(Text(name), justify="right")
+    for row in report.rows:
+        counts = (f"{row.counts.get(name, 0):,}" for name in class_names)
+        patients = "unknown" if row.num_patients is None else f"{row.num_patients:,}"
+        height, width = row.size_px
+        table.add_row(row.part, *counts, f"{row.total:,}", f"{height} x {width}", patients)
+    return table
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

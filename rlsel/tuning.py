@@ -1,0 +1,218 @@
+"""`rlsel tune`: a grid over any settings, through Ray Tune; a trial is an ordinary run.
+
+All trials share one pool of evaluators. Trials lie side by side in the sweep's folder, each with
+its own ledger, so a sweep that is started again goes on with each trial where it stopped.
+"""
+
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+from ray import tune
+from rich import box
+from rich.table import Table
+
+from rlsel import cluster
+from rlsel.atomic_files import write_text
+from rlsel.config import Experiment, build_experiment, merge, read_yaml, to_dict
+from rlsel.errors import InputError
+from rlsel.learning import num_env_runners
+from rlsel.pipeline import run
+from rlsel.progress import Bar, console, progress_bar
+from rlsel.records import Record, mean_and_std
+from rlsel.rewards.evaluators import start_broker
+from rlsel.rewards.plan import plan_evaluators
+from rlsel.schema import config
+
+RESULTS = "sweep.json"
+TRIAL_CPUS = 0.05
+"""What a trial books for itself: it waits for evaluations, and updates a small network."""
+
+
+@config
+class SweepConfig:
+    """A grid of settings over one experiment."""
+
+    experiment: dict[str, Any] = Field(default_factory=dict)
+    """Settings that all trials share, as in the config of a run."""
+    grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
+    """Dotted setting -> the values it takes, e.g. `algorithm.clip: [0.1, 0.2]`."""
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    """Every point of the grid is run with each of them."""
+    max_concurrent: Annotated[int | None, Field(ge=1)] = None
+    """Trials at a time; None takes as many as there is room for."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the grid and the experiments, one per seed, that stand for it."""
+
+    settings: dict[str, Any]
+    experiments: tuple[Experiment, ...]
+
+    @property
+    def name(self) -> str:
+        return ", ".join(f"{key}={value}" for key, value in self.settings.items()) or "as it is"
+
+
+def load_sweep(path: Path) -> tuple[SweepConfig, list[Point]]:
+    """Read a sweep and check every experiment in it before anything runs.
+
+    Raises:
+        InputError: no such file, an unknown key, or a setting that some trial refuses.
+    """
+    content = read_yaml(path)
+    try:
+        sweep = TypeAdapter(SweepConfig).validate_json(json.dumps(content, default=str))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"{path}: {where}: {first['msg']}; a sweep has experiment, grid, seeds, max_concurrent"
+        ) from None
+    points = []
+    for values in itertools.product(*sweep.grid.values()):
+        settings = dict(zip(sweep.grid, values, strict=True))
+        merged = sweep.experiment
+        for key, value in settings.items():
+            merged = merge(merged, _nested(key, value))
+        merged.setdefault("name", path.stem)
+        experiment = build_experiment(merged, str(path))
+        points.append(Point(settings, tuple(experiment.with_seed(s) for s in sweep.seeds)))
+    return sweep, points
+
+
+def run_sweep(path: Path, out: Path) -> Path:
+    """Carry out a sweep; print its table and write it to `out/sweep.json`.
+
+    Returns:
+        the path of the results.
+    """
+    sweep, points = load_sweep(path)
+    out = out.resolve()
+    trials = {
+        f"point{i:03d}-seed{experiment.seed}": experiment
+        for i, point in enumerate(points)
+        for experiment in point.experiments
+    }
+    if out.exists() and any(out.iterdir()) and not (out / "trials").is_dir():
+        raise InputError(f"{out}: is not empty and holds no sweep; choose another --out")
+    with cluster.ray_session():
+        _run_trials(sweep, trials, out)
+    records = {name: Record.read(out / "trials" / name) for name in trials}
+    rows = [
+        _summarise(point, [records[f"point{i:03d}-seed{e.seed}"] for e in point.experiments])
+        for i, point in enumerate(points)
+    ]
+    rows.sort(key=lambda row: -row["selection_val"]["mean"])
+    summary = {"sweep": path.name, "seeds": list(sweep.seeds), "summary": rows}
+    write_text(out / RESULTS, json.dumps(summary, indent=2) + "\n")
+    console.print(_table(rows, len(sweep.seeds)))
+    console.print(f"sweep: {out / RESULTS}", markup=False)
+    return out / RESULTS
+
+
+def _run_trials(sweep: SweepConfig, trials: Mapping[str, Experiment], out: Path) -> None:
+    """Run what is not finished yet, all on one pool of evaluators."""
+    first = next(iter(trials.values()))
+    plan = plan_evaluators(first.evaluators, cluster.num_cpus(), cluster.num_gpus())
+    # Started here, by the driver: what a trial starts would be caught in its placement group.
+    start_broker(plan)
+    console.print(f"{len(trials)} trials on {plan.count} evaluators ({plan.reason})", markup=False)
+    num_runners = max(num_env_runners(e, plan.count) for e in trials.values())
+    bundles = [{"CPU": TRIAL_CPUS}] * (1 + num_runners)
+    settings = {name: to_dict(experiment) for name, experiment in trials.items()}
+
+    def trial(chosen: dict[str, Any]) -> None:
+        name = chosen["trial"]
+        experiment = build_experiment(settings[name], name)
+        result = run(experiment, out=out / "trials" / name, resume=True, quiet=True)
+        tune.report(dict(result.record.learning))
+
+    with progress_bar("trials", len(trials)) as bar:
+        tuner = tune.Tuner(
+            tune.with_resources(trial, tune.PlacementGroupFactory(bundles)),
+            param_space={"trial": tune.grid_search(list(trials))},
+            tune_config=tune.TuneConfig(
+                max_concurrent_trials=sweep.max_concurrent,
+                trial_dirname_creator=lambda t: t.config["trial"],
+                trial_name_creator=lambda t: t.config["trial"],
+            ),
+            run_config=tune.RunConfig(
+                name="tune", storage_path=str(out), verbose=0, callbacks=[_Advance(bar)]
+            ),
+        )
+        results = tuner.fit()
+    if results.errors:
+        raise _worst(results.errors[0])
+
+
+class _Advance(tune.Callback):
+    """Moves the bar when a trial ends."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+
+    def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        self._bar.advance(note=str(trial))
+
+
+def _worst(error: Exception) -> Exception:
+    """A user's mistake comes out of a trial wrapped in Ray's errors; give it back as it was."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, InputError):
+            return cause
+        cause = getattr(cause, "cause", None) or cause.__cause__
+    return error
+
+
+def _nested(key: str, value: Any) -> dict[str, Any]:
+    """`a.b` and 1 to {"a": {"b": 1}}."""
+    *parents, last = key.split(".")
+    nested: dict[str, Any] = {last: value}
+    for parent in reversed(parents):
+        nested = {parent: nested}
+    return nested
+
+
+def _summarise(point: Point, records: list[Record]) -> dict[str, Any]:
+    """Mean and sample standard deviation over seeds of what tells settings apart."""
+    values: dict[str, list[float]] = {
+        "selection_val": [record.learning["selection_val"] for record in records]
+    }
+    for metric in ("accuracy", "auc"):
+        found = [record.scores.get("controller", {}).get(metric) for record in records]
+        values[f"test_{metric}"] = [mean_and_std(v)[0] for v in found if v]
+    values["truth_auc"] = [
+        record.truth["controller"]["auc"] for record in records if record.truth is not None
+    ]
+    row: dict[str, Any] = {"point": point.name, "settings": point.settings, "n": len(records)}
+    for name, series in values.items():
+        mean, std = mean_and_std(series)
+        row[name] = {"mean": mean, "std": std, "values": series}
+    return row
+
+
+def _table(rows: list[dict[str, Any]], num_seeds: int) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=f"best on selection-val first; mean ± sample std over {num_seeds} seeds",
+    )
+    table.add_column("settings")
+    shown = ("selection_val", "truth_auc", "test_accuracy", "test_auc")
+    shown = [name for name in shown if any(row[name]["values"] for row in rows)]
+    for name in shown:
+        table.add_column(name.replace("_", " "), justify="right")
+    for row in rows:
+        table.add_row(row["point"], *(_figure(row[name]) for name in shown))
+    return table
+
+
+def _figure(value: dict[str, Any]) -> str:
+    spread = "" if value["std"] != value["std"] else f" ± {value['std']:.3f}"  # NaN with one seed
+    return f"{value['mean']:.3f}{spread}" if value["values"] else "-"
