@@ -12,6 +12,7 @@ Every finished cell is written to the record at once, and a second start goes on
 import argparse
 import json
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -35,11 +36,13 @@ from rlsel.pool import build_pool
 from rlsel.progress import console
 from rlsel.records import describe_device, installed_versions, mean_and_std
 from rlsel.rewards import Job, Workbench
+from rlsel.rewards.jobs import Split
 from rlsel.seeding import derive_seed, rng
 
 RECORD = Path(__file__).parent / "records" / "phantom_difficulty.json"
 ARMS = ("real_only", "oracle", "random_half", "all", "right_labels", "500_more")
 PROBED = ("real_only", "oracle", "random_half", "all", "right_labels")
+HALVES: tuple[Split, ...] = ("reward_val", "selection_val")
 NUM_OF_A_KIND = 128
 Cell = dict[str, float]
 
@@ -165,29 +168,39 @@ class Bed:
         return {
             f"{arm}.{split}.{metric}": value
             for arm in PROBED
-            for split in ("reward_val", "selection_val")
+            for split in HALVES
             for metric, value in _probe(self.workbench, self.mask(arm), split).items()
         }
 
     def probe_kinds(self) -> Cell:
-        """What `NUM_OF_A_KIND` more of one kind change in the probe's score on selection-val."""
+        """What `NUM_OF_A_KIND` more of one kind change in the probe's score, both halves' mean."""
+        none, all_of_them = np.zeros(NUM_OF_A_KIND, bool), np.ones(NUM_OF_A_KIND, bool)
         cell = {}
         for kind in KINDS:
             bench = self._workbench_over(self.drawn(kind, NUM_OF_A_KIND))
-            none, all_of_them = np.zeros(NUM_OF_A_KIND, bool), np.ones(NUM_OF_A_KIND, bool)
-            before = _probe(bench, none, "selection_val")
-            after = _probe(bench, all_of_them, "selection_val")
-            cell |= {f"{kind}.{metric}": after[metric] - before[metric] for metric in after}
+            before, after = (
+                [_probe(bench, mask_N, split) for split in HALVES] for mask_N in (none, all_of_them)
+            )
+            for metric in before[0]:
+                changes = [b[metric] - a[metric] for a, b in zip(before, after, strict=True)]
+                cell[f"{kind}.{metric}"] = float(np.mean(changes))
         return cell
 
+    def drawing(self) -> Cell:
+        """Processor time of one image of the source."""
+        start = time.process_time()
+        num_images = len(self.drawn("faithful", 512))
+        return {"ms_per_image": 1000 * (time.process_time() - start) / num_images}
 
-def _probe(bench: Workbench, kept_N: np.ndarray, split) -> dict[str, float]:
+
+def _probe(bench: Workbench, kept_N: np.ndarray, split: Split) -> dict[str, float]:
     evaluation = bench.evaluate(Job(kept_N, "probe", 0, split))
     return {metric: evaluation.last(metric) for metric in ("accuracy", "auc", "log_loss")}
 
 
 def cells_of(bed: Bed) -> Iterator[tuple[str, Callable[[], Cell]]]:
     """Name and maker of every cell, the cheap ones first."""
+    yield "drawing", bed.drawing
     yield "free_scores", bed.free_scores
     yield "probe_arms", bed.probe_arms
     yield "probe_kinds", bed.probe_kinds

@@ -16,7 +16,7 @@ class AlgorithmConfig:
 
     name: Literal["ppo"] = "ppo"
     """The algorithm."""
-    iterations: Annotated[int, Field(ge=1)] = 24
+    iterations: Annotated[int, Field(ge=1)] = 12
     """Rounds of rollouts and updates; each asks for episodes x batches evaluations."""
     episodes: Annotated[int, Field(ge=2)] = 16
     """Episodes an iteration, run in parallel."""
@@ -34,7 +34,7 @@ class AlgorithmConfig:
     or the controller's value head (paper), which needs thousands of evaluations to be of use."""
     gamma: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Discount. 0 is the paper's one-step advantage: a decision is paid by its own reward."""
-    num_epochs: Annotated[int, Field(ge=1)] = 8
+    num_epochs: Annotated[int, Field(ge=1)] = 4
     """Passes over the rollouts of an iteration."""
     minibatch_size: Annotated[int, Field(ge=1)] = 32
     """Decisions a gradient step."""

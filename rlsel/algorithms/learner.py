@@ -11,9 +11,12 @@ from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
 from ray.rllib.connectors.connector_v2 import ConnectorV2
 from ray.rllib.core.columns import Columns
 from ray.rllib.evaluation.postprocessing import Postprocessing
+from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from torch import Tensor
 
 from rlsel.algorithms.config import Baseline
+from rlsel.algorithms.rollouts import seed_everything
+from rlsel.seeding import derive_seed
 
 CLIP_FRACTION = "clip_fraction"
 KL_PER_CANDIDATE = "kl_per_candidate"
@@ -104,6 +107,13 @@ class SelectionLearner(PPOTorchLearner):
         super().build()
         # After advantage estimation, which PPO's own `build` has appended last.
         self._learner_connector.append(CentreAdvantages(self._ours("baseline")))
+
+    def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
+        # Minibatches are shuffled by NumPy's global generator; seeded by progress, an update is the
+        # same in a resumed run.
+        done = int(timesteps[NUM_ENV_STEPS_SAMPLED_LIFETIME])
+        seed_everything(derive_seed(self.config.seed, "update", done))
+        super().before_gradient_based_update(timesteps=timesteps)
 
     def compute_loss_for_module(
         self, *, module_id: Any, config: Any, batch: dict[str, Any], fwd_out: dict[str, Any]

@@ -1,5 +1,6 @@
 """What goes on around RLlib's episodes: random numbers per iteration, counters, smoothing state."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ DECISION_REWARDS = "decision_rewards"
 
 
 class EpisodeWatcher(RLlibCallback):
-    """Collects every decision's reward, and counts decisions and episodes for Ray's dashboard."""
+    """Seeds episodes, collects decisions' rewards, counts both for Ray's dashboard."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,6 +28,9 @@ class EpisodeWatcher(RLlibCallback):
     ) -> None:
         metrics_logger.log_value(DECISION_REWARDS, episode.get_rewards(-1), reduce="item_series")
         self._count("rlsel_decisions", "Decisions taken on a batch", env_runner)
+
+    def on_episode_start(self, *, env_runner: Any, **kwargs: Any) -> None:
+        seed_everything(next(env_runner.episode_seeds))
 
     def on_episode_end(self, *, env_runner: Any, **kwargs: Any) -> None:
         self._count("rlsel_episodes", "Episodes finished", env_runner)
@@ -40,15 +44,19 @@ class EpisodeWatcher(RLlibCallback):
         self._counters[name].inc(tags={"runner": str(env_runner.worker_index)})
 
 
-def reseed(seed: int, iteration: int) -> Callable[[Any], None]:
-    """For `foreach_env_runner`: makes an iteration depend on its number, not on what came before.
+def reseed(seed: int, iteration: int, num_runners: int) -> Callable[[Any], None]:
+    """For `foreach_env_runner`: fixes what each episode of the coming iteration draws.
 
-    So a run resumed at iteration 7 draws the same actions as one that was never interrupted.
-    RLlib samples actions and shuffles minibatches from the global generators, hence these.
+    RLlib samples actions from torch's global generator. Seeded before every episode by iteration
+    and by the episode's number in it, a run depends neither on how many runners there are nor on
+    whether it was interrupted.
     """
 
     def apply(env_runner: Any) -> None:
-        seed_everything(derive_seed(seed, "rollout", iteration, env_runner.worker_index))
+        env_runner.episode_seeds = (
+            derive_seed(seed, "episode", iteration, number)
+            for number in itertools.count(max(env_runner.worker_index - 1, 0), num_runners)
+        )
 
     return apply
 

@@ -94,8 +94,9 @@ def _iterate(
     algorithm: Algorithm, task: Task, history: History, seed: int, iteration: int
 ) -> dict[str, Any]:
     start = time.monotonic()
-    algorithm.env_runner_group.foreach_env_runner(rollouts.reseed(seed, iteration))
-    rollouts.seed_everything(derive_seed(seed, "update", iteration))
+    group = algorithm.env_runner_group
+    num_runners = max(group.num_remote_workers(), 1)
+    group.foreach_env_runner(rollouts.reseed(seed, iteration, num_runners))
     result = algorithm.train()
     module = algorithm.learner_group._learner.module[DEFAULT_MODULE_ID].unwrapped()
     module.controller.eval()
@@ -103,7 +104,7 @@ def _iterate(
         keep_probabilities(module.controller, task.problem, derive_seed(seed, "read", iteration))
     )
     history.smoothing = dict(
-        algorithm.env_runner_group.foreach_env_runner(rollouts.smoothing_states)
+        group.foreach_env_runner(rollouts.smoothing_states)
     )
     averaged_N = history.averaged_probability(iteration, AVERAGED_ITERATIONS)
     kept_N = keep_most_probable(averaged_N, task.keep_fraction)
@@ -150,9 +151,11 @@ def _restore(algorithm: Algorithm, history: History, saved: Path | None) -> None
     if saved is None:
         return
     algorithm.restore_from_path(str(saved.resolve()))
+    # Ray 2.60 leaves the remote runners with fresh weights here, and they would sample the next
+    # iteration from a policy that was never trained.
+    weights = algorithm.learner_group._learner.module[DEFAULT_MODULE_ID].get_state()
     group = algorithm.env_runner_group
-    # A restored learner does not always push its weights: the runners may hold fresh ones.
-    group.sync_weights(from_worker_or_learner_group=algorithm.learner_group, inference_only=True)
+    group.foreach_env_runner(lambda runner: runner.module.set_state(weights))
     group.foreach_env_runner(rollouts.restore_smoothing(history.smoothing))
 
 

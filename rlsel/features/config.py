@@ -27,7 +27,7 @@ class FeaturesConfig:
     """The classifier, trained on the real images alone, whose penultimate layer is the feature."""
     num_batches: Annotated[int, Field(ge=1)] = 8
     """Batches the pool is cut into: the decisions of an episode (paper: 8)."""
-    order: Order = "own_distance"
+    order: Order = "label_free"
     """By what candidates are sorted before the cut: cosine distance to the centroid of their own
     class (paper), to the nearest centroid whatever the label (`label_free`), or at random."""
     num_neighbours: Annotated[int, Field(ge=1)] = 25

@@ -19,7 +19,7 @@ class ProbeConfig:
 
     num_components: Annotated[int, Field(ge=1)] = 48
     """Principal components of real + candidates; the prototype's value (METHOD.md)."""
-    l2: Annotated[float, Field(gt=0)] = 0.01
+    l2: Annotated[float, Field(gt=0)] = 0.003
     """Penalty on the squared weights against the mean log-loss, at unit mean squared feature."""
     max_steps: Annotated[int, Field(ge=1)] = 30
     """Newton steps at most."""

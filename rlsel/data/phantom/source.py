@@ -32,9 +32,9 @@ class PhantomSource:
     """Larger patches show more tissue at this scale, not the same tissue larger."""
     grade_separation: Annotated[float, Field(ge=0, le=1)] = 0.6
     """Mean latent grade of the last class less that of the first; 0 makes them the same."""
-    grade_spread: Spread = 0.10
+    grade_spread: Spread = 0.1
     """Standard deviation of the grade within a class: how much the classes overlap."""
-    attribute_spread: Spread = 0.22
+    attribute_spread: Spread = 0.2
     """How far nuclear size, crowding, darkness and so on stray from the grade of their image."""
     stain_spread: Spread = 0.16
     """Standard deviation of the logarithm of each stain's strength from image to image."""
