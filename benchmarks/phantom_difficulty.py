@@ -211,9 +211,8 @@ def cells_of(bed: Bed) -> Iterator[tuple[str, Callable[[], Cell]]]:
 def measure(experiment: Experiment, seeds: range, path: Path, only: str) -> dict:
     """Fill in the cells that the record at `path` lacks; a record of other settings is replaced."""
     record = json.loads(path.read_text()) if path.exists() else {}
-    if record.get("config_hash") != experiment.hash:
-        record = {"config_hash": experiment.hash, "cells": {}}
-    cells = record["cells"]
+    settings = relevant_settings(experiment)
+    cells = record["cells"] if record.get("config") == settings else {}
     for seed in seeds:
         bed = Bed(experiment, seed)
         for name, make in cells_of(bed):
@@ -221,25 +220,35 @@ def measure(experiment: Experiment, seeds: range, path: Path, only: str) -> dict
             if key not in cells and name.startswith(only):
                 cells[key] = make()
                 console.log(key, {k: round(v, 3) for k, v in cells[key].items()})
-                write_text(path, _dump(record, experiment))
-    write_text(path, _dump(record, experiment))
+                write_text(path, _dump(settings, cells))
+    write_text(path, _dump(settings, cells))
     return json.loads(path.read_text())
 
 
-def _dump(record: dict, experiment: Experiment) -> str:
-    whole = {
-        "summary": summarise(record["cells"]),
-        "n": len({key.rsplit("/", 1)[1] for key in record["cells"]}),
+def relevant_settings(experiment: Experiment) -> dict:
+    """What the numbers depend on; how a controller learns is not among it."""
+    whole = to_dict(experiment)
+    features, reward = whole["features"], whole["reward"]
+    return {
+        "data": whole["data"],
+        "pool": whole["pool"],
+        "classifier": whole["classifier"],
+        "extractor": features["extractor"],
+        "num_neighbours": features["num_neighbours"],
+        "probe": reward["probe"],
+    }
+
+
+def _dump(settings: dict, cells: dict[str, Cell]) -> str:
+    record = {
+        "summary": summarise(cells),
+        "n": len({key.rsplit("/", 1)[1] for key in cells}),
         "hardware": describe_device(),
         "versions": installed_versions(),
-        "config_hash": record["config_hash"],
-        "config": {k: v for k, v in to_dict(experiment).items() if k in STAGES},
-        "cells": record["cells"],
+        "config": settings,
+        "cells": cells,
     }
-    return json.dumps(whole, indent=1) + "\n"
-
-
-STAGES = ("data", "pool", "classifier", "features", "reward")
+    return json.dumps(record, indent=1) + "\n"
 
 
 def summarise(cells: dict[str, Cell]) -> dict[str, dict[str, float]]:

@@ -17,6 +17,7 @@ STRICT = ConfigDict(
     strict=True,
     use_attribute_docstrings=True,
     validate_default=True,
+    allow_inf_nan=False,
 )
 
 

@@ -48,3 +48,10 @@ class AlgorithmConfig:
     """Processes that walk through episodes, one episode each at a time; they cost a tenth of a
     core and must divide `episodes`. None chooses from the number of evaluators; 0 walks through
     them one by one in the main process."""
+
+    def __post_init__(self) -> None:
+        if self.num_env_runners and self.episodes % self.num_env_runners:
+            raise ValueError(
+                f"num_env_runners is {self.num_env_runners}; it must divide episodes, "
+                f"{self.episodes}"
+            )

@@ -28,8 +28,9 @@ class ClassifierConfig:
 
     epochs: Annotated[int, Field(ge=1)] = 10
     """Passes over real + kept."""
-    batch_size: Annotated[int, Field(ge=2)] = 64
-    """Largest number of images a step; an epoch is cut into steps of nearly equal size."""
+    batch_size: Annotated[int, Field(ge=3)] = 64
+    """Largest number of images a step; an epoch is cut into steps of nearly equal size. With 2 an
+    odd number of images would leave a step of one, which batch normalisation refuses."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """SGD has Nesterov momentum 0.9."""
     lr: Annotated[float, Field(gt=0)] = 1e-3

@@ -62,7 +62,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever the broken bytes led it into
-        reason = str(error).splitlines()[0]
+        reason = [*str(error).splitlines(), type(error).__name__][0]  # an EOFError says nothing
         raise InputError(f"{path}: cannot be read as a PyTorch state dict ({reason})") from None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise InputError(f"{path}: holds no state dict; save one with model.state_dict()")

@@ -26,6 +26,12 @@ class ControllerConfig:
     positions: Positions = "sinusoidal"
     """Position in the sorted batch, or `none`, which makes the network permutation-equivariant."""
 
+    def __post_init__(self) -> None:
+        if self.hidden_size % self.num_heads:
+            raise ValueError(
+                f"num_heads is {self.num_heads}; it must divide hidden_size, {self.hidden_size}"
+            )
+
 
 def build_controller(config: ControllerConfig, num_inputs: int, num_context: int) -> nn.Module:
     """The network of `config` for `num_inputs` descriptors and `num_context` context numbers."""

@@ -13,7 +13,7 @@ from ray.rllib.core.distribution.torch.torch_distribution import (
 )
 from ray.rllib.core.rl_module.apis.value_function_api import ValueFunctionAPI
 from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from rlsel.controllers.config import build_controller
 
@@ -40,7 +40,11 @@ class IndependentBernoulli(TorchDistribution):
         return self._dist.entropy().sum(-1)
 
     def kl(self, other: "IndependentBernoulli") -> Tensor:
-        return torch.distributions.kl_divergence(self._dist, other._dist).sum(-1)
+        # Torch's own is infinite as soon as a logit of `other` is so large that p rounds to 1.
+        ours, theirs, softplus = self._dist.logits, other._dist.logits, nn.functional.softplus
+        keep = self._dist.probs * (softplus(-theirs) - softplus(-ours))
+        discard = torch.sigmoid(-ours) * (softplus(theirs) - softplus(ours))
+        return (keep + discard).sum(-1)
 
     def sample(self, *, sample_shape: Any = None) -> Tensor:
         return self._dist.sample(sample_shape or torch.Size()).to(torch.int8)

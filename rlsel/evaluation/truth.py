@@ -38,7 +38,9 @@ def find_truth(
     away does not count; `batch_index` is what that order alone is worth.
     """
     batch_N = batch_of_candidates(problem)
-    found = {s.method: _finding(s.score_N, s.kept_N, useful_N) for s in selections if s.num_kept}
+    # Real only has nothing to be judged by; a controller that keeps nothing still ranks.
+    judged = [s for s in selections if s.num_kept or s.score_N is not None]
+    found = {s.method: _finding(s.score_N, s.kept_N, useful_N) for s in judged}
     ranked = dict(free_scores) | {"batch_index": -batch_N.astype(float)}
     for name, score_N in ranked.items():
         kept_N = np.zeros(len(score_N), dtype=bool)

@@ -6,6 +6,8 @@ Shape letters: N candidates, D batches, K places in a batch.
 import numpy as np
 from jaxtyping import Float, Int
 
+from rlsel.errors import InputError
+
 
 def cut_into_batches(
     sort_key_N: Float[np.ndarray, " n"], labels_N: Int[np.ndarray, " n"], num_batches: int
@@ -17,12 +19,16 @@ def cut_into_batches(
     Within a batch candidates stand in the order of their key, whatever their class.
 
     Raises:
-        ValueError: there are fewer candidates than batches.
+        InputError: there are so many batches that one would stay empty.
 
     Source: Ye et al. 2020, section 3.1.
     """
-    if len(labels_N) < num_batches:
-        raise ValueError(f"{len(labels_N)} candidates cannot fill {num_batches} batches")
+    largest = int(np.bincount(labels_N).max())
+    if largest < num_batches:
+        raise InputError(
+            f"features.num_batches is {num_batches}, but no class has more than {largest} "
+            "candidates, so some batch would be empty"
+        )
     parts = [[] for _ in range(num_batches)]
     for label in np.unique(labels_N):
         members = np.flatnonzero(labels_N == label)

@@ -32,7 +32,7 @@ class FeaturesConfig:
     class (paper), to the nearest centroid whatever the label (`label_free`), or at random."""
     num_neighbours: Annotated[int, Field(ge=1)] = 25
     """Real neighbours that vote in the label agreement."""
-    inputs: tuple[Input, ...] = (
+    inputs: Annotated[tuple[Input, ...], Field(min_length=1)] = (
         "class",
         "own_distance",
         "other_distance",

@@ -6,7 +6,7 @@ Shape letters: N candidates.
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool
@@ -53,6 +53,7 @@ class Evaluation:
         return self.scores[metric][-1]
 
 
+@runtime_checkable
 class Evaluations(Protocol):
     """Whoever carries out jobs: this process (`LocalEvaluations`) or a pool of Ray actors."""
 

@@ -40,23 +40,25 @@ def fit_logistic(
         l2: Makes the solution unique and finite, so it depends on the set alone and on no seed.
 
     Returns:
-        Weights; the class with index 0 is the reference, its column is zero.
+        Weights; the class with index 0 is the reference, its column is zero. The penalty is on
+        what the classes' weights differ by, so logits do not depend on which class that is.
     """
     n, p = x_NP.shape
     free = num_classes - 1
     onehot_NC = np.eye(num_classes)[labels_N][:, 1:]
     theta_PC = np.zeros((p, free))
-    loss, residual_NC, probability_NC = _loss(x_NP, onehot_NC, theta_PC, l2)
+    penalty_CC = l2 * 2.0 * (np.eye(free) - 1.0 / num_classes)  # `l2` itself with two classes
+    loss, residual_NC, probability_NC = _loss(x_NP, onehot_NC, theta_PC, penalty_CC)
     for _ in range(max_steps):
-        gradient_PC = x_NP.T @ residual_NC / n + l2 * theta_PC
+        gradient_PC = x_NP.T @ residual_NC / n + theta_PC @ penalty_CC
         if np.abs(gradient_PC).max() < tolerance:
             break
-        hessian = _hessian(x_NP, probability_NC) + l2 * np.eye(p * free)
+        hessian = _hessian(x_NP, probability_NC) + np.kron(penalty_CC, np.eye(p))
         step_PC = np.linalg.solve(hessian, gradient_PC.T.ravel()).reshape(free, p).T
         slope = float((gradient_PC * step_PC).sum())
         size = 1.0
         while True:
-            trial = _loss(x_NP, onehot_NC, theta_PC - size * step_PC, l2)
+            trial = _loss(x_NP, onehot_NC, theta_PC - size * step_PC, penalty_CC)
             if trial[0] <= loss - 1e-4 * size * slope or size < 1e-4:
                 break
             size /= 2
@@ -66,7 +68,7 @@ def fit_logistic(
 
 
 def _loss(
-    x_NP: np.ndarray, onehot_NC: np.ndarray, theta_PC: np.ndarray, l2: float
+    x_NP: np.ndarray, onehot_NC: np.ndarray, theta_PC: np.ndarray, penalty_CC: np.ndarray
 ) -> tuple[float, np.ndarray, np.ndarray]:
     logits_NC = x_NP @ theta_PC
     log_probability_NC = log_softmax(np.column_stack((np.zeros(len(x_NP)), logits_NC)), axis=1)
@@ -75,7 +77,7 @@ def _loss(
         :, 0
     ] @ reference_N
     probability_NC = np.exp(log_probability_NC[:, 1:])
-    loss = -likelihood / len(x_NP) + l2 / 2 * float((theta_PC**2).sum())
+    loss = -likelihood / len(x_NP) + float((theta_PC * (theta_PC @ penalty_CC)).sum()) / 2
     return float(loss), probability_NC - onehot_NC, probability_NC
 
 

@@ -13,7 +13,12 @@ Method = Literal["controller", "keep_all", "uniform", "centroid"]
 class SelectionConfig:
     """Which methods compete, and how many candidates they may keep."""
 
-    methods: tuple[Method, ...] = ("keep_all", "uniform", "centroid", "controller")
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = (
+        "keep_all",
+        "uniform",
+        "centroid",
+        "controller",
+    )
     """`real_only` always stands beside them, and `oracle` where the pool's truth is known."""
     keep_fraction: Annotated[float | None, Field(gt=0, le=1)] = None
     """Share of the pool to keep. None lets the controller set it (the paper); every other method

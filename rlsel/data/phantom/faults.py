@@ -15,8 +15,7 @@ Images = UInt8[np.ndarray, "n h w 3"]
 def blur(images_NHW3: Images, rng: np.random.Generator) -> Images:
     """Out of focus and veiled by stray light, as a thick mount does.
 
-    A Gaussian of 2 to 3 px, a nucleus's radius, under 30 to 80% of white. Without the veil blurred
-    images with right labels did no harm.
+    A Gaussian of 2 to 3 px, about a nucleus's radius, under 30 to 80% of white.
     """
     n = len(images_NHW3)
     sigma_N = rng.uniform(2, 3, n)

@@ -1,0 +1,186 @@
+"""Training: reproducible, followed on validation, and without a trace in the global generators."""
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from torch import Tensor, nn
+from torchvision.models import ResNet
+
+from rlsel.classifier import ClassifierConfig, Fitted, Resident, fit
+
+CPU = torch.device("cpu")
+FIT_MODULE = sys.modules["rlsel.classifier.fit"]
+"""The package has a function of the same name."""
+QUICK = ClassifierConfig(epochs=1, batch_size=16, precision="fp32", num_validated_epochs=1)
+
+
+def resident(num: int, seed: int = 0, size_px: int = 32) -> Resident:
+    """Class 1 is brighter."""
+    rng = np.random.default_rng(seed)
+    labels_N = rng.permutation(np.arange(num) % 2)
+    images = rng.integers(0, 156, (num, size_px, size_px, 3)) + 100 * labels_N[:, None, None, None]
+    return Resident.put(images.astype(np.uint8), labels_N, CPU)
+
+
+class RecordingNet(ResNet):
+    """A head on mean colours that notes how many images each step of training had."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)  # none of ResNet's own layers
+        self.fc = nn.Linear(3, 2)
+        self.steps: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.steps.append(len(x))
+        return self.fc(x.mean((2, 3)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Sums of floats in one order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def fit_recording(monkeypatch: pytest.MonkeyPatch):
+    """`fit` with a network that costs nothing."""
+    monkeypatch.setattr(FIT_MODULE, "build_resnet34", lambda *_: RecordingNet())
+
+    def run(config: ClassifierConfig, num: int, **settings: Any) -> Fitted:
+        return fit(config, resident(num, size_px=4), torch.arange(num), 2, seed=0, **settings)
+
+    return run
+
+
+def logits_of(seed: int, rows_N: Tensor | None = None, **changed: Any) -> Tensor:
+    config = ClassifierConfig(**{**vars(QUICK), **changed})
+    rows_N = torch.arange(40) if rows_N is None else rows_N
+    fitted = fit(config, resident(40), rows_N, 2, seed, validation=resident(7, seed=1))
+    return fitted.val_logits[-1]
+
+
+@pytest.mark.slow
+def test_the_seed_decides_the_classifier() -> None:
+    once, again, other = (logits_of(seed) for seed in (3, 3, 4))
+
+    assert torch.equal(once, again)
+    assert not torch.allclose(once, other)
+
+
+@pytest.mark.slow
+def test_the_order_of_the_rows_does_not_matter() -> None:
+    backwards_N = torch.arange(40).flip(0)
+
+    assert torch.equal(logits_of(3), logits_of(3, rows_N=backwards_N))
+
+
+@pytest.mark.slow
+def test_global_random_numbers_are_left_as_they_were() -> None:
+    torch.manual_seed(11)
+    np.random.seed(11)  # noqa: NPY002
+    torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()[1]  # noqa: NPY002
+
+    logits_of(3, colour_jitter=0.2)
+
+    assert torch.equal(torch.get_rng_state(), torch_before)
+    assert np.array_equal(np.random.get_state()[1], numpy_before)  # noqa: NPY002
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("optimizer", "schedule"), [("sgd", "one_cycle"), ("adamw", "cosine"), ("sgd", "constant")]
+)
+def test_every_optimizer_and_schedule_changes_the_weights(optimizer: str, schedule: str) -> None:
+    chosen = logits_of(3, optimizer=optimizer, schedule=schedule)
+
+    assert torch.isfinite(chosen).all()
+    assert not torch.allclose(chosen, logits_of(3))
+
+
+@given(num=st.integers(3, 61), batch_size=st.integers(3, 17))
+@settings(max_examples=30, deadline=None, derandomize=True)
+def test_steps_are_of_nearly_equal_size_and_never_of_one_image(num: int, batch_size: int) -> None:
+    config = ClassifierConfig(epochs=1, batch_size=batch_size)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FIT_MODULE, "build_resnet34", lambda *_: RecordingNet())
+        fitted = fit(config, resident(num, size_px=4), torch.arange(num), 2, seed=0)
+
+    assert isinstance(fitted.model, RecordingNet)
+    steps = fitted.model.steps
+    assert sum(steps) == num
+    assert 2 <= min(steps) <= max(steps) <= batch_size
+    assert max(steps) - min(steps) <= 1
+
+
+def test_a_batch_size_that_leaves_a_step_of_one_image_is_refused() -> None:
+    with pytest.raises(ValidationError, match="greater than or equal to 3"):
+        ClassifierConfig(batch_size=2)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "configured", "override", "expected"),
+    [(5, 3, None, 3), (5, 3, 1, 1), (2, 5, None, 2), (1, 1, None, 1)],
+)
+def test_validation_follows_the_last_epochs(
+    epochs: int, configured: int, override: int | None, expected: int, fit_recording
+) -> None:
+    config = ClassifierConfig(epochs=epochs, num_validated_epochs=configured, precision="fp32")
+
+    fitted = fit_recording(
+        config, 12, validation=resident(7, seed=1, size_px=4), num_validated_epochs=override
+    )
+
+    assert [tuple(logits.shape) for logits in fitted.val_logits] == [(7, 2)] * expected
+
+
+def test_without_validation_images_there_are_no_validation_logits(fit_recording) -> None:
+    assert fit_recording(QUICK, 12).val_logits == []
+
+
+def test_the_last_validation_logits_are_those_of_the_final_model(fit_recording) -> None:
+    validation = resident(7, seed=1, size_px=4)
+    config = ClassifierConfig(epochs=3, num_validated_epochs=2, precision="fp32", lr=0.1)
+
+    fitted = fit_recording(config, 12, validation=validation)
+
+    images = validation.images_NCHW.float() / 127.5 - 1
+    with torch.no_grad():
+        torch.testing.assert_close(fitted.val_logits[-1], fitted.model.eval()(images))
+    assert not torch.allclose(fitted.val_logits[0], fitted.val_logits[1])
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_what_is_learned_comes_from_the_rows_that_were_asked_for(optimizer: Any) -> None:
+    # Every image beyond the first 12 has the wrong label.
+    data = resident(40, size_px=4)
+    data.labels_N[12:] = 1 - data.labels_N[12:]
+    validation = resident(20, seed=1, size_px=4)
+    config = ClassifierConfig(
+        epochs=40, batch_size=4, lr=0.1, optimizer=optimizer, precision="fp32"
+    )
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FIT_MODULE, "build_resnet34", lambda *_: RecordingNet())
+        fitted = fit(config, data, torch.arange(12), 2, seed=0, validation=validation)
+
+    assert torch.equal(fitted.val_logits[-1].argmax(1), validation.labels_N)
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "constant"])
+@pytest.mark.parametrize("num", [3, 12])
+def test_a_single_step_of_training_needs_no_special_schedule(
+    schedule: Any, num: int, fit_recording
+) -> None:
+    config = ClassifierConfig(epochs=1, batch_size=12, schedule=schedule)
+
+    assert fit_recording(config, num).model.steps == [num]

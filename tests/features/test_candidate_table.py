@@ -1,0 +1,109 @@
+"""What is known of a candidate beforehand, and what must not be."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from small_features import image_set, small_features, small_pool, small_splits
+
+from rlsel.features import CandidateTable, Features, describe_candidates
+from rlsel.features.centroids import class_centroids, cosine_distances
+from rlsel.features.neighbours import knn_label_agreement
+
+
+def describe(features: Features) -> CandidateTable:
+    splits = small_splits()
+    return describe_candidates(
+        features, small_pool().candidates, splits.train, splits.reward_val, num_neighbours=5
+    )
+
+
+def same(one: CandidateTable, other: CandidateTable) -> bool:
+    return all(
+        np.array_equal(getattr(one, field.name), getattr(other, field.name))
+        for field in fields(CandidateTable)
+    )
+
+
+def test_distances_are_to_centroids_of_real_training_images() -> None:
+    features, train = small_features(), small_splits().train
+    labels_N = small_pool().candidates.labels
+
+    table = describe(features)
+
+    distances_NC = cosine_distances(
+        features.candidates, class_centroids(features.train, train.labels, 3)
+    )
+    for n, label in enumerate(labels_N):
+        assert table.own_distance[n] == distances_NC[n, label]
+        assert table.other_distance[n] == np.delete(distances_NC[n], label).min()
+
+
+def test_neighbours_vote_from_train_and_reward_val() -> None:
+    features, splits = small_features(), small_splits()
+
+    table = describe(features)
+
+    expected_N = knn_label_agreement(
+        features.candidates,
+        small_pool().candidates.labels,
+        np.concatenate((features.train, features.reward_val)),
+        np.concatenate((splits.train.labels, splits.reward_val.labels)),
+        5,
+    )
+    assert np.array_equal(table.knn_label_agreement, expected_N)
+
+
+def test_the_label_log_probability_is_that_of_the_extractor() -> None:
+    features, labels_N = small_features(), small_pool().candidates.labels
+
+    table = describe(features)
+
+    probability_NC = softmax(features.candidate_logits, axis=1)
+    expected_N = np.log(probability_NC[np.arange(41), labels_N])
+    assert table.label_log_probability == pytest.approx(expected_N, rel=1e-5)
+    assert (table.label_log_probability <= 0).all()
+
+
+def test_selection_val_leaves_no_trace_in_the_table() -> None:
+    features = small_features()
+
+    changed = replace(features, selection_val=features.selection_val[::-1] + 1)
+
+    assert same(describe(features), describe(changed))
+
+
+@pytest.mark.parametrize("name", ["train", "candidates", "reward_val", "candidate_logits"])
+def test_everything_else_does_leave_one(name: str) -> None:
+    features = small_features()
+
+    changed = replace(features, **{name: getattr(features, name)[::-1]})
+
+    assert not same(describe(features), describe(changed))
+
+
+def test_a_free_score_ranks_what_should_be_kept_higher() -> None:
+    rng = np.random.default_rng(0)
+    pool, splits = image_set(41, 5), small_splits()
+    # One direction for each class: a candidate points the way of its label, or of the next class.
+    right_N = rng.random(41) < 0.5
+    shown_N = np.where(right_N, pool.labels, (pool.labels + 1) % 3)
+    means_CF = 3 * np.eye(3, 19, dtype=np.float32)
+
+    def around(labels_N: np.ndarray) -> np.ndarray:
+        noise_NF = rng.standard_normal((len(labels_N), 19), dtype=np.float32)
+        return means_CF[labels_N] + 0.1 * noise_NF
+
+    features = Features(
+        train=around(splits.train.labels),
+        candidates=around(shown_N),
+        reward_val=around(splits.reward_val.labels),
+        selection_val=around(splits.selection_val.labels),
+        candidate_logits=means_CF[shown_N, :3],
+    )
+
+    table = describe_candidates(features, pool, splits.train, splits.reward_val, 5)
+
+    for score_N in table.free_scores.values():
+        assert score_N[right_N].min() > score_N[~right_N].max()

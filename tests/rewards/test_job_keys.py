@@ -1,0 +1,91 @@
+"""A result has the same name exactly where it would be the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from small_workbench import NUM_CANDIDATES, none, probe_job, right, small_workbench
+
+from rlsel.classifier import ClassifierConfig
+from rlsel.rewards import Job, ProbeConfig, Workbench
+
+BENCH = small_workbench()
+FULL = Job(right(), "full", seed=0, split="reward_val")
+PROBE = probe_job(right())
+
+
+def key(bench: Workbench, job: Job) -> str:
+    return bench.keys(job)
+
+
+def test_the_same_job_has_the_same_key_in_another_process_too() -> None:
+    # Pinned: a ledger must stay readable. A change here means that old ledgers answer nothing.
+    assert key(small_workbench(), PROBE) == key(BENCH, PROBE)
+    assert len(key(BENCH, PROBE)) == 32
+
+
+@pytest.mark.parametrize("job", [FULL, PROBE])
+def test_another_kept_set_has_another_key(job: Job) -> None:
+    masks = [none(), ~none(), right(), ~right()]
+    masks += [right() & (np.arange(NUM_CANDIDATES) != index) for index in (6, 7)]
+
+    assert len({key(BENCH, replace(job, kept_N=mask_N)) for mask_N in masks}) == 6
+
+
+def test_the_order_of_the_pool_does_not_change_a_key() -> None:
+    order_N = np.random.default_rng(0).permutation(NUM_CANDIDATES)
+    keys = replace(BENCH.keys, candidate_ids_N=BENCH.keys.candidate_ids_N[order_N])
+
+    assert keys(replace(FULL, kept_N=right()[order_N])) == key(BENCH, FULL)
+    assert keys(FULL) != key(BENCH, FULL)
+
+
+def test_the_seed_changes_the_key_of_a_full_training_alone() -> None:
+    assert key(BENCH, replace(FULL, seed=1)) != key(BENCH, FULL)
+    assert key(BENCH, replace(PROBE, seed=1)) == key(BENCH, PROBE)
+
+
+def test_fidelity_and_split_change_the_key() -> None:
+    jobs = [
+        replace(FULL, fidelity=fidelity, split=split)
+        for fidelity in ("probe", "full")
+        for split in ("reward_val", "selection_val", "test")
+    ]
+
+    assert len({key(BENCH, job) for job in jobs}) == 6
+
+
+def test_settings_change_the_key_of_their_own_fidelity_alone() -> None:
+    other_classifier = replace(BENCH, classifier=ClassifierConfig(epochs=3))
+    other_probe = replace(BENCH, probe=ProbeConfig(l2=0.5))
+
+    assert key(other_classifier, FULL) != key(BENCH, FULL)
+    assert key(other_classifier, PROBE) == key(BENCH, PROBE)
+    assert key(other_probe, FULL) == key(BENCH, FULL)
+    assert key(other_probe, PROBE) != key(BENCH, PROBE)
+
+
+def test_features_of_another_extractor_change_the_key_of_the_probe_alone() -> None:
+    other = replace(BENCH, features=replace(BENCH.features, train=BENCH.features.train + 1))
+
+    assert key(other, PROBE) != key(BENCH, PROBE)
+    assert key(other, FULL) == key(BENCH, FULL)
+
+
+@pytest.mark.parametrize("name", ["train", "candidates", "reward_val"])
+@pytest.mark.parametrize("job", [FULL, PROBE])
+def test_another_pixel_changes_the_key(name: str, job: Job) -> None:
+    images = getattr(BENCH, name)
+    changed = images.images.copy()
+    changed[3, 5, 7, 1] ^= 1
+
+    other = replace(BENCH, **{name: replace(images, images=changed)})
+
+    assert key(other, job) != key(BENCH, job)
+
+
+@pytest.mark.parametrize("name", ["selection_val", "test"])
+def test_a_split_that_is_not_scored_does_not(name: str) -> None:
+    other = replace(BENCH, **{name: getattr(BENCH, name).take(np.arange(11))})
+
+    assert key(other, FULL) == key(BENCH, FULL)

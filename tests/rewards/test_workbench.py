@@ -1,0 +1,129 @@
+"""What an evaluation does with a set of candidates."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from small_workbench import NUM_CANDIDATES, none, probe_job, right, small_workbench
+
+from rlsel.classifier import ClassifierConfig
+from rlsel.rewards import Job
+
+
+def test_the_probe_of_nothing_kept_is_a_head_on_the_real_images() -> None:
+    bench = small_workbench()
+    features = bench.features
+
+    evaluation = bench.evaluate(probe_job(none()))
+
+    # The same, from the description: principal components of real + candidates, one common scale.
+    both_NF = np.concatenate((features.train, features.candidates)).astype(np.float64)
+    centre_F = both_NF.mean(axis=0)
+    scale = np.sqrt(((both_NF - centre_F) ** 2).sum() / both_NF.size)
+
+    def with_bias(x_NF: np.ndarray) -> np.ndarray:
+        return np.column_stack(((x_NF - centre_F) / scale, np.ones(len(x_NF))))
+
+    head = LogisticRegression(
+        C=1 / (bench.probe.l2 * len(bench.train)), fit_intercept=False, tol=1e-10
+    ).fit(with_bias(features.train), bench.train.labels)
+    score_N = head.decision_function(with_bias(features.reward_val))
+    assert evaluation.scores["auc"] == [
+        pytest.approx(roc_auc_score(bench.reward_val.labels, score_N), abs=1e-4)
+    ]
+    assert evaluation.scores["accuracy"] == [
+        pytest.approx(((score_N > 0) == bench.reward_val.labels).mean(), abs=0.005)
+    ]
+
+
+@pytest.mark.parametrize("num_classes", [2, 3])
+@pytest.mark.parametrize("metric", ["accuracy", "auc", "log_loss"])
+def test_right_candidates_are_worth_more_than_none_and_wrong_ones_less(
+    metric: str, num_classes: int
+) -> None:
+    bench = small_workbench(num_classes)
+
+    score = {
+        name: bench.evaluate(probe_job(kept_N)).last(metric)
+        for name, kept_N in (("none", none()), ("right", right()), ("wrong", ~right()))
+    }
+
+    assert score["right"] > score["none"] > score["wrong"]
+
+
+@pytest.mark.parametrize("kept_N", [none(), right(), ~none()])
+def test_the_images_trained_on_are_real_and_kept(kept_N: np.ndarray) -> None:
+    evaluation = small_workbench().evaluate(probe_job(kept_N))
+
+    assert evaluation.num_train == 17 + kept_N.sum()
+
+
+def test_a_job_scores_the_split_it_names() -> None:
+    bench = small_workbench()
+    swapped = replace(
+        bench,
+        reward_val=bench.selection_val,
+        selection_val=bench.reward_val,
+        features=replace(
+            bench.features,
+            reward_val=bench.features.selection_val,
+            selection_val=bench.features.reward_val,
+        ),
+    )
+
+    on_reward_val = bench.evaluate(probe_job(right())).scores
+    on_selection_val = bench.evaluate(probe_job(right(), split="selection_val")).scores
+
+    assert on_reward_val != on_selection_val
+    assert swapped.evaluate(probe_job(right())).scores == on_selection_val
+
+
+def test_a_probe_never_sees_a_test_image() -> None:
+    with pytest.raises(KeyError):
+        small_workbench().evaluate(probe_job(right(), split="test"))
+
+
+def test_all_metrics_are_scored_and_higher_is_better_for_log_loss_too() -> None:
+    scores = small_workbench().evaluate(probe_job(right())).scores
+
+    assert set(scores) == {"accuracy", "auc", "sensitivity", "specificity", "log_loss"}
+    assert -np.log(2) < scores["log_loss"][0] < 0
+
+
+def test_a_workbench_that_was_sent_elsewhere_gives_the_same_scores() -> None:
+    bench = small_workbench()
+    bench.evaluate(probe_job(none()))
+
+    elsewhere = pickle.loads(pickle.dumps(bench))
+
+    for kept_N in (none(), right()):
+        job = probe_job(kept_N)
+        assert elsewhere.evaluate(job).scores == bench.evaluate(job).scores
+        assert elsewhere.keys(job) == bench.keys(job)
+
+
+@pytest.mark.slow
+def test_a_full_training_scores_every_validated_epoch_and_repeats_itself() -> None:
+    config = ClassifierConfig(epochs=2, batch_size=16, precision="fp32", num_validated_epochs=2)
+    bench = small_workbench(classifier=config)
+    bench = replace(bench, reward_val=bench.reward_val.take(np.arange(23)))
+    kept_N = np.arange(NUM_CANDIDATES) < 11
+    job = Job(kept_N, "full", seed=5, split="reward_val")
+
+    once, again = (bench.evaluate(job) for _ in range(2))
+
+    assert {name: len(values) for name, values in once.scores.items()} == dict.fromkeys(
+        ("accuracy", "auc", "sensitivity", "specificity", "log_loss"), 2
+    )
+    assert once.scores == again.scores
+    assert once.num_train == 28
+
+
+@pytest.mark.slow
+def test_no_epoch_can_be_chosen_on_test() -> None:
+    evaluation = small_workbench().evaluate(Job(none(), "full", seed=5, split="test"))
+
+    assert {len(values) for values in evaluation.scores.values()} == {1}
