@@ -1,5 +1,6 @@
 """The command line: names, help and exit codes. Everything else is imported when it is needed."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -51,7 +52,7 @@ def run(
     if seed is not None:
         experiment = experiment.with_seed(seed)
     try:
-        run_pipeline(experiment, out=out, resume=resume)
+        run_pipeline(experiment, out=out, resume=resume, command=_typed())
     except KeyboardInterrupt:
         words = ["rlsel run", str(config or ""), f"--seed {seed}" if seed is not None else ""]
         words += [f"--out {out}" if out else "", "--resume"]
@@ -127,6 +128,10 @@ def tune(
     from rlsel.tuning import run_sweep
 
     run_sweep(sweep, out or Path("runs") / sweep.stem)
+
+
+def _typed() -> str:
+    return shlex.join(["rlsel", *sys.argv[1:]])
 
 
 def main() -> None:

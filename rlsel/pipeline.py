@@ -44,6 +44,7 @@ def run(
     out: Path | str | None = None,
     resume: bool = False,
     quiet: bool = False,
+    command: str = "",
 ) -> Result:
     """Carry out an experiment from its images to its report.
 
@@ -52,6 +53,7 @@ def run(
         out: The run folder; None takes the next free name under `runs/`.
         resume: Go on with an interrupted run; its finished evaluations are not paid for again.
         quiet: Print nothing of the result; a sweep prints its own table.
+        command: What was typed, for the record.
 
     Raises:
         InputError: something the user gave is wrong.
@@ -62,6 +64,7 @@ def run(
         config_hash=experiment.hash,
         seed=experiment.seed,
         finished=False,
+        command=command,
         device=describe_device(_gpu_name()),
         versions=installed_versions(),
     )

@@ -1,0 +1,93 @@
+"""Writes docs/benchmarks.md from the records, so that no figure in it is typed by hand.
+
+python benchmarks/tables.py
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rlsel.atomic_files import write_text
+from rlsel.records import mean_and_std
+from rlsel.reporting.wording import in_order, label
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "benchmarks.md"
+METRICS = ("accuracy", "auc", "sensitivity", "specificity")
+TITLES = {
+    "default": "The built-in default (`rlsel run`)",
+    "pcam_planted": "Real PCam, planted labels (`rlsel run tune_configs/pcam_planted.yaml`)",
+}
+INTRODUCTION = """\
+# Benchmarks
+
+Made by `python benchmarks/tables.py` from `benchmarks/records/`; every raw value is there. Scores
+are test scores of a ResNet34 trained afresh on real + selected images. Methods that select keep
+the same number of candidates as the controller; `keep all` and the oracle do not.
+"""
+
+
+def main() -> None:
+    parts = [INTRODUCTION]
+    for path in sorted((HERE / "records").glob("whole_run_*.json")):
+        name = path.stem.removeprefix("whole_run_")
+        parts.append(_section(TITLES.get(name, name), name, json.loads(path.read_text())))
+    write_text(PAGE, "\n".join(parts))
+    print(PAGE)
+
+
+def _section(title: str, name: str, record: dict[str, Any]) -> str:
+    runs, summary = record["runs"], record["summary"]
+    rounds = len(next(iter(runs[0]["scores"].values()))["accuracy"])
+    seeds = ", ".join(str(run["seed"]) for run in runs)
+    lines = [
+        f"## {title}",
+        "",
+        f"Seeds {seeds}, {rounds} rounds each; {record['device']}; torch "
+        f"{record['versions']['torch']}, ray {record['versions']['ray']}; config "
+        f"`{record['config_hash']}`; record `whole_run_{name}.json`. Mean ± sample std "
+        + ("over seeds of the means of rounds." if len(runs) > 1 else "over rounds."),
+        "",
+        _row("method", *METRICS, "kept"),
+        _row("---", *["---:"] * 5),
+    ]
+    for method in in_order(list(runs[0]["scores"])):
+        cells = [_score(runs, method, metric) for metric in METRICS]
+        kept = mean_and_std([float(run["num_kept"][method]) for run in runs])[0]
+        lines.append(_row(label(method), *cells, f"{kept:.0f}"))
+    lines += [
+        "",
+        _row("against the truth", "AUC", "least of the seeds"),
+        _row("---", "---:", "---:"),
+    ]
+    for key, figure in summary.items():
+        if key.startswith("truth_auc.") and figure["mean"] is not None:
+            spread = f" ± {figure['std']:.3f}" if figure["std"] is not None else ""
+            text = label(key.removeprefix("truth_auc."))
+            lines.append(_row(text, f"{figure['mean']:.3f}{spread}", f"{figure['min']:.3f}"))
+    wall, memory, evaluations = (
+        summary[key] for key in ("wall_s", "peak_memory_gib", "evaluations")
+    )
+    lines += [
+        "",
+        f"{evaluations['mean']:.0f} evaluations a run; wall time {wall['mean'] / 60:.1f} min "
+        f"(longest {wall['max'] / 60:.1f}); peak memory {memory['mean']:.1f} GiB "
+        f"(highest {memory['max']:.1f}).",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _score(runs: list[dict[str, Any]], method: str, metric: str) -> str:
+    values = [run["scores"][method][metric] for run in runs]
+    series = [mean_and_std(rounds)[0] for rounds in values] if len(runs) > 1 else values[0]
+    mean, std = mean_and_std(series)
+    return f"{mean:.3f} ± {std:.3f}"
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""What RLlib sees of a controller: a policy of independent keep decisions, and a value."""
+
+import numpy as np
+import pytest
+import torch
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from torch import Tensor
+
+from envs import SampleSelectionEnv
+from rlsel.controllers import ControllerConfig
+from rlsel.controllers.rl_module import IndependentBernoulli, SelectionModule
+from rlsel.controllers.transformer import DISCARD_LOGIT
+
+LOGITS_BK = torch.tensor([[-3.0, -0.5, 0.0, 1.5, DISCARD_LOGIT], [8.0, -8.0, 0.25, 2.0, -1.0]])
+OTHER_BK = torch.tensor([[1.0, -0.5, 0.5, -1.5, DISCARD_LOGIT], [7.0, -9.0, 0.0, 2.5, 1.0]])
+VALUES_BK = torch.tensor([[0, 1, 1, 0, 0], [1, 0, 0, 1, 1]], dtype=torch.int8)
+
+
+def bernoulli(logit: Tensor) -> torch.distributions.Bernoulli:
+    return torch.distributions.Bernoulli(logits=logit.double())
+
+
+def on_each(function) -> Tensor:
+    """A (2, 5) tensor of what `function` says of each place, with padding left out as 0."""
+    out_BK = torch.zeros((2, 5), dtype=torch.float64)
+    for b, k in np.ndindex(2, 5):
+        if LOGITS_BK[b, k] > DISCARD_LOGIT:
+            out_BK[b, k] = function(b, k)
+    return out_BK
+
+
+def close(ours: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(ours.double(), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture
+def distribution() -> IndependentBernoulli:
+    return IndependentBernoulli.from_logits(LOGITS_BK)
+
+
+def test_log_probabilities_are_those_of_a_bernoulli_for_each_candidate(
+    distribution: IndependentBernoulli,
+) -> None:
+    expected_BK = on_each(lambda b, k: bernoulli(LOGITS_BK[b, k]).log_prob(VALUES_BK[b, k] * 1.0))
+
+    close(distribution.logp_per_candidate(VALUES_BK), expected_BK)
+    close(distribution.logp(VALUES_BK), expected_BK.sum(-1))
+
+
+def test_entropy_is_the_sum_of_those_of_the_candidates(distribution: IndependentBernoulli) -> None:
+    close(
+        distribution.entropy(), on_each(lambda b, k: bernoulli(LOGITS_BK[b, k]).entropy()).sum(-1)
+    )
+
+
+def test_kl_is_the_sum_of_those_of_the_candidates(distribution: IndependentBernoulli) -> None:
+    other = IndependentBernoulli.from_logits(OTHER_BK)
+
+    expected_BK = on_each(
+        lambda b, k: torch.distributions.kl_divergence(
+            bernoulli(LOGITS_BK[b, k]), bernoulli(OTHER_BK[b, k])
+        )
+    )
+
+    close(distribution.kl(other), expected_BK.sum(-1))
+    assert not distribution.kl(distribution).any()
+
+
+def test_kl_between_saturated_policies_is_finite() -> None:
+    # In float32 the probability of a logit of 20 rounds to 1.
+    one, other = (
+        IndependentBernoulli.from_logits(torch.tensor([[value, DISCARD_LOGIT]]))
+        for value in (0.0, 20.0)
+    )
+
+    # log 1/2 - (log p(keep) + log p(discard)) / 2 = 10 - log 2.
+    assert one.kl(other).item() == pytest.approx(10 - np.log(2), rel=1e-4)
+    assert torch.isfinite(other.kl(one)).all()
+
+
+def test_padding_counts_for_exactly_nothing(distribution: IndependentBernoulli) -> None:
+    padding = IndependentBernoulli.from_logits(torch.full((1, 3), DISCARD_LOGIT))
+
+    assert not padding.logp_per_candidate(torch.zeros((1, 3), dtype=torch.int8)).any()
+    assert not padding.entropy().any()
+    assert not padding.kl(padding).any()
+
+
+def test_padding_is_never_sampled_and_gradients_stay_finite() -> None:
+    logits_BK = LOGITS_BK.clone().requires_grad_()
+    distribution = IndependentBernoulli.from_logits(logits_BK)
+
+    samples_SBK = distribution.sample(sample_shape=torch.Size([501]))
+    (distribution.logp(samples_SBK[0]).sum() + distribution.entropy().sum()).backward()
+
+    assert samples_SBK.dtype == torch.int8
+    assert not samples_SBK[:, 0, 4].any()
+    assert logits_BK.grad is not None
+    assert torch.isfinite(logits_BK.grad).all()
+
+
+def test_samples_are_as_frequent_as_their_probability() -> None:
+    torch.manual_seed(0)
+    distribution = IndependentBernoulli.from_logits(torch.tensor([[-1.0, 0.0, 1.0]]))
+
+    share_K = distribution.sample(sample_shape=torch.Size([4001])).float().mean((0, 1))
+
+    expected_K = torch.sigmoid(torch.tensor([-1.0, 0.0, 1.0]))
+    assert ((share_K - expected_K).abs() < 4 * 0.5 / 4001**0.5).all()
+
+
+def test_the_deterministic_policy_keeps_what_is_more_likely_kept(
+    distribution: IndependentBernoulli,
+) -> None:
+    kept_BK = distribution.to_deterministic().sample()
+
+    assert kept_BK.tolist() == [[0, 0, 0, 1, 0], [1, 0, 1, 1, 0]]
+
+
+@pytest.fixture(params=["sinusoidal", "none"])
+def module(request: pytest.FixtureRequest) -> SelectionModule:
+    env = SampleSelectionEnv()
+    config = ControllerConfig(hidden_size=16, feedforward_size=13, positions=request.param)
+    torch.manual_seed(0)
+    return RLModuleSpec(
+        module_class=SelectionModule,
+        observation_space=env.observation_space,
+        action_space=env.action_space,
+        model_config={"controller": config},
+    ).build()
+
+
+@pytest.fixture
+def batch() -> dict:
+    """The observations of one episode of the phantom, padding included."""
+    env = SampleSelectionEnv()
+    observations = [env.reset()[0]]
+    rng = np.random.default_rng(0)
+    while len(observations) < env.problem.num_decisions:
+        observations.append(env.step(rng.integers(0, 2, 8).astype(np.int8))[0])
+    stacked = {
+        name: torch.from_numpy(np.stack([each[name] for each in observations]))
+        for name in observations[0]
+    }
+    return {Columns.OBS: stacked}
+
+
+def test_log_probabilities_in_rollouts_and_in_training_are_equal_to_the_last_bit(
+    module: SelectionModule, batch: dict
+) -> None:
+    actions_BK = (torch.rand((8, 8)) < 0.5).to(torch.int8)
+    log_probabilities = []
+    for training in (False, True):
+        module.train(training)
+        forward = module.forward_train if training else module.forward_exploration
+        with torch.set_grad_enabled(training):
+            logits_BK = forward(batch)[Columns.ACTION_DIST_INPUTS]
+        distribution = IndependentBernoulli.from_logits(logits_BK)
+        log_probabilities.append(distribution.logp_per_candidate(actions_BK).detach())
+
+    assert torch.equal(*log_probabilities)
+
+
+def test_there_is_one_value_a_row_with_and_without_embeddings(
+    module: SelectionModule, batch: dict
+) -> None:
+    embeddings = module.forward_train(batch)[Columns.EMBEDDINGS]
+
+    values_B = module.compute_values(batch)
+
+    assert values_B.shape == (8,)
+    torch.testing.assert_close(module.compute_values(batch, embeddings=embeddings), values_B)
+
+
+def test_padding_has_the_logit_that_is_never_kept(module: SelectionModule, batch: dict) -> None:
+    logits_BK = module.forward_inference(batch)[Columns.ACTION_DIST_INPUTS]
+
+    padding_BK = batch[Columns.OBS]["valid"] == 0
+    assert padding_BK.any()
+    assert torch.equal(logits_BK == DISCARD_LOGIT, padding_BK)
+
+
+def test_the_module_samples_from_independent_decisions(module: SelectionModule) -> None:
+    assert module.get_exploration_action_dist_cls() is IndependentBernoulli
+    assert module.get_train_action_dist_cls() is IndependentBernoulli
+    assert IndependentBernoulli.required_input_dim(module.action_space) == 8
