@@ -1,6 +1,7 @@
 """The small door: arrays in hand, a selection out."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,13 @@ import numpy as np
 
 from rlsel.config import build_experiment
 from rlsel.data import ImageSet, Splits
+from rlsel.data.splits import require_every_class
 from rlsel.data.stratify import cut
 from rlsel.errors import InputError
 from rlsel.monitoring import PeakMemory
 from rlsel.pipeline import select_and_score
 from rlsel.pool import Pool
+from rlsel.pool.build import require_enough
 from rlsel.records import Record, describe_device, installed_versions
 from rlsel.run_folder import claim
 from rlsel.seeding import rng
@@ -48,21 +51,28 @@ def select(
         InputError: an array is of the wrong shape, type or size, or an option is unknown.
     """
     experiment = build_experiment({"name": "arrays", **options}, "rlsel.select")
-    names = class_names or tuple(str(c) for c in range(int(np.max(train[1])) + 1))
-    whole_val = _image_set("val", val, names)
+    labelled = {"train": train, "val": val, "candidates": candidates}
+    labelled |= {"test": test} if test is not None else {}
+    arrays = {what: _checked(what, pair) for what, pair in labelled.items()}
+    _require_one_size({what: images for what, (images, _) in arrays.items()})
+    names = class_names or tuple(str(c) for c in range(int(arrays["train"][1].max()) + 1))
+    sets = {what: _image_set(what, *pair, names) for what, pair in arrays.items()}
+    require_every_class({what: sets[what] for what in arrays if what != "candidates"})
     fraction = experiment.data.reward_val_fraction
     halves = cut(
-        whole_val.labels, None, (fraction, 1 - fraction), rng(experiment.seed, "halves of val")
+        sets["val"].labels, None, (fraction, 1 - fraction), rng(experiment.seed, "halves of val")
     )
-    reward_val, selection_val = (whole_val.take(half) for half in halves)
+    reward_val, selection_val = (sets["val"].take(half) for half in halves)
+    require_every_class({"reward_val": reward_val, "selection_val": selection_val})
+    nothing = np.array([], dtype=np.int64)
     splits = Splits(
-        train=_image_set("train", train, names),
+        train=sets["train"],
         reward_val=reward_val,
         selection_val=selection_val,
-        test=_image_set("test", test, names) if test is not None else whole_val.take([]),
+        test=sets["test"] if test is not None else sets["val"].take(nothing),
     )
-    pool = Pool(_image_set("candidates", candidates, names), source="arrays given to rlsel.select")
-    _require_one_size(splits, pool)
+    pool = Pool(sets["candidates"], source="arrays given to rlsel.select")
+    require_enough(pool)
     with tempfile.TemporaryDirectory() as temporary, PeakMemory() as memory:
         blank = Record(
             name=experiment.name,
@@ -77,8 +87,12 @@ def select(
         return select_and_score(experiment, splits, pool, folder, memory)
 
 
-def _image_set(what: str, arrays: Labelled, class_names: tuple[str, ...]) -> ImageSet:
-    images, labels = (np.asarray(array) for array in arrays)
+def _checked(what: str, pair: Labelled) -> Labelled:
+    """Images and labels as arrays, once they are known to be what is needed."""
+    try:
+        images, labels = (np.asarray(array) for array in pair)
+    except (TypeError, ValueError):
+        raise InputError(f"{what}: give a pair (images, labels)") from None
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
         raise InputError(
             f"{what}: images must be uint8 of shape (n, h, w, 3), "
@@ -88,18 +102,25 @@ def _image_set(what: str, arrays: Labelled, class_names: tuple[str, ...]) -> Ima
         raise InputError(
             f"{what}: labels must be {len(images)} integers, not {labels.dtype} of {labels.shape}"
         )
-    if len(labels) and not 0 <= labels.min() <= labels.max() < len(class_names):
+    if not len(images):
+        raise InputError(f"{what}: there is not a single image")
+    return images, labels
+
+
+def _image_set(
+    what: str, images: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]
+) -> ImageSet:
+    if not 0 <= labels.min() <= labels.max() < len(class_names):
         raise InputError(
-            f"{what}: labels run from {labels.min()} to {labels.max()}, but there are "
-            f"{len(class_names)} classes: {', '.join(class_names)}"
+            f"{what}: labels run from {labels.min()} to {labels.max()}, but the classes are "
+            f"{', '.join(f'{i} {name!r}' for i, name in enumerate(class_names))}"
         )
     ids = np.array([f"{what}-{i:06d}" for i in range(len(images))])
     return ImageSet(images, labels.astype(np.int64), class_names, ids)
 
 
-def _require_one_size(splits: Splits, pool: Pool) -> None:
-    sizes = {name: images.images.shape[1:3] for name, images in splits.named().items()}
-    sizes["candidates"] = pool.candidates.images.shape[1:3]
+def _require_one_size(images: Mapping[str, np.ndarray]) -> None:
+    sizes = {what: array.shape[1:3] for what, array in images.items()}
     if len(set(sizes.values())) > 1:
-        listed = ", ".join(f"{name} {h} x {w}" for name, (h, w) in sizes.items())
+        listed = ", ".join(f"{what} {h} x {w}" for what, (h, w) in sizes.items())
         raise InputError(f"images differ in size ({listed}); resize them to one size")

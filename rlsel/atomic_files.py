@@ -24,6 +24,22 @@ REMEDIES = {
 
 
 @contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say what the user can do where `path` cannot be written.
+
+    Raises:
+        InputError: the folder is full or cannot be written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        remedy = REMEDIES.get(error.errno or 0)
+        if remedy is None:
+            raise
+        raise InputError(f"{path.parent}: cannot write {path.name}: {remedy}") from error
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Hand out a temporary path beside `path`; what the caller writes there becomes `path` at once.
 
@@ -35,16 +51,12 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _sync(temporary)
-        temporary.replace(path)
-        _sync(path.parent)
-    except OSError as error:
-        remedy = REMEDIES.get(error.errno or 0)
-        if remedy is None:
-            raise
-        raise InputError(f"{path.parent}: cannot write {path.name}: {remedy}") from error
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            _sync(temporary)
+            temporary.replace(path)
+            _sync(path.parent)
     finally:
         with suppress(OSError):  # gone already, where the rename went through
             temporary.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rlsel.errors import InputError
+from rlsel.errors import find_input_error
 
 app = typer.Typer(
     name="rlsel",
@@ -56,9 +56,7 @@ def run(
     except KeyboardInterrupt:
         words = ["rlsel run", str(config or ""), f"--seed {seed}" if seed is not None else ""]
         words += [f"--out {out}" if out else "", "--resume"]
-        command = " ".join(word for word in words if word)
-        print(f"\ninterrupted; nothing finished is lost. Go on with: {command}", file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise _interrupted(" ".join(word for word in words if word)) from None
 
 
 @app.command()
@@ -127,7 +125,15 @@ def tune(
     """
     from rlsel.tuning import run_sweep
 
-    run_sweep(sweep, out or Path("runs") / sweep.stem)
+    try:
+        run_sweep(sweep, out or Path("runs") / sweep.stem)
+    except KeyboardInterrupt:
+        raise _interrupted(_typed()) from None
+
+
+def _interrupted(command: str) -> typer.Exit:
+    print(f"\ninterrupted; nothing finished is lost. Go on with: {command}", file=sys.stderr)
+    return typer.Exit(130)
 
 
 def _typed() -> str:
@@ -138,8 +144,11 @@ def main() -> None:
     """Entry point: a user's mistake is one line and exit code 2, never a traceback."""
     try:
         app()
-    except InputError as error:
-        print(f"rlsel: {error}", file=sys.stderr)
+    except Exception as error:
+        mistake = find_input_error(error)
+        if mistake is None:
+            raise
+        print(f"rlsel: {' '.join(str(mistake).splitlines())}", file=sys.stderr)
         raise SystemExit(2) from None
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import sys
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from rlsel.errors import InputError
 
 NAMESPACE = "rlsel"
 """Ray namespace of our named actors."""
+CONNECT_TIMEOUT_S = 10.0
+"""For the head of a cluster to answer at all."""
 
 
 @contextmanager
@@ -42,10 +45,10 @@ def _start() -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     # Its C++ core reports on standard error what Python handles, such as a worker that was lost.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    for name in ("ray", "ray.rllib"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    quieten()
     warnings.filterwarnings("ignore", module=r"ray\..*")
     address = os.environ.get("RAY_ADDRESS")
+    _require_listener(address)
     try:
         with _silent_stderr():
             ray.init(
@@ -55,13 +58,41 @@ def _start() -> None:
                 logging_level=logging.ERROR,
             )
     except Exception as error:  # Ray raises whatever failed inside it
-        where = f"join the cluster at {address}" if address else "start"
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(
-            f"Ray cannot {where}: {reason[0]}; try `ray stop --force`, see that the folder "
-            f"{os.environ.get('RAY_TMPDIR', '/tmp/ray')} is writable and has 5% of its disk free, "
-            "or set RAY_TMPDIR to a short path on another disk"
-        ) from error
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise _cannot_start(address, lines[0]) from error
+
+
+def quieten() -> None:
+    """Leave to Ray's loggers what a user of ours can do something about."""
+    for name in ("ray", "ray.rllib"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # They tell of lost env runners; training goes on, or ends with an error that says why.
+    for name in ("ray.rllib.utils.actor_manager", "ray.rllib.execution.rollout_ops"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _cannot_start(address: str | None, reason: str) -> InputError:
+    if address:
+        return InputError(
+            f"Ray cannot join the cluster at {address}, which RAY_ADDRESS names: {reason}; start "
+            "it with `ray start --head`, or unset RAY_ADDRESS to have a Ray of our own"
+        )
+    return InputError(
+        f"Ray cannot start: {reason}; try `ray stop --force`, see that the folder "
+        f"{os.environ.get('RAY_TMPDIR', '/tmp/ray')} is writable and has 5% of its disk free, "
+        "or set RAY_TMPDIR to a short path on another disk"
+    )
+
+
+def _require_listener(address: str | None) -> None:
+    """Ray itself would try for minutes to join a cluster that is not there, and say nothing."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not port.isdigit():  # "auto" and "local"
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise _cannot_start(address, error.strerror or str(error)) from error
 
 
 @contextmanager

@@ -7,3 +7,15 @@ class InputError(ValueError):
     The message is one line that names the file or key, the offending value and what to do about
     it. The command line prints it without a traceback and exits with code 2.
     """
+
+
+def find_input_error(error: BaseException) -> InputError | None:
+    """The user's mistake behind an error, or None; Ray and RLlib wrap what they pass on."""
+    found: BaseException | None = error
+    while found is not None:
+        # Ray's wrapper is an InputError too, with a traceback for a message; the original is in it.
+        inside = getattr(found, "cause", None)
+        if isinstance(found, InputError) and inside is None:
+            return found
+        found = inside or found.__cause__
+    return None

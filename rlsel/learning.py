@@ -70,8 +70,8 @@ def learn(
     chosen = learned.rows[learned.chosen_iteration - 1]
     folder.update(
         learning={
-            "iterations": len(learned.rows),
-            "chosen_iteration": learned.chosen_iteration,
+            "iterations": float(len(learned.rows)),
+            "chosen_iteration": float(learned.chosen_iteration),
             "reward_val": chosen["reward_val"],
             "selection_val": chosen["selection_val"],
         },

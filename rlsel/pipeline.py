@@ -11,6 +11,7 @@ import numpy as np
 from rlsel.classifier.resident import best_device
 from rlsel.config import Experiment, default_experiment
 from rlsel.data import Splits, load_splits
+from rlsel.errors import InputError
 from rlsel.evaluation import find_truth, kinds_kept, score_selections
 from rlsel.evaluation.truth import batch_of_candidates
 from rlsel.features import build_problem, describe_candidates
@@ -71,9 +72,7 @@ def run(
     folder = claim(experiment, Path(out) if out else None, resume, blank)
     if not folder.record.finished:
         with PeakMemory() as memory:
-            splits = load_splits(experiment.data, experiment.seed)
-            pool = build_pool(experiment.pool, splits, experiment.data, experiment.seed)
-            folder.finish_stage("data")
+            splits, pool = _read_inputs(experiment, folder)
             select_and_score(experiment, splits, pool, folder, memory)
     report = write_report(folder.path)
     if not quiet:
@@ -92,6 +91,7 @@ def select_and_score(
     """Everything after the inputs are read: features, learning, final scores, record."""
     seed = experiment.seed
     inputs = describe_inputs(splits, pool)
+    _require_same_inputs(folder, splits, pool)
     folder.update(
         notes=[finding.text for finding in inputs.findings if finding.level == "note"],
         warnings=list(inputs.warnings),
@@ -161,6 +161,31 @@ def select_and_score(
         peak_memory_gib=max(memory.gib, np.nan_to_num(folder.record.peak_memory_gib)),
     )
     return shown
+
+
+def _read_inputs(experiment: Experiment, folder: RunFolder) -> tuple[Splits, Pool]:
+    try:
+        splits = load_splits(experiment.data, experiment.seed)
+        pool = build_pool(experiment.pool, splits, experiment.data, experiment.seed)
+    except InputError:
+        folder.abandon()
+        raise
+    folder.finish_stage("data")
+    return splits, pool
+
+
+def _require_same_inputs(folder: RunFolder, splits: Splits, pool: Pool) -> None:
+    """A run that goes on must find the images that it began with."""
+    record = folder.record
+    for what, before, now in (
+        ("training images", record.data_digest, splits.train.digest),
+        ("candidates", record.pool_digest, pool.digest),
+    ):
+        if before and before != now:
+            raise InputError(
+                f"{folder.path}: the {what} have changed since this run began; bring them back, "
+                "or choose another --out"
+            )
 
 
 def _choose(

@@ -2,6 +2,7 @@
 
 import re
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,13 @@ class RunFolder:
         wall_s = self._wall_before_s + time.monotonic() - self._start
         self.record = replace(self.record, wall_s=wall_s, **changes)  # pyright: ignore
         self.record.write(self.path)
+
+    def abandon(self) -> None:
+        """Give the folder up if no stage was finished: a mistake in the inputs takes no name."""
+        if not (self.path / RECORD_NAME).exists():
+            (self.path / CONFIG).unlink(missing_ok=True)
+            with suppress(OSError):  # it was there before, with something in it
+                self.path.rmdir()
 
     def finish_stage(self, name: str) -> None:
         """Book the time since the last stage ended under `name`."""

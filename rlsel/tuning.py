@@ -6,8 +6,11 @@ its own ledger, so a sweep that is started again goes on with each trial where i
 
 import itertools
 import json
+import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,12 +22,13 @@ from rich.table import Table
 from rlsel import cluster
 from rlsel.atomic_files import write_text
 from rlsel.config import Experiment, build_experiment, merge, read_yaml, to_dict
-from rlsel.errors import InputError
+from rlsel.data.wording import counted
+from rlsel.errors import InputError, find_input_error
 from rlsel.learning import num_env_runners
 from rlsel.pipeline import run
 from rlsel.progress import Bar, console, progress_bar
 from rlsel.records import Record, mean_and_std
-from rlsel.rewards.evaluators import start_broker
+from rlsel.rewards.evaluators import running_broker
 from rlsel.rewards.plan import plan_evaluators
 from rlsel.schema import config
 
@@ -41,7 +45,7 @@ class SweepConfig:
     """Settings that all trials share, as in the config of a run."""
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
     """Dotted setting -> the values it takes, e.g. `algorithm.clip: [0.1, 0.2]`."""
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
     """Every point of the grid is run with each of them."""
     max_concurrent: Annotated[int | None, Field(ge=1)] = None
     """Trials at a time; None takes as many as there is room for."""
@@ -77,11 +81,16 @@ def load_sweep(path: Path) -> tuple[SweepConfig, list[Point]]:
     points = []
     for values in itertools.product(*sweep.grid.values()):
         settings = dict(zip(sweep.grid, values, strict=True))
-        merged = sweep.experiment
+        merged = dict(sweep.experiment)
         for key, value in settings.items():
             merged = merge(merged, _nested(key, value))
         merged.setdefault("name", path.stem)
         experiment = build_experiment(merged, str(path))
+        if "controller" not in experiment.selection.methods:
+            raise InputError(
+                f"{path}: selection.methods lacks controller, and what a controller learned is "
+                "all that a sweep compares"
+            )
         points.append(Point(settings, tuple(experiment.with_seed(s) for s in sweep.seeds)))
     return sweep, points
 
@@ -121,34 +130,47 @@ def _run_trials(sweep: SweepConfig, trials: Mapping[str, Experiment], out: Path)
     first = next(iter(trials.values()))
     plan = plan_evaluators(first.evaluators, cluster.num_cpus(), cluster.num_gpus())
     # Started here, by the driver: what a trial starts would be caught in its placement group.
-    start_broker(plan)
-    console.print(f"{len(trials)} trials on {plan.count} evaluators ({plan.reason})", markup=False)
-    num_runners = max(num_env_runners(e, plan.count) for e in trials.values())
+    with running_broker(plan), progress_bar("trials", len(trials)) as bar:
+        evaluators = counted(plan.count, "evaluator")
+        console.print(
+            f"{counted(len(trials), 'trial')} on {evaluators} ({plan.reason})", markup=False
+        )
+        results = _tuner(sweep, trials, out, plan.count, bar).fit()
+    if results.errors:
+        raise find_input_error(results.errors[0]) or results.errors[0]
+
+
+def _tuner(
+    sweep: SweepConfig, trials: Mapping[str, Experiment], out: Path, num_evaluators: int, bar: Bar
+) -> tune.Tuner:
+    # Otherwise Tune makes of Ctrl-C a sweep that seems to have ended.
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
+    # Its tables and tracebacks, beside our bar and our own error.
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    num_runners = max(num_env_runners(e, num_evaluators) for e in trials.values())
     bundles = [{"CPU": TRIAL_CPUS}] * (1 + num_runners)
     settings = {name: to_dict(experiment) for name, experiment in trials.items()}
+    trial = partial(_run_trial, settings, out)
+    return tune.Tuner(
+        tune.with_resources(trial, tune.PlacementGroupFactory(bundles)),
+        param_space={"trial": tune.grid_search(list(trials))},
+        tune_config=tune.TuneConfig(
+            max_concurrent_trials=sweep.max_concurrent,
+            trial_dirname_creator=lambda t: t.config["trial"],
+            trial_name_creator=lambda t: t.config["trial"],
+        ),
+        run_config=tune.RunConfig(
+            name="tune", storage_path=str(out), verbose=0, callbacks=[_Advance(bar)]
+        ),
+    )
 
-    def trial(chosen: dict[str, Any]) -> None:
-        name = chosen["trial"]
-        experiment = build_experiment(settings[name], name)
-        result = run(experiment, out=out / "trials" / name, resume=True, quiet=True)
-        tune.report(dict(result.record.learning))
 
-    with progress_bar("trials", len(trials)) as bar:
-        tuner = tune.Tuner(
-            tune.with_resources(trial, tune.PlacementGroupFactory(bundles)),
-            param_space={"trial": tune.grid_search(list(trials))},
-            tune_config=tune.TuneConfig(
-                max_concurrent_trials=sweep.max_concurrent,
-                trial_dirname_creator=lambda t: t.config["trial"],
-                trial_name_creator=lambda t: t.config["trial"],
-            ),
-            run_config=tune.RunConfig(
-                name="tune", storage_path=str(out), verbose=0, callbacks=[_Advance(bar)]
-            ),
-        )
-        results = tuner.fit()
-    if results.errors:
-        raise _worst(results.errors[0])
+def _run_trial(settings: dict[str, dict], out: Path, chosen: dict[str, Any]) -> None:
+    name = chosen["trial"]
+    experiment = build_experiment(settings[name], name)
+    result = run(experiment, out=out / "trials" / name, resume=True, quiet=True)
+    tune.report(dict(result.record.learning))
 
 
 class _Advance(tune.Callback):
@@ -159,16 +181,6 @@ class _Advance(tune.Callback):
 
     def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         self._bar.advance(note=str(trial))
-
-
-def _worst(error: Exception) -> Exception:
-    """A user's mistake comes out of a trial wrapped in Ray's errors; give it back as it was."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, InputError):
-            return cause
-        cause = getattr(cause, "cause", None) or cause.__cause__
-    return error
 
 
 def _nested(key: str, value: Any) -> dict[str, Any]:

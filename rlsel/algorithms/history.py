@@ -1,5 +1,6 @@
 """What was learned so far, as it lies in the run folder: one line an iteration, one checkpoint."""
 
+import io
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from rlsel.atomic_files import write_bytes
+from rlsel.atomic_files import write_bytes, writing
 
 ITERATIONS = "iterations.jsonl"
 CHECKPOINTS = "checkpoints"
@@ -39,13 +40,16 @@ def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:
     final = folder / f"iteration_{len(history.rows):05d}"
     partial = folder / "partial"
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    algorithm.save_to_path(str((partial / "rllib").resolve()))
-    np.save(partial / "probabilities.npy", np.stack(history.probabilities_TN))
-    state = {"rows": history.rows, "smoothing": history.smoothing}
-    (partial / "history.json").write_text(json.dumps(state))
-    shutil.rmtree(final, ignore_errors=True)
-    os.replace(partial, final)
+    with writing(final):
+        partial.mkdir(parents=True)
+        algorithm.save_to_path(str((partial / "rllib").resolve()))
+        # By way of memory: NumPy's own writing reports a full disk without an error number.
+        np.save(probabilities := io.BytesIO(), np.stack(history.probabilities_TN))
+        (partial / "probabilities.npy").write_bytes(probabilities.getvalue())
+        state = {"rows": history.rows, "smoothing": history.smoothing}
+        (partial / "history.json").write_text(json.dumps(state))
+        shutil.rmtree(final, ignore_errors=True)
+        os.replace(partial, final)
     write_rows(run_dir, history)
     for older in sorted(folder.glob("iteration_*")):
         if older != final:

@@ -33,6 +33,8 @@ def centre_advantages(
 ) -> Float[Tensor, " b"]:
     """Advantages with mean 0 and variance 1 over real rows; 0 on the rows RLlib makes up.
 
+    All are near 0 where every return is the same, as it is once a policy has collapsed.
+
     RLlib standardises over one artificial row per episode as well (ray issue 57989), which pushes
     the mean of real rows to about -0.2. Standardising again over real rows undoes it exactly.
 
@@ -50,7 +52,9 @@ def centre_advantages(
         mean_D = (member_BD * returns_B[:, None]).sum(0) / member_BD.sum(0).clamp(min=1)
         advantage_B = returns_B - decision_BD @ mean_D
     real = advantage_B[real_B]
-    standard_B = (advantage_B - real.mean()) / real.std(correction=0).clamp(min=1e-8)
+    # Where all returns are alike only rounding is left, which must not be blown up to variance 1.
+    rounding = 1e-5 * returns_B[real_B].abs().max() + 1e-8
+    standard_B = (advantage_B - real.mean()) / real.std(correction=0).clamp(min=rounding)
     return torch.where(real_B, standard_B, torch.zeros_like(standard_B))
 
 

@@ -1,7 +1,9 @@
 """What goes on around RLlib's episodes: random numbers per iteration, counters, smoothing state."""
 
 import itertools
+import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,9 @@ class EpisodeWatcher(RLlibCallback):
         self._count("rlsel_decisions", "Decisions taken on a batch", env_runner)
 
     def on_episode_start(self, *, env_runner: Any, **kwargs: Any) -> None:
+        if not hasattr(env_runner, "episode_seeds"):
+            # A runner that was lost and is back in mid-iteration; the next one finds it again.
+            reseed(secrets.randbits(32), 0, 1)(env_runner)
         seed_everything(next(env_runner.episode_seeds))
 
     def on_episode_end(self, *, env_runner: Any, **kwargs: Any) -> None:
@@ -51,14 +56,15 @@ def reseed(seed: int, iteration: int, num_runners: int) -> Callable[[Any], None]
     and by the episode's number in it, a run depends neither on how many runners there are nor on
     whether it was interrupted.
     """
+    # No function inside a function: type-checked as in our tests, it would not pickle.
+    return partial(_reseed, seed, iteration, num_runners)
 
-    def apply(env_runner: Any) -> None:
-        env_runner.episode_seeds = (
-            derive_seed(seed, "episode", iteration, number)
-            for number in itertools.count(max(env_runner.worker_index - 1, 0), num_runners)
-        )
 
-    return apply
+def _reseed(seed: int, iteration: int, num_runners: int, env_runner: Any) -> None:
+    env_runner.episode_seeds = (
+        derive_seed(seed, "episode", iteration, number)
+        for number in itertools.count(max(env_runner.worker_index - 1, 0), num_runners)
+    )
 
 
 def seed_everything(seed: int) -> None:
@@ -74,13 +80,13 @@ def smoothing_states(env_runner: Any) -> tuple[int, list[float | None]]:
 
 def restore_smoothing(states: dict[int, list[float | None]]) -> Callable[[Any], None]:
     """For `foreach_env_runner`: put back what `smoothing_states` gave."""
+    return partial(_restore_smoothing, states)
 
-    def apply(env_runner: Any) -> None:
-        known = states.get(env_runner.worker_index, [])
-        for env, smoothed in zip(environments(env_runner), known, strict=False):
-            env.smoothed = smoothed
 
-    return apply
+def _restore_smoothing(states: dict[int, list[float | None]], env_runner: Any) -> None:
+    known = states.get(env_runner.worker_index, [])
+    for env, smoothed in zip(environments(env_runner), known, strict=False):
+        env.smoothed = smoothed
 
 
 def environments(env_runner: Any) -> list[SampleSelectionEnv]:

@@ -28,6 +28,10 @@ CPUS_PER_RUNNER = 0.05
 """What an env runner books; it mostly waits for evaluations."""
 AVERAGED_ITERATIONS = 5
 """Keep probabilities are averaged over so many iterations: one iteration alone is noisy."""
+RESTART_DELAY_S = 1.0
+"""How long an env runner that met an error waits before it starts again; RLlib's own is 60."""
+MAX_ATTEMPTS = 5
+"""At an iteration. One is lost where every env runner was, and one more until they are back."""
 
 
 @dataclass(frozen=True)
@@ -95,17 +99,13 @@ def _iterate(
 ) -> dict[str, Any]:
     start = time.monotonic()
     group = algorithm.env_runner_group
-    num_runners = max(group.num_remote_workers(), 1)
-    group.foreach_env_runner(rollouts.reseed(seed, iteration, num_runners))
-    result = algorithm.train()
+    result = _sample_and_update(algorithm, seed, iteration)
     module = algorithm.learner_group._learner.module[DEFAULT_MODULE_ID].unwrapped()
     module.controller.eval()
     history.probabilities_TN.append(
         keep_probabilities(module.controller, task.problem, derive_seed(seed, "read", iteration))
     )
-    history.smoothing = dict(
-        group.foreach_env_runner(rollouts.smoothing_states)
-    )
+    history.smoothing = dict(group.foreach_env_runner(rollouts.smoothing_states))
     averaged_N = history.averaged_probability(iteration, AVERAGED_ITERATIONS)
     kept_N = keep_most_probable(averaged_N, task.keep_fraction)
     row = {"iteration": iteration + 1} | _figures(result, task, history, kept_N)
@@ -114,6 +114,17 @@ def _iterate(
     row["seconds"] = time.monotonic() - start
     history.rows.append(row)
     return row
+
+
+def _sample_and_update(algorithm: Algorithm, seed: int, iteration: int) -> dict[str, Any]:
+    group = algorithm.env_runner_group
+    num_runners = max(group.num_remote_workers(), 1)
+    for _ in range(MAX_ATTEMPTS):
+        group.foreach_env_runner(rollouts.reseed(seed, iteration, num_runners))
+        result = algorithm.train()
+        if np.size(result.get("env_runners", {}).get(rollouts.DECISION_REWARDS, [])):
+            return result
+    raise RuntimeError(f"iteration {iteration + 1}: no env runner came back with an episode")
 
 
 def _figures(
@@ -190,6 +201,7 @@ def _build(
             # By default an iteration slower than 60 s is thrown away in silence.
             sample_timeout_s=None,
         )
+        .fault_tolerance(delay_between_env_runner_restarts_s=RESTART_DELAY_S)
         .learners(num_learners=0)
         .training(
             lr=[[0, config.lr], [total_steps, 0.0]] if config.lr_decay else config.lr,

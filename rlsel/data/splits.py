@@ -1,5 +1,6 @@
 """`load_splits`: a source to train, reward-val, selection-val, test and what training left over."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,7 +82,7 @@ def load_splits(config: DataConfig, seed: int) -> Splits:
         held_back=held_back if len(held_back) else None,
         notes=notes,
     )
-    _require_every_class(splits)
+    require_every_class(splits.named())
     return splits
 
 
@@ -121,8 +122,13 @@ def _draw(images: ImageSet, num: int | None, split: str, seed: int) -> tuple[Ima
     return images.take(drawn), images.take(left)
 
 
-def _require_every_class(splits: Splits) -> None:
-    for split, images in splits.named().items():
+def require_every_class(splits: Mapping[str, ImageSet]) -> None:
+    """Refuse a split without an image of some class.
+
+    Raises:
+        InputError: names the first such split and what it lacks.
+    """
+    for split, images in splits.items():
         if absent := [name for name, count in images.counts.items() if not count]:
             raise InputError(
                 f"{split} ({counted(len(images), 'image')}) has none of class "

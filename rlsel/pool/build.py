@@ -43,7 +43,7 @@ def build_pool(config: PoolConfig, splits: Splits, data_config: DataConfig, seed
     candidates = in_class_order(made.candidates, splits.class_names, f"the pool ({made.source})")
     pool = replace(made, candidates=resize_set(candidates, splits.size))
     pool = _without_real(pool, splits)
-    _require_enough(pool)
+    require_enough(pool)
     return replace(pool, notes=(*pool.notes, *_repeats(pool)))
 
 
@@ -134,7 +134,12 @@ def _repeats(pool: Pool) -> tuple[str, ...]:
     return (text,) if num_extra else ()
 
 
-def _require_enough(pool: Pool) -> None:
+def require_enough(pool: Pool) -> None:
+    """Refuse a pool with too few candidates of some class.
+
+    Raises:
+        InputError: names the class.
+    """
     for name, count in pool.candidates.counts.items():
         if count < MIN_PER_CLASS:
             raise InputError(

@@ -97,7 +97,7 @@ def _standard_errors(splits: Splits) -> list[str]:
         f"{name}: an accuracy over {len(images):,} images has a standard error of up to "
         f"{standard_error(len(images)):.3f}"
         for name, images in splits.named().items()
-        if name != "train"
+        if name != "train" and len(images)
     ]
 
 
@@ -109,7 +109,7 @@ def _small(splits: Splits) -> list[str]:
         f"{standard_error(len(images)):.3f} of each other cannot be told apart; "
         f"{needed:,} images would bring that to {MAX_STANDARD_ERROR}"
         for name, images in splits.named().items()
-        if name != "train" and standard_error(len(images)) > MAX_STANDARD_ERROR
+        if name != "train" and len(images) and standard_error(len(images)) > MAX_STANDARD_ERROR
     ]
     return small + [
         f"train has {counted(count, 'image')} of class {name!r}; expect unsteady results"

@@ -12,13 +12,14 @@ import asyncio
 import time
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import ray
 import torch
-from ray.exceptions import RayActorError
+from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError
 from ray.util.metrics import Counter
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -33,6 +34,8 @@ MAX_LOST = 5
 """How often one job may lose its evaluator before it is given up: then the job itself kills."""
 WORKBENCHES_HELD = 2
 """Runs whose images an evaluator keeps at once; trials of a sweep take turns."""
+LOST = (RayActorError, NodeDiedError, OutOfMemoryError)
+"""What Ray reports of an evaluator that was killed: the job itself is not to blame."""
 
 
 class Evaluator:
@@ -66,6 +69,8 @@ class _Run:
     ledger: Ledger
     from_ledger: Tally
     in_flight: dict[str, asyncio.Future]
+    failure: Exception | None = None
+    """What the last job that failed raised."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,14 @@ class Broker:
             "utilisation": self._busy_s / elapsed_s,
         }
 
+    async def failures(self, run_id: str) -> list[Exception]:
+        """What the last job that failed raised, for whoever was not told; empty if none did.
+
+        In a list, as Ray would raise what it returns.
+        """
+        failure = self._runs[run_id].failure
+        return [failure] if failure else []
+
     async def ready(self) -> int:
         """Start work once every evaluator is up; how many there are."""
         await asyncio.gather(*(each.ping.remote() for each in self._evaluators))
@@ -147,16 +160,21 @@ class Broker:
             start = time.monotonic()
             try:
                 request.answer.set_result(await self._train(evaluator, request))
-            except RayActorError as error:
+            except LOST as error:
                 # Ray starts the worker again; meanwhile its job goes to whoever is free.
                 if request.lost < MAX_LOST:
                     self._queue.put_nowait(replace(request, lost=request.lost + 1))
                 else:
-                    request.answer.set_exception(error)
+                    self._fail(request, error)
                 await _until_back(evaluator)
             except Exception as error:
-                request.answer.set_exception(error)
+                self._fail(request, error)
             self._busy_s += time.monotonic() - start
+
+    def _fail(self, request: _Request, error: Exception) -> None:
+        request.answer.set_exception(error)
+        if request.run_id in self._runs:
+            self._runs[request.run_id].failure = error
 
     async def _train(self, evaluator: Any, request: _Request) -> Evaluation:
         run = self._runs[request.run_id]
@@ -174,7 +192,7 @@ async def _until_back(evaluator: Any) -> None:
         try:
             await evaluator.ping.remote()
             return
-        except RayActorError:
+        except LOST:
             await asyncio.sleep(0.5)
 
 
@@ -207,21 +225,35 @@ def get_broker() -> Any:
     return ray.get_actor(_broker_name(), namespace=NAMESPACE)
 
 
-def start_broker(plan: EvaluatorPlan) -> Any:
-    """The broker and its evaluators; whoever of a job comes second gets the first one's."""
+@contextmanager
+def running_broker(plan: EvaluatorPlan) -> Iterator[Any]:
+    """The broker of this job, if it has one; else a new one, which ends with the block.
+
+    Ended by hand: Ray ends an actor when its first handle goes, whoever may still be using it.
+    """
+    try:
+        broker, is_ours = get_broker(), False
+    except ValueError:  # there is none
+        broker, is_ours = _start_broker(plan), True
+    try:
+        ray.get(broker.ready.remote())
+        yield broker
+    finally:
+        if is_ours:
+            ray.kill(broker)
+
+
+def _start_broker(plan: EvaluatorPlan) -> Any:
     here = ray.get_runtime_context().get_node_id()
     options = {
         "name": _broker_name(),
         "namespace": NAMESPACE,
-        "get_if_exists": True,
         "num_cpus": 0,
         "max_concurrency": 10_000,
         # On the node of the caller, where the ledgers are.
         "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False),
     }
-    broker = ray.remote(Broker).options(**options).remote(plan)
-    ray.get(broker.ready.remote())
-    return broker
+    return ray.remote(Broker).options(**options).remote(plan)
 
 
 def _broker_name() -> str:

@@ -9,8 +9,10 @@ from typing import Any
 import ray
 
 from rlsel import cluster
+from rlsel.data.wording import counted
+from rlsel.errors import find_input_error
 from rlsel.progress import console
-from rlsel.rewards.evaluators import RayEvaluations, get_broker, open_run, start_broker
+from rlsel.rewards.evaluators import RayEvaluations, get_broker, open_run, running_broker
 from rlsel.rewards.plan import EvaluatorsConfig, plan_evaluators
 from rlsel.rewards.workbench import Workbench
 
@@ -46,10 +48,20 @@ def evaluation_pool(
     """Start Ray and the evaluators where they are not up yet, and hand them this run's images."""
     with cluster.ray_session():
         plan = plan_evaluators(config, cluster.num_cpus(), cluster.num_gpus())
-        broker = start_broker(plan)
-        console.print(f"{plan.count} evaluators ({plan.reason})", markup=False)
-        evaluations = open_run(broker, workbench, ledger)
-        try:
-            yield EvaluationPool(evaluations, plan.count)
-        finally:
-            ray.get(broker.close.remote(evaluations.run_id))
+        with running_broker(plan) as broker:
+            # In a pool that was there before, there may be more or fewer than planned here.
+            num_evaluators = ray.get(broker.ready.remote())
+            reason = plan.reason if num_evaluators == plan.count else "those already up"
+            console.print(f"{counted(num_evaluators, 'evaluator')} ({reason})", markup=False)
+            evaluations = open_run(broker, workbench, ledger)
+            try:
+                yield EvaluationPool(evaluations, num_evaluators)
+            except Exception as error:
+                # RLlib keeps to itself what its env runners raise; the broker remembers it.
+                failures = ray.get(broker.failures.remote(evaluations.run_id))
+                cause = find_input_error(error) or next(iter(failures), error)
+                if cause is error:
+                    raise
+                raise cause from None
+            finally:
+                ray.get(broker.close.remote(evaluations.run_id))

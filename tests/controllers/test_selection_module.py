@@ -1,5 +1,7 @@
 """What RLlib sees of a controller: a policy of independent keep decisions, and a value."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -30,17 +32,22 @@ def on_each(function) -> Tensor:
     return out_BK
 
 
+def distribution_of(logits_BK: Tensor) -> Any:
+    """Any, because RLlib's annotations know only its own base classes and TensorFlow."""
+    return IndependentBernoulli.from_logits(logits_BK)
+
+
 def close(ours: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(ours.double(), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.fixture
-def distribution() -> IndependentBernoulli:
-    return IndependentBernoulli.from_logits(LOGITS_BK)
+def distribution() -> Any:
+    return distribution_of(LOGITS_BK)
 
 
 def test_log_probabilities_are_those_of_a_bernoulli_for_each_candidate(
-    distribution: IndependentBernoulli,
+    distribution: Any,
 ) -> None:
     expected_BK = on_each(lambda b, k: bernoulli(LOGITS_BK[b, k]).log_prob(VALUES_BK[b, k] * 1.0))
 
@@ -48,14 +55,14 @@ def test_log_probabilities_are_those_of_a_bernoulli_for_each_candidate(
     close(distribution.logp(VALUES_BK), expected_BK.sum(-1))
 
 
-def test_entropy_is_the_sum_of_those_of_the_candidates(distribution: IndependentBernoulli) -> None:
+def test_entropy_is_the_sum_of_those_of_the_candidates(distribution: Any) -> None:
     close(
         distribution.entropy(), on_each(lambda b, k: bernoulli(LOGITS_BK[b, k]).entropy()).sum(-1)
     )
 
 
-def test_kl_is_the_sum_of_those_of_the_candidates(distribution: IndependentBernoulli) -> None:
-    other = IndependentBernoulli.from_logits(OTHER_BK)
+def test_kl_is_the_sum_of_those_of_the_candidates(distribution: Any) -> None:
+    other = distribution_of(OTHER_BK)
 
     expected_BK = on_each(
         lambda b, k: torch.distributions.kl_divergence(
@@ -69,18 +76,15 @@ def test_kl_is_the_sum_of_those_of_the_candidates(distribution: IndependentBerno
 
 def test_kl_between_saturated_policies_is_finite() -> None:
     # In float32 the probability of a logit of 20 rounds to 1.
-    one, other = (
-        IndependentBernoulli.from_logits(torch.tensor([[value, DISCARD_LOGIT]]))
-        for value in (0.0, 20.0)
-    )
+    one, other = (distribution_of(torch.tensor([[value, DISCARD_LOGIT]])) for value in (0.0, 20.0))
 
     # log 1/2 - (log p(keep) + log p(discard)) / 2 = 10 - log 2.
     assert one.kl(other).item() == pytest.approx(10 - np.log(2), rel=1e-4)
     assert torch.isfinite(other.kl(one)).all()
 
 
-def test_padding_counts_for_exactly_nothing(distribution: IndependentBernoulli) -> None:
-    padding = IndependentBernoulli.from_logits(torch.full((1, 3), DISCARD_LOGIT))
+def test_padding_counts_for_exactly_nothing(distribution: Any) -> None:
+    padding = distribution_of(torch.full((1, 3), DISCARD_LOGIT))
 
     assert not padding.logp_per_candidate(torch.zeros((1, 3), dtype=torch.int8)).any()
     assert not padding.entropy().any()
@@ -89,7 +93,7 @@ def test_padding_counts_for_exactly_nothing(distribution: IndependentBernoulli) 
 
 def test_padding_is_never_sampled_and_gradients_stay_finite() -> None:
     logits_BK = LOGITS_BK.clone().requires_grad_()
-    distribution = IndependentBernoulli.from_logits(logits_BK)
+    distribution = distribution_of(logits_BK)
 
     samples_SBK = distribution.sample(sample_shape=torch.Size([501]))
     (distribution.logp(samples_SBK[0]).sum() + distribution.entropy().sum()).backward()
@@ -102,7 +106,7 @@ def test_padding_is_never_sampled_and_gradients_stay_finite() -> None:
 
 def test_samples_are_as_frequent_as_their_probability() -> None:
     torch.manual_seed(0)
-    distribution = IndependentBernoulli.from_logits(torch.tensor([[-1.0, 0.0, 1.0]]))
+    distribution = distribution_of(torch.tensor([[-1.0, 0.0, 1.0]]))
 
     share_K = distribution.sample(sample_shape=torch.Size([4001])).float().mean((0, 1))
 
@@ -111,7 +115,7 @@ def test_samples_are_as_frequent_as_their_probability() -> None:
 
 
 def test_the_deterministic_policy_keeps_what_is_more_likely_kept(
-    distribution: IndependentBernoulli,
+    distribution: Any,
 ) -> None:
     kept_BK = distribution.to_deterministic().sample()
 
@@ -119,7 +123,7 @@ def test_the_deterministic_policy_keeps_what_is_more_likely_kept(
 
 
 @pytest.fixture(params=["sinusoidal", "none"])
-def module(request: pytest.FixtureRequest) -> SelectionModule:
+def module(request: pytest.FixtureRequest) -> Any:
     env = SampleSelectionEnv()
     config = ControllerConfig(hidden_size=16, feedforward_size=13, positions=request.param)
     torch.manual_seed(0)
@@ -147,7 +151,7 @@ def batch() -> dict:
 
 
 def test_log_probabilities_in_rollouts_and_in_training_are_equal_to_the_last_bit(
-    module: SelectionModule, batch: dict
+    module: Any, batch: dict
 ) -> None:
     actions_BK = (torch.rand((8, 8)) < 0.5).to(torch.int8)
     log_probabilities = []
@@ -156,15 +160,13 @@ def test_log_probabilities_in_rollouts_and_in_training_are_equal_to_the_last_bit
         forward = module.forward_train if training else module.forward_exploration
         with torch.set_grad_enabled(training):
             logits_BK = forward(batch)[Columns.ACTION_DIST_INPUTS]
-        distribution = IndependentBernoulli.from_logits(logits_BK)
+        distribution = distribution_of(logits_BK)
         log_probabilities.append(distribution.logp_per_candidate(actions_BK).detach())
 
     assert torch.equal(*log_probabilities)
 
 
-def test_there_is_one_value_a_row_with_and_without_embeddings(
-    module: SelectionModule, batch: dict
-) -> None:
+def test_there_is_one_value_a_row_with_and_without_embeddings(module: Any, batch: dict) -> None:
     embeddings = module.forward_train(batch)[Columns.EMBEDDINGS]
 
     values_B = module.compute_values(batch)
@@ -173,7 +175,7 @@ def test_there_is_one_value_a_row_with_and_without_embeddings(
     torch.testing.assert_close(module.compute_values(batch, embeddings=embeddings), values_B)
 
 
-def test_padding_has_the_logit_that_is_never_kept(module: SelectionModule, batch: dict) -> None:
+def test_padding_has_the_logit_that_is_never_kept(module: Any, batch: dict) -> None:
     logits_BK = module.forward_inference(batch)[Columns.ACTION_DIST_INPUTS]
 
     padding_BK = batch[Columns.OBS]["valid"] == 0
@@ -181,7 +183,7 @@ def test_padding_has_the_logit_that_is_never_kept(module: SelectionModule, batch
     assert torch.equal(logits_BK == DISCARD_LOGIT, padding_BK)
 
 
-def test_the_module_samples_from_independent_decisions(module: SelectionModule) -> None:
+def test_the_module_samples_from_independent_decisions(module: Any) -> None:
     assert module.get_exploration_action_dist_cls() is IndependentBernoulli
     assert module.get_train_action_dist_cls() is IndependentBernoulli
     assert IndependentBernoulli.required_input_dim(module.action_space) == 8

@@ -1,6 +1,7 @@
 """The paper's controller: padding is invisible, order matters only through positions."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -116,6 +117,17 @@ def test_every_probability_starts_near_one_half() -> None:
     assert keep_BK.abs().max() < 0.5
 
 
+def test_a_keep_logit_is_the_logit_of_keep_less_that_of_discard() -> None:
+    network = controller()
+    with torch.no_grad():
+        network.policy_head.weight.zero_()
+        network.policy_head.bias.copy_(torch.tensor([0.5, 2.0]))
+
+    keep_BK, _ = network(*inputs())
+
+    assert keep_BK.flatten().tolist() == pytest.approx([1.5] * (B * K))
+
+
 def test_there_is_one_value_a_decision() -> None:
     network = controller()
 
@@ -151,7 +163,7 @@ def test_positions_are_those_of_vaswani_and_others() -> None:
 
 def test_attention_is_that_of_the_equations() -> None:
     network = controller(num_layers=1, num_heads=2)
-    layer = network.layers[0]
+    layer: Any = network.layers[0]
     h_BKH = torch.randn((2, 5, 16), generator=torch.Generator().manual_seed(1))
     valid_BK = torch.tensor([[True] * 5, [True, False, True, True, False]])
 
@@ -189,5 +201,6 @@ def test_a_config_builds_the_network_it_describes() -> None:
     assert isinstance(network, TransformerController)
     assert network.positions == "none"
     assert [layer.num_heads for layer in network.layers] == [3, 3, 3]
-    assert network.layers[0].feedforward[1].weight.shape == (13, 6)
+    shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    assert shapes["layers.0.feedforward.1.weight"] == (13, 6)
     assert network.embed_candidate.weight.shape == (6, F)

@@ -83,12 +83,12 @@ def test_a_new_episode_starts_with_nothing_kept() -> None:
 
 
 def test_what_an_action_says_about_padding_is_ignored() -> None:
-    ignored_DK = ACTIONS_DK.copy()
-    ignored_DK[1, 1] = 0
+    # The second batch is candidate 4, which is the last of the pool, and padding.
+    silent_DK, loud_DK = (np.array([[1, 0], [0, said], [0, 1]], np.int8) for said in (0, 1))
     one, other = make(), make()
 
-    assert play(one) == play(other, ignored_DK)
-    assert one.kept_N.tolist() == other.kept_N.tolist() == [False, False, True, True, True]
+    assert play(one, silent_DK) == play(other, loud_DK)
+    assert one.kept_N.tolist() == other.kept_N.tolist() == [False, False, True, True, False]
 
 
 def test_the_mask_handed_out_is_a_copy() -> None:

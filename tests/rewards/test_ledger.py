@@ -13,7 +13,7 @@ import pytest
 
 import rlsel
 from rlsel.errors import InputError
-from rlsel.rewards import Evaluation, Job, Ledger
+from rlsel.rewards import Evaluation, Fidelity, Job, Ledger
 
 # The package `rlsel.rewards` loads torch, which takes seconds; the ledger itself needs none of it.
 WRITER = """
@@ -37,7 +37,7 @@ def evaluation(value: float = 0.75, worker: str = "local") -> Evaluation:
     return Evaluation({"auc": [0.5, value], "log_loss": [-0.7, -0.6]}, 23, 1.5, worker)
 
 
-def job(fidelity="probe", seed: int = 3) -> Job:
+def job(fidelity: Fidelity = "probe", seed: int = 3) -> Job:
     return Job(np.arange(61) % 3 == 0, fidelity, seed, "reward_val")
 
 

@@ -78,6 +78,8 @@ def test_on_test_the_last_epoch_counts_however_good_the_others() -> None:
         ({"gpus_each": 0.25}, 16.0, 2.0, (8, 1.0, 0.25)),
         ({"gpus_each": 0.1}, 16.0, 1.0, (10, 1.0, 0.1)),  # 1 / 0.1 is no whole number of floats
         ({"gpus_each": 0.25, "count": 3}, 2.0, 2.0, (3, 0.5, 0.25)),
+        # Asked for outright, though no GPU is up yet: an autoscaling cluster starts the nodes.
+        ({"gpus_each": 0.5, "count": 3}, 8.0, 0.0, (3, 1.0, 0.5)),
     ],
 )
 def test_evaluators_fill_the_gpus_or_else_the_cores(config, cpus, gpus, expected) -> None:

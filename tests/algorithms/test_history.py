@@ -1,0 +1,125 @@
+"""A kill at any moment leaves a checkpoint that is whole."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rlsel.algorithms.history import (
+    CHECKPOINTS,
+    ITERATIONS,
+    History,
+    load_checkpoint,
+    save_checkpoint,
+    write_rows,
+)
+
+
+class FakeAlgorithm:
+    """Saves one number as its state, or dies half-way."""
+
+    def __init__(self, state: int, dies: bool = False) -> None:
+        self.state, self.dies = state, dies
+
+    def save_to_path(self, path: str) -> None:
+        Path(path).mkdir()
+        (Path(path) / "state").write_text(str(self.state))
+        if self.dies:
+            raise KeyboardInterrupt
+
+
+def history(num_iterations: int) -> History:
+    rng = np.random.default_rng(0)
+    rows: list[dict[str, Any]] = [
+        {"iteration": i + 1, "reward_mean": i / 7, "grad_norm": float("nan")}
+        for i in range(num_iterations)
+    ]
+    return History(rows, list(rng.random((num_iterations, 11))), {0: [0.25, None], 3: [0.1 + 0.2]})
+
+
+def test_a_checkpoint_comes_back_to_the_last_bit(tmp_path: Path) -> None:
+    saved = history(3)
+    save_checkpoint(tmp_path, saved, FakeAlgorithm(3))
+
+    loaded = load_checkpoint(tmp_path)
+
+    assert loaded is not None
+    restored, rllib = loaded
+    assert str(restored.rows) == str(saved.rows)  # as text, since NaN is unlike itself
+    assert np.array_equal(restored.probabilities_TN, saved.probabilities_TN)
+    assert restored.smoothing == saved.smoothing
+    assert (rllib / "state").read_text() == "3"
+
+
+def test_a_folder_without_checkpoints_has_none(tmp_path: Path) -> None:
+    assert load_checkpoint(tmp_path) is None
+
+
+def test_a_new_checkpoint_replaces_the_one_before(tmp_path: Path) -> None:
+    for num_iterations in (9, 10, 11):
+        save_checkpoint(tmp_path, history(num_iterations), FakeAlgorithm(num_iterations))
+
+    names = [path.name for path in (tmp_path / CHECKPOINTS).iterdir()]
+    assert names == ["iteration_00011"]
+
+
+def test_a_kill_while_saving_leaves_the_checkpoint_before(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, history(2), FakeAlgorithm(2))
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(tmp_path, history(3), FakeAlgorithm(3, dies=True))
+
+    loaded = load_checkpoint(tmp_path)
+
+    assert (tmp_path / CHECKPOINTS / "partial").exists()
+    assert loaded is not None
+    assert len(loaded[0].rows) == 2
+    assert (loaded[1] / "state").read_text() == "2"
+
+
+def test_what_a_kill_left_half_saved_does_not_get_into_the_next_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(tmp_path, history(1), FakeAlgorithm(1, dies=True))
+    (tmp_path / CHECKPOINTS / "partial" / "rubbish").write_text("")
+    assert load_checkpoint(tmp_path) is None
+
+    save_checkpoint(tmp_path, history(1), FakeAlgorithm(1))
+
+    (folder,) = (tmp_path / CHECKPOINTS).iterdir()
+    assert not (folder / "rubbish").exists()
+
+
+def test_the_newest_of_two_whole_checkpoints_counts(tmp_path: Path) -> None:
+    # As a kill leaves it between renaming the new one and removing the old one.
+    save_checkpoint(tmp_path / "new", history(10), FakeAlgorithm(10))
+    save_checkpoint(tmp_path, history(9), FakeAlgorithm(9))
+    new = tmp_path / "new" / CHECKPOINTS / "iteration_00010"
+    new.rename(tmp_path / CHECKPOINTS / new.name)
+
+    loaded = load_checkpoint(tmp_path)
+
+    assert loaded is not None
+    assert len(loaded[0].rows) == 10
+
+
+def test_every_finished_iteration_has_its_line(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, history(3), FakeAlgorithm(3))
+    lines = (tmp_path / ITERATIONS).read_text().splitlines()
+    assert [json.loads(line)["iteration"] for line in lines] == [1, 2, 3]
+
+    write_rows(tmp_path, history(2))
+
+    assert len((tmp_path / ITERATIONS).read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(("iteration", "window", "expected"), [(0, 5, [0]), (4, 3, [2, 3, 4])])
+def test_probabilities_are_averaged_over_the_last_iterations_there_are(
+    iteration: int, window: int, expected: list[int]
+) -> None:
+    past = history(7)
+
+    averaged_N = past.averaged_probability(iteration, window)
+
+    mean_N = sum(past.probabilities_TN[i] for i in expected) / len(expected)
+    assert averaged_N == pytest.approx(mean_N)

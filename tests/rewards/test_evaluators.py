@@ -1,0 +1,307 @@
+"""The pool of evaluators: one payment a job, whoever asks, whatever dies."""
+
+import asyncio
+import os
+import pickle
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import ray
+from ray.exceptions import RayActorError
+from small_workbench import NUM_CANDIDATES, none, probe_job, right, small_workbench
+
+from rlsel.classifier import ClassifierConfig
+from rlsel.errors import InputError, find_input_error
+from rlsel.rewards import Job, Ledger, LocalEvaluations
+from rlsel.rewards.evaluators import (
+    MAX_LOST,
+    Broker,
+    RayEvaluations,
+    get_broker,
+    open_run,
+    running_broker,
+)
+from rlsel.rewards.plan import EvaluatorPlan
+from rlsel.rewards.pool import EvaluationPool
+
+TWO = EvaluatorPlan(count=2, cpus_each=0.1, gpus_each=0.0, reason="a test")
+FULL = Job(right(), "full", seed=0, split="reward_val")
+BROKEN = probe_job(right(), split="test")
+"""Raises: no features of test are made, so that nobody can probe it."""
+START_S = 60.0
+"""For a process of Ray to start, on a machine that is busy."""
+
+
+@pytest.fixture(scope="module")
+def broker(ray_cluster: None) -> Iterator[Any]:
+    """One of its own: other tests may have left theirs running."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rlsel.rewards.evaluators._broker_name", lambda: "broker of these tests")
+        with running_broker(TWO) as started:
+            yield started
+
+
+@pytest.fixture
+def open_one(broker: Any, tmp_path: Path) -> Iterator[Callable[..., RayEvaluations]]:
+    """Opens a run of its own, by name; all are closed in the end."""
+    opened: list[RayEvaluations] = []
+
+    def open_named(name: str = "run", **changed: Any) -> RayEvaluations:
+        opened.append(open_run(broker, small_workbench(**changed), tmp_path / f"{name}.sqlite"))
+        return opened[-1]
+
+    yield open_named
+    for evaluations in opened:
+        ray.get(broker.close.remote(evaluations.run_id))
+
+
+def statistics(evaluations: RayEvaluations) -> dict[str, Any]:
+    return ray.get(get_broker().statistics.remote(evaluations.run_id))
+
+
+def busy_evaluators() -> list[psutil.Process]:
+    """The workers that carry out a job just now; Ray puts that into their title."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it has just ended
+            if any("Evaluator.evaluate" in word for word in process.cmdline()):
+                found.append(process)
+    return found
+
+
+def wait_until(condition: Callable[[], Any], timeout_s: float = START_S) -> Any:
+    end = time.monotonic() + timeout_s
+    while not (found := condition()):
+        assert time.monotonic() < end, "what was waited for never came"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.mark.slow
+def test_equal_requests_in_flight_are_trained_once(open_one) -> None:
+    evaluations = open_one()
+
+    answers = list(evaluations.many([FULL] * 7))
+
+    assert all(answer == answers[0] for answer in answers)
+    known = statistics(evaluations)
+    assert (known["trained"], known["from_ledger"]) == ({"full": 1}, {"full": 6})
+
+
+def test_a_repeat_is_answered_from_the_ledger(open_one) -> None:
+    evaluations = open_one()
+
+    once, again = (evaluations.one(probe_job(right())) for _ in range(2))
+
+    assert again == once
+    known = statistics(evaluations)
+    assert (known["trained"], known["from_ledger"]) == ({"probe": 1}, {"probe": 1})
+
+
+def test_a_run_that_is_opened_again_finds_what_it_paid_for(broker: Any, open_one) -> None:
+    first = open_one()
+    paid = first.one(probe_job(right()))
+    ray.get(broker.close.remote(first.run_id))
+
+    again = open_one()
+
+    assert again.one(probe_job(right())) == paid
+    known = statistics(again)
+    assert (known["trained"], known["from_ledger"]) == ({"probe": 1}, {"probe": 1})
+
+
+def test_opening_an_open_run_changes_nothing(open_one) -> None:
+    evaluations = open_one()
+    evaluations.one(probe_job(right()))
+    evaluations.one(probe_job(right()))
+
+    open_one()
+
+    assert statistics(evaluations)["from_ledger"] == {"probe": 1}
+
+
+def test_runs_on_one_broker_keep_separate_ledgers(open_one, tmp_path: Path) -> None:
+    one, other = open_one("one"), open_one("other")
+
+    assert one.one(probe_job(right())).scores == other.one(probe_job(right())).scores
+    one.one(probe_job(none()))
+
+    assert statistics(one)["trained"] == {"probe": 2}
+    assert statistics(other)["trained"] == {"probe": 1}
+    assert statistics(other)["from_ledger"] == {}
+    for name, num_rows in (("one", 2), ("other", 1)):
+        ledger = Ledger(tmp_path / f"{name}.sqlite")
+        assert len(ledger) == num_rows
+        ledger.close()
+
+
+@pytest.mark.slow
+def test_scores_are_exactly_those_of_evaluations_in_this_process(open_one, tmp_path: Path) -> None:
+    evaluations = open_one()
+    ledger = Ledger(tmp_path / "local.sqlite")
+    local = LocalEvaluations(small_workbench(), ledger)
+    jobs = [probe_job(mask_N) for mask_N in (right(), ~right(), none())]
+    jobs += [probe_job(right(), split="selection_val"), FULL]
+    jobs += [Job(~right(), "full", seed=1, split="test")]
+
+    answers = list(evaluations.many(jobs))
+
+    expected = list(local.many(jobs))
+    ledger.close()
+    assert [answer.scores for answer in answers] == [answer.scores for answer in expected]
+    assert [answer.num_train for answer in answers] == [answer.num_train for answer in expected]
+
+
+@pytest.mark.slow
+def test_all_evaluators_work(open_one) -> None:
+    evaluations = open_one()
+    jobs = [Job(right(), "full", seed=seed, split="test") for seed in range(4)]
+
+    workers = Counter(answer.worker for answer in evaluations.many(jobs))
+
+    assert len(workers) == TWO.count
+
+
+@pytest.mark.slow
+def test_the_job_of_a_killed_evaluator_is_carried_out_by_another(open_one) -> None:
+    # Long enough to be found at work.
+    evaluations = open_one(classifier=ClassifierConfig(epochs=10, batch_size=16, precision="fp32"))
+    reference = evaluations._ask(FULL)
+    (first,) = wait_until(busy_evaluators)
+
+    os.kill(first.pid, signal.SIGKILL)
+
+    answer = ray.get(reference)
+    assert answer.num_train == 17 + right().sum()
+    known = statistics(evaluations)
+    assert (known["trained"], known["from_ledger"]) == ({"full": 1}, {})
+
+
+class DyingEvaluator:
+    """Stands for an evaluator that some job always kills."""
+
+    num_deaths = 0
+
+    @property
+    def evaluate(self) -> "DyingEvaluator":
+        return self
+
+    @property
+    def ping(self) -> "Answering":
+        return Answering()
+
+    async def remote(self, *arguments: object) -> None:
+        self.num_deaths += 1
+        raise RayActorError
+
+
+class Answering:
+    async def remote(self) -> None:
+        """Back again."""
+
+
+def test_a_job_that_kills_every_evaluator_is_given_up(tmp_path: Path) -> None:
+    evaluator = DyingEvaluator()
+
+    async def ask() -> None:
+        broker = Broker.__new__(Broker)  # its own `__init__` starts actors
+        broker._runs, broker._queue = {}, asyncio.Queue()
+        broker._busy_s, broker._evaluators, broker._serving = 0.0, [evaluator], []
+        await broker.open("run", [], str(tmp_path / "ledger.sqlite"))
+        serving = asyncio.get_running_loop().create_task(broker._serve(evaluator))
+        try:
+            await broker.evaluate("run", "key", FULL)
+        finally:
+            serving.cancel()
+            await broker.close("run")
+
+    with pytest.raises(RayActorError):
+        asyncio.run(ask())
+
+    assert evaluator.num_deaths == 1 + MAX_LOST
+
+
+def test_an_error_in_a_job_reaches_everybody_who_asked_for_it(open_one) -> None:
+    evaluations = open_one()
+    references = [evaluations._ask(BROKEN) for _ in range(3)]
+
+    for reference in references:
+        with pytest.raises(KeyError):
+            ray.get(reference)
+
+
+def test_an_error_in_a_job_does_not_stop_the_pool(open_one) -> None:
+    evaluations = open_one()
+    for _ in range(2 * TWO.count):
+        with pytest.raises(KeyError):
+            evaluations.one(BROKEN)
+
+    assert evaluations.one(probe_job(right())).num_train == 17 + right().sum()
+    assert statistics(evaluations)["trained"] == {"probe": 1}
+
+
+def test_the_broker_remembers_what_failed_for_whoever_was_not_told(broker: Any, open_one) -> None:
+    evaluations = open_one()
+    assert ray.get(broker.failures.remote(evaluations.run_id)) == []
+
+    with pytest.raises(KeyError):
+        evaluations.one(BROKEN)
+
+    (failure,) = ray.get(broker.failures.remote(evaluations.run_id))
+    assert isinstance(failure, KeyError)
+
+
+def test_utilisation_is_a_share_of_the_evaluators_time(open_one) -> None:
+    evaluations = open_one()
+    list(evaluations.many(probe_job(np.arange(NUM_CANDIDATES) < n) for n in range(7)))
+
+    assert 0.0 < statistics(evaluations)["utilisation"] <= 1.0
+
+
+def test_counts_have_totals_and_every_fidelity(open_one) -> None:
+    evaluations = open_one()
+    list(evaluations.many([probe_job(right()), probe_job(none()), probe_job(right())]))
+
+    assert EvaluationPool(evaluations, TWO.count).counts() == {
+        "by_fidelity": {"probe": {"trained": 2, "from_ledger": 1}},
+        "trained": 2,
+        "from_ledger": 1,
+    }
+
+
+def test_evaluations_pickle(open_one) -> None:
+    evaluations = open_one()
+    here = evaluations.one(probe_job(right()))
+
+    there = pickle.loads(pickle.dumps(evaluations))
+
+    assert there.one(probe_job(right())) == here
+
+
+def test_a_ledger_of_garbage_is_a_mistake_of_the_users(broker: Any, tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    path.write_bytes(b"garbage" * 100)
+
+    with pytest.raises(InputError) as raised:
+        open_run(broker, small_workbench(), path)
+
+    mistake = find_input_error(raised.value)
+    assert type(mistake) is InputError
+    assert str(mistake).startswith(f"{path}: cannot be opened as a ledger")
+
+
+def test_whoever_comes_second_gets_the_broker_that_is_there(broker: Any, open_one) -> None:
+    with running_broker(EvaluatorPlan(5, 0.1, 0.0, "another")) as same:
+        assert same._actor_id == broker._actor_id
+        assert ray.get(same.ready.remote()) == TWO.count
+
+    # It was not the second one's to end.
+    assert open_one().one(probe_job(none())).num_train == 17

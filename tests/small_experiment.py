@@ -1,0 +1,121 @@
+"""An experiment of seconds and the command line that runs it: each test says what it changes."""
+
+import io
+import os
+import sqlite3
+import sys
+import tempfile
+from contextlib import closing, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import yaml
+
+from rlsel.config import Experiment, build_experiment, merge
+
+TINY: dict[str, Any] = {
+    "data": {
+        "source": {
+            "name": "phantom",
+            "num_train": 40,
+            "num_val": 40,
+            "num_test": 30,
+            "size_px": 16,
+        }
+    },
+    "pool": {"name": "phantom", "num_candidates": 32},
+    "classifier": {"epochs": 1},
+    "features": {"extractor": {"epochs": 1}, "num_batches": 4},
+    "algorithm": {"iterations": 2, "episodes": 2, "num_env_runners": 0, "minibatch_size": 4},
+    "evaluation": {"rounds": 1},
+    "evaluators": {"count": 1},
+}
+NUM_CANDIDATES = 32
+METHODS = ("real_only", "keep_all", "uniform", "centroid", "oracle", "controller")
+NOTHING_TO_TRAIN: dict[str, Any] = {
+    "selection": {"methods": ["keep_all"]},
+    "evaluation": {"rounds": 0},
+}
+"""Laid over TINY: no controller and no test score, so that only the extractor is trained."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left on the terminal."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> str:
+        """Its output with all line breaks and blanks made one blank: a terminal is narrow."""
+        return " ".join(self.out.split())
+
+
+def tiny(**changed: Any) -> Experiment:
+    return build_experiment(merge({"name": "tiny", **TINY}, changed), "a test")
+
+
+def write_config(path: Path, **changed: Any) -> Path:
+    path.write_text(yaml.safe_dump(merge(TINY, changed)))
+    return path
+
+
+def rlsel(*words: object) -> Outcome:
+    """The command line in this process, with the Ray that is up."""
+    from rlsel.cli import main
+    from rlsel.cluster import quieten
+
+    quieten()  # as where rlsel starts Ray itself
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with (
+        patch.object(sys, "argv", ["rlsel", *map(str, words)]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return Outcome(code, out.getvalue(), err.getvalue())
+
+
+@cache
+def evaluators_up() -> None:
+    """Start an evaluator for all runs of the session, which each would otherwise start afresh.
+
+    It ends with Ray. Its caller needs `ray_cluster`.
+    """
+    from rlsel.rewards.evaluators import running_broker
+    from rlsel.rewards.plan import EvaluatorPlan
+
+    pool = running_broker(EvaluatorPlan(count=1, cpus_each=0.5, gpus_each=0.0, reason="tests"))
+    pool.__enter__()
+
+
+@cache
+def finished_run() -> Path:
+    """The run folder of TINY, run once a session. Its caller needs `ray_cluster`."""
+    evaluators_up()
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=os.environ["HOME"]))
+    config = write_config(folder / "tiny.yaml")
+    outcome = rlsel("run", config, "--out", folder / "run")
+    assert (outcome.code, outcome.err) == (0, ""), outcome
+    return folder / "run"
+
+
+def ledger_rows(run_dir: Path) -> dict[str, tuple[str, str]]:
+    """Key -> (fidelity, split) of every evaluation in a ledger, one in use included."""
+    path = run_dir / "ledger.sqlite"
+    if not path.exists():
+        return {}
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as ledger:
+            rows = ledger.execute("SELECT key, fidelity, split FROM evaluations").fetchall()
+    except sqlite3.OperationalError:  # it is just being made
+        return {}
+    return {key: (fidelity, split) for key, fidelity, split in rows}
