@@ -1,4 +1,4 @@
-"""Writes docs/benchmarks.md from the records, so that no figure in it is typed by hand.
+"""Writes docs/benchmarks.md and the README's table from the records: no figure is typed by hand.
 
 python benchmarks/tables.py
 """
@@ -13,6 +13,8 @@ from rlsel.reporting.wording import in_order, label
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
+README = HERE.parent / "README.md"
+MARKERS = ("<!-- scores, by benchmarks/tables.py -->", "<!-- end of scores -->")
 METRICS = ("accuracy", "auc", "sensitivity", "specificity")
 TITLES = {
     "default": "The built-in default (`rlsel run`)",
@@ -33,7 +35,27 @@ def main() -> None:
         name = path.stem.removeprefix("whole_run_")
         parts.append(_section(TITLES.get(name, name), name, json.loads(path.read_text())))
     write_text(PAGE, "\n".join(parts))
-    print(PAGE)
+    _fill_readme()
+
+
+def _fill_readme() -> None:
+    """The short table between the README's markers, of the run on real images."""
+    record = json.loads((HERE / "records" / "whole_run_pcam_planted.json").read_text())
+    runs = record["runs"]
+    rounds = len(next(iter(runs[0]["scores"].values()))["accuracy"])
+    rows = [_row("trained on real +", "test accuracy", "test AUC", "candidates kept")]
+    rows.append(_row("---", "---:", "---:", "---:"))
+    for method in in_order(list(runs[0]["scores"])):
+        scores = [_score(runs, method, metric) for metric in ("accuracy", "auc")]
+        rows.append(_row(label(method), *scores, str(runs[0]["num_kept"][method])))
+    note = (
+        f"500 real PCam patches at 32 px, 1,024 candidates of which half have a wrong label; "
+        f"mean ± sample std of {rounds} trainings; {record['device']}."
+    )
+    before, _, rest = README.read_text().partition(MARKERS[0])
+    after = rest.partition(MARKERS[1])[2]
+    table = "\n".join((MARKERS[0], note, "", *rows, MARKERS[1]))
+    write_text(README, before + table + after)
 
 
 def _section(title: str, name: str, record: dict[str, Any]) -> str:

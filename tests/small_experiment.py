@@ -5,6 +5,7 @@ import os
 import sqlite3
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 import yaml
 
 from rlsel.config import Experiment, build_experiment, merge
@@ -84,23 +86,22 @@ def rlsel(*words: object) -> Outcome:
     return Outcome(code, out.getvalue(), err.getvalue())
 
 
-@cache
-def evaluators_up() -> None:
-    """Start an evaluator for all runs of the session, which each would otherwise start afresh.
+@pytest.fixture(scope="session", name="evaluators_up")
+def evaluators_fixture(ray_cluster: None) -> Iterator[None]:
+    """One evaluator for all runs of the session, which each would otherwise start afresh.
 
-    It ends with Ray. Its caller needs `ray_cluster`.
+    Import it where it is needed: whoever comes second gets the first one's.
     """
     from rlsel.rewards.evaluators import running_broker
     from rlsel.rewards.plan import EvaluatorPlan
 
-    pool = running_broker(EvaluatorPlan(count=1, cpus_each=0.5, gpus_each=0.0, reason="tests"))
-    pool.__enter__()
+    with running_broker(EvaluatorPlan(count=1, cpus_each=0.5, gpus_each=0.0, reason="tests")):
+        yield
 
 
 @cache
 def finished_run() -> Path:
-    """The run folder of TINY, run once a session. Its caller needs `ray_cluster`."""
-    evaluators_up()
+    """The run folder of TINY, run once a session. Its caller needs `evaluators_up`."""
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=os.environ["HOME"]))
     config = write_config(folder / "tiny.yaml")
     outcome = rlsel("run", config, "--out", folder / "run")

@@ -22,6 +22,7 @@ from small_experiment import (
     METHODS,
     NOTHING_TO_TRAIN,
     NUM_CANDIDATES,
+    evaluators_fixture,  # noqa: F401
     finished_run,
     ledger_rows,
     rlsel,
@@ -46,21 +47,21 @@ START_S = 240.0
 
 @cache
 def paper_run() -> Path:
-    """The paper's preset without any interruption. Its caller needs `ray_cluster`."""
+    """The paper's preset without any interruption. Its caller needs `evaluators_up`."""
     folder = finished_run().with_name("paper")
     config = write_config(folder.with_suffix(".yaml"), **PAPER)
     outcome = rlsel("run", config, "--out", folder)
-    assert (outcome.code, outcome.err) == (0, "")
+    assert (outcome.code, outcome.err) == (0, ""), outcome
     return folder
 
 
 @pytest.fixture
-def finished(ray_cluster: None) -> Path:
+def finished(evaluators_up: None) -> Path:
     return finished_run()
 
 
 @pytest.fixture
-def paper(ray_cluster: None) -> Path:
+def paper(evaluators_up: None) -> Path:
     return paper_run()
 
 
@@ -192,7 +193,9 @@ def test_a_finished_run_that_is_resumed_trains_nothing(finished: Path, trained: 
     assert result.selection.num_kept == result.record.num_kept["controller"]
 
 
-def test_a_run_without_a_controller_compares_the_others(ray_cluster: None, tmp_path: Path) -> None:
+def test_a_run_without_a_controller_compares_the_others(
+    evaluators_up: None, tmp_path: Path
+) -> None:
     experiment = tiny(selection={"methods": ["keep_all", "uniform"], "keep_fraction": 0.25})
 
     result = package.run(experiment, out=tmp_path / "run", quiet=True)
@@ -204,7 +207,7 @@ def test_a_run_without_a_controller_compares_the_others(ray_cluster: None, tmp_p
     assert "No controller" in (tmp_path / "run" / "report.html").read_text()
 
 
-def test_zero_rounds_leave_test_unread(ray_cluster: None, tmp_path: Path) -> None:
+def test_zero_rounds_leave_test_unread(evaluators_up: None, tmp_path: Path) -> None:
     result = package.run(tiny(**NOTHING_TO_TRAIN), out=tmp_path / "run", quiet=True)
 
     assert result.record.finished

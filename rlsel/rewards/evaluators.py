@@ -239,7 +239,7 @@ def running_broker(plan: EvaluatorPlan) -> Iterator[Any]:
         ray.get(broker.ready.remote())
         yield broker
     finally:
-        if is_ours:
+        if is_ours and ray.is_initialized():
             ray.kill(broker)
 
 
