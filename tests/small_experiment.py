@@ -1,6 +1,7 @@
 """An experiment of seconds and the command line that runs it: each test says what it changes."""
 
 import io
+import json
 import os
 import sqlite3
 import sys
@@ -36,6 +37,8 @@ TINY: dict[str, Any] = {
     "evaluators": {"count": 1},
 }
 NUM_CANDIDATES = 32
+SECOND_ROLLOUT = pytest.mark.filterwarnings("ignore:.*Overriding environment:UserWarning")
+"""For tests that roll out in this process, where RLlib registers its environment every time."""
 METHODS = ("real_only", "keep_all", "uniform", "centroid", "oracle", "controller")
 NOTHING_TO_TRAIN: dict[str, Any] = {
     "selection": {"methods": ["keep_all"]},
@@ -120,3 +123,27 @@ def ledger_rows(run_dir: Path) -> dict[str, tuple[str, str]]:
     except sqlite3.OperationalError:  # it is just being made
         return {}
     return {key: (fidelity, split) for key, fidelity, split in rows}
+
+
+PAPER: dict[str, Any] = {"preset": "paper", "evaluation": {"rounds": 1}}
+"""Laid over TINY. Every reward trains a network, so that there is time to be interrupted; and
+rewards are smoothed over the whole run, so that there is something to remember."""
+
+
+@cache
+def paper_run() -> Path:
+    """The paper's preset without any interruption. Its caller needs `evaluators_up`."""
+    folder = finished_run().with_name("paper")
+    config = write_config(folder.with_suffix(".yaml"), **PAPER)
+    outcome = rlsel("run", config, "--out", folder)
+    assert (outcome.code, outcome.err) == (0, ""), outcome
+    return folder
+
+
+def iterations(run_dir: Path) -> list[dict[str, Any]]:
+    path = run_dir / "iterations.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
