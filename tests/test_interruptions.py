@@ -17,7 +17,9 @@ import pytest
 from small_experiment import (
     METHODS,
     PAPER,
+    SECOND_ROLLOUT,
     evaluators_fixture,  # noqa: F401
+    finished_run,
     iterations,
     ledger_rows,
     paper_run,
@@ -29,10 +31,15 @@ from small_experiment import (
 from rlsel.config import merge
 from rlsel.records import Record
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, SECOND_ROLLOUT]
 
 START_S = 240.0
 """For a run to come as far as it should, on a machine that is busy."""
+
+
+@pytest.fixture
+def finished(evaluators_up: None) -> Path:
+    return finished_run()
 
 
 @pytest.fixture
