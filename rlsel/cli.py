@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 
 ConfigArgument = Annotated[
-    Path | None, typer.Argument(metavar="[CONFIG.yaml]", help="None: the built-in default.")
+    Path | None, typer.Argument(metavar="CONFIG.yaml", help="None: the built-in default.")
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
