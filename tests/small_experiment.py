@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import sqlite3
 import sys
 import tempfile
@@ -37,8 +38,6 @@ TINY: dict[str, Any] = {
     "evaluators": {"count": 1},
 }
 NUM_CANDIDATES = 32
-SECOND_ROLLOUT = pytest.mark.filterwarnings("ignore:.*Overriding environment:UserWarning")
-"""For tests that roll out in this process, where RLlib registers its environment every time."""
 METHODS = ("real_only", "keep_all", "uniform", "centroid", "oracle", "controller")
 NOTHING_TO_TRAIN: dict[str, Any] = {
     "selection": {"methods": ["keep_all"]},
@@ -87,6 +86,13 @@ def rlsel(*words: object) -> Outcome:
         except SystemExit as end:
             code = int(end.code or 0)
     return Outcome(code, out.getvalue(), err.getvalue())
+
+
+def refused(outcome: Outcome) -> str:
+    """The one line of a mistake, once it is known to be one."""
+    assert outcome.code == 2, outcome
+    assert re.fullmatch(r"rlsel: [^\n]+\n", outcome.err), outcome.err
+    return outcome.err.removeprefix("rlsel: ").rstrip("\n")
 
 
 @pytest.fixture(scope="session", name="evaluators_up")

@@ -17,7 +17,6 @@ import pytest
 from small_experiment import (
     METHODS,
     PAPER,
-    SECOND_ROLLOUT,
     evaluators_fixture,  # noqa: F401
     finished_run,
     iterations,
@@ -31,7 +30,7 @@ from small_experiment import (
 from rlsel.config import merge
 from rlsel.records import Record
 
-pytestmark = [pytest.mark.slow, SECOND_ROLLOUT]
+pytestmark = pytest.mark.slow
 
 START_S = 240.0
 """For a run to come as far as it should, on a machine that is busy."""

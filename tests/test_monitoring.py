@@ -46,9 +46,11 @@ def test_a_process_that_vanishes_counts_nothing(monkeypatch):
     child = subprocess.Popen([sys.executable, "-c", ""])
     gone = psutil.Process(child.pid)
     child.wait()
+    family = [psutil.Process()]
+    monkeypatch.setattr(monitoring, "_family", lambda: family)
     with PeakMemory() as alone:
         pass
-    monkeypatch.setattr(monitoring, "_family", lambda: [psutil.Process(), gone])
+    family.append(gone)
     with PeakMemory() as memory:
         pass
     assert memory.gib == pytest.approx(alone.gib, rel=0.1)

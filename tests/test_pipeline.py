@@ -11,7 +11,6 @@ from small_experiment import (
     METHODS,
     NOTHING_TO_TRAIN,
     NUM_CANDIDATES,
-    SECOND_ROLLOUT,
     evaluators_fixture,  # noqa: F401
     finished_run,
     iterations,
@@ -25,7 +24,7 @@ from rlsel.metrics import SCORE_METRICS
 from rlsel.records import Record
 from rlsel.rewards import Workbench
 
-pytestmark = [pytest.mark.slow, SECOND_ROLLOUT]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -1,0 +1,139 @@
+"""A sweep: every point with every seed, on one pool of evaluators, each paid for once."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from small_experiment import (
+    TINY,
+    Outcome,
+    evaluators_fixture,  # noqa: F401
+    ledger_rows,
+    rlsel,
+)
+
+from rlsel.config import merge
+from rlsel.records import Record
+from rlsel.tuning import load_sweep
+
+SHORT = merge(TINY, {"evaluation": {"rounds": 0}, "algorithm": {"iterations": 1}})
+GRID = {"algorithm.clip": [0.1, 0.3]}
+TRIALS = ["point000-seed0", "point000-seed1", "point001-seed0", "point001-seed1"]
+
+
+def write_sweep(path: Path, **changed: Any) -> Path:
+    content = {"experiment": SHORT, "grid": GRID, "seeds": [0, 1], "max_concurrent": 2}
+    path.write_text(yaml.safe_dump(content | changed))
+    return path
+
+
+def tune(folder: Path) -> Outcome:
+    return rlsel("tune", folder / "sweep.yaml", "--out", folder / "out")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_sweep_runs_every_trial_once_and_goes_on_where_it_stopped(
+    evaluators_up: None, tmp_path: Path
+) -> None:
+    write_sweep(tmp_path / "sweep.yaml")
+
+    outcome = tune(tmp_path)
+
+    assert outcome.code == 0, outcome
+    trials = tmp_path / "out" / "trials"
+    assert sorted(path.name for path in trials.iterdir()) == TRIALS
+    require_results(tmp_path / "out", outcome)
+    paid = {name: ledger_rows(trials / name) for name in TRIALS}
+    assert all(paid.values())
+
+    again = tune(tmp_path)
+
+    assert again.code == 0, again
+    require_results(tmp_path / "out", again)
+    assert {name: ledger_rows(trials / name) for name in TRIALS} == paid
+    assert [Record.read(trials / name).resumed for name in TRIALS] == [0] * len(TRIALS)
+
+
+def require_results(out: Path, outcome: Outcome) -> None:
+    results = json.loads((out / "sweep.json").read_text())
+    assert results["seeds"] == [0, 1]
+    rows = results["summary"]
+    assert {row["settings"]["algorithm.clip"] for row in rows} == {0.1, 0.3}
+    means = [row["selection_val"]["mean"] for row in rows]
+    assert means == sorted(means, reverse=True)
+    for row in rows:
+        point = GRID["algorithm.clip"].index(row["settings"]["algorithm.clip"])
+        records = [Record.read(out / "trials" / f"point{point:03d}-seed{seed}") for seed in (0, 1)]
+        values = [record.learning["selection_val"] for record in records]
+        assert row["selection_val"]["values"] == values
+        assert math.isclose(row["selection_val"]["mean"], sum(values) / 2)
+        assert math.isclose(row["selection_val"]["std"], abs(values[0] - values[1]) / 2**0.5)
+        assert row["test_accuracy"]["values"] == []
+    assert "algorithm.clip=0.1" in outcome.said
+    assert "algorithm.clip=0.3" in outcome.said
+    assert f"sweep: {out / 'sweep.json'}" in outcome.said
+
+
+def test_every_point_is_run_with_every_seed(tmp_path: Path) -> None:
+    grid = {"algorithm.clip": [0.1, 0.3], "reward.alpha": [0.0, 0.5, 0.8]}
+    _, points = load_sweep(write_sweep(tmp_path / "sweep.yaml", grid=grid, seeds=[2, 3, 5]))
+
+    assert [point.name for point in points] == [
+        f"algorithm.clip={clip}, reward.alpha={alpha}"
+        for clip in (0.1, 0.3)
+        for alpha in (0.0, 0.5, 0.8)
+    ]
+    for point in points:
+        assert [experiment.seed for experiment in point.experiments] == [2, 3, 5]
+        for experiment in point.experiments:
+            assert experiment.algorithm.clip == point.settings["algorithm.clip"]
+            assert experiment.reward.alpha == point.settings["reward.alpha"]
+
+
+def test_a_sweep_without_a_grid_is_one_point(tmp_path: Path) -> None:
+    _, points = load_sweep(write_sweep(tmp_path / "sweep.yaml", grid={}))
+
+    assert [point.name for point in points] == ["as it is"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"grid": {"algorithm.clp": [1.0]}}, "unknown key algorithm.clp (did you mean clip?)"),
+        ({"grid": {"algorithm.clip": [0.1, "high"]}}, "algorithm.clip is 'high'; "),
+        ({"grid": {"algorithm.clip": []}}, "grid.algorithm.clip: "),
+        ({"gird": {}}, "gird: "),
+        ({"seeds": [-1]}, "seeds.0: "),
+        ({"experiment": {"pool": {"name": "gan"}}, "grid": {}}, "pool.name is 'gan'; known are "),
+        ({"grid": {"selection.methods": [["uniform"]]}}, "selection.methods lacks controller"),
+    ],
+)
+def test_a_mistake_in_a_sweep_is_named_before_anything_runs(
+    changed: dict[str, Any], expected: str, tmp_path: Path
+) -> None:
+    path = write_sweep(tmp_path / "sweep.yaml", **changed)
+
+    outcome = tune(tmp_path)
+
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"rlsel: {path}: ")
+    assert expected in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_files_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    write_sweep(tmp_path / "sweep.yaml")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("my only copy")
+
+    outcome = tune(tmp_path)
+
+    assert outcome.code == 2
+    assert outcome.err == (
+        f"rlsel: {tmp_path / 'out'}: is not empty and holds no sweep; choose another --out\n"
+    )
