@@ -109,11 +109,7 @@ def _silent_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def num_gpus() -> float:
-    """GPUs of the whole cluster."""
-    return float(ray.cluster_resources().get("GPU", 0.0))
-
-
-def num_cpus() -> float:
-    """Cores of the whole cluster."""
-    return float(ray.cluster_resources().get("CPU", 1.0))
+def nodes() -> list[tuple[float, float]]:
+    """Cores and GPUs of each machine of the cluster that is up."""
+    offers = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [(float(offer.get("CPU", 0.0)), float(offer.get("GPU", 0.0))) for offer in offers]

@@ -134,7 +134,11 @@ def select_and_score(
                 experiment.evaluation, evaluators.evaluations, selections, seed
             )
         folder.finish_stage("final evaluation")
-        evaluations = evaluators.counts()
+        folder.update(
+            evaluations=evaluators.counts(),
+            utilisation=evaluators.utilisation(),
+            warnings=[*folder.record.warnings, *evaluators.warnings()],
+        )
 
     truth = None
     if pool.useful is not None:
@@ -157,7 +161,6 @@ def select_and_score(
         num_kept={selection.method: selection.num_kept for selection in selections},
         truth=truth,
         truth_by_kind=kinds,
-        evaluations=evaluations,
         peak_memory_gib=max(memory.gib, np.nan_to_num(folder.record.peak_memory_gib)),
     )
     return shown

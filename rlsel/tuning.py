@@ -28,8 +28,8 @@ from rlsel.learning import num_env_runners
 from rlsel.pipeline import run
 from rlsel.progress import Bar, console, progress_bar
 from rlsel.records import Record, mean_and_std
-from rlsel.rewards.evaluators import running_broker
 from rlsel.rewards.plan import plan_evaluators
+from rlsel.rewards.pool import running_broker
 from rlsel.schema import config
 
 RESULTS = "sweep.json"
@@ -128,7 +128,7 @@ def run_sweep(path: Path, out: Path) -> Path:
 def _run_trials(sweep: SweepConfig, trials: Mapping[str, Experiment], out: Path) -> None:
     """Run what is not finished yet, all on one pool of evaluators."""
     first = next(iter(trials.values()))
-    plan = plan_evaluators(first.evaluators, cluster.num_cpus(), cluster.num_gpus())
+    plan = plan_evaluators(first.evaluators, cluster.nodes())
     # Started here, by the driver: what a trial starts would be caught in its placement group.
     with running_broker(plan), progress_bar("trials", len(trials)) as bar:
         evaluators = counted(plan.count, "evaluator")

@@ -101,8 +101,8 @@ def evaluators_fixture(ray_cluster: None) -> Iterator[None]:
 
     Import it where it is needed: whoever comes second gets the first one's.
     """
-    from rlsel.rewards.evaluators import running_broker
     from rlsel.rewards.plan import EvaluatorPlan
+    from rlsel.rewards.pool import running_broker
 
     with running_broker(EvaluatorPlan(count=1, cpus_each=0.5, gpus_each=0.0, reason="tests")):
         yield

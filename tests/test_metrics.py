@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 from scipy.special import softmax
 from sklearn.metrics import log_loss as sklearn_log_loss
 from sklearn.metrics import roc_auc_score
@@ -177,6 +178,30 @@ def test_recalibrated_log_loss_rewards_no_inverted_ranking() -> None:
 
     # The best that is left is to say the classes' shares whatever the image.
     assert inverted == pytest.approx(-(share_C * np.log(share_C)).sum(), abs=1e-4)
+
+
+@given(seed=SEEDS, num_classes=st.sampled_from([2, 3]), spread=st.floats(0.1, 30))
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_recalibration_finds_the_optimum_of_scipy(
+    seed: int, num_classes: int, spread: float
+) -> None:
+    # Few images and large logits: undamped Newton steps would diverge.
+    logits_NC, labels_N = random_case(seed, num_classes, num=13)
+    logits_NC = logits_NC + spread * np.eye(num_classes)[labels_N]
+
+    def objective(theta: np.ndarray) -> float:
+        centred_NC = logits_NC - logits_NC.mean(axis=1, keepdims=True)
+        centred_NC = centred_NC - centred_NC.mean(axis=0)
+        moved_NC = theta[0] * centred_NC / centred_NC.std() + theta[1:]
+        return metrics.log_loss(moved_NC, labels_N) + 0.5e-4 * float(theta @ theta)
+
+    start = np.append(1.0, np.zeros(num_classes))
+    bounds = [(0, None), *[(None, None)] * num_classes]
+    optimum = minimize(objective, start, bounds=bounds, tol=1e-12)
+
+    ours = metrics.recalibrated_log_loss(logits_NC, labels_N)
+
+    assert ours == pytest.approx(optimum.fun - 0.5e-4 * float(optimum.x @ optimum.x), abs=1e-4)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e6])

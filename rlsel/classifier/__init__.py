@@ -4,8 +4,17 @@ In: uint8 images and labels on the device, a seed. Out: a fitted ResNet34 with i
 curve, its logits, its penultimate features. Read `fit.py` first.
 """
 
-from rlsel.classifier.fit import ClassifierConfig, Fitted, fit
+from rlsel.classifier.config import ClassifierConfig
+from rlsel.classifier.fit import Fitted, Trainer, fit
 from rlsel.classifier.predict import extract_features, predict
 from rlsel.classifier.resident import Resident
 
-__all__ = ["ClassifierConfig", "Fitted", "Resident", "extract_features", "fit", "predict"]
+__all__ = [
+    "ClassifierConfig",
+    "Fitted",
+    "Resident",
+    "Trainer",
+    "extract_features",
+    "fit",
+    "predict",
+]

@@ -1,23 +1,45 @@
-"""Traditional augmentation, on the device and per batch: the paper's flips and colour jitter."""
+"""Traditional augmentation, on the device and per batch: the paper's flips and colour jitter.
+
+Pure functions of images and random numbers drawn beforehand, so that a whole training step can be
+recorded once and replayed. Shape letters: N images, K random numbers an image.
+"""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rlsel.classifier.config import ClassifierConfig
+
 LUMA = (0.299, 0.587, 0.114)
+FLIP_DRAWS, JITTER_DRAWS = 2, 3
 
 
-def flip(images_NCHW: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror each image left to right, and top to bottom, with probability 1/2 each."""
-    for axis in (2, 3):
-        chosen_N = _uniform(images_NCHW, generator) < 0.5
+def num_draws(config: ClassifierConfig) -> int:
+    """Random numbers in 0..1 that an image's augmentation takes."""
+    return FLIP_DRAWS * config.flips + JITTER_DRAWS * (config.colour_jitter > 0)
+
+
+def augment(
+    config: ClassifierConfig, images_NCHW: Float[Tensor, "n 3 h w"], draws_NK: Float[Tensor, "n k"]
+) -> Float[Tensor, "n 3 h w"]:
+    """What the config asks for, with `num_draws` random numbers an image."""
+    if config.flips:
+        images_NCHW = flip(images_NCHW, draws_NK[:, :FLIP_DRAWS])
+    if config.colour_jitter:
+        images_NCHW = jitter_colour(images_NCHW, draws_NK[:, -JITTER_DRAWS:], config.colour_jitter)
+    return images_NCHW
+
+
+def flip(images_NCHW: Tensor, draws_N2: Float[Tensor, "n 2"]) -> Tensor:
+    """Mirror each image left to right, and top to bottom, where its number is below 1/2."""
+    for axis, draw_N in zip((2, 3), draws_N2.unbind(1), strict=True):
         mirrored_NCHW = images_NCHW.flip(axis)
-        images_NCHW = torch.where(chosen_N[:, None, None, None], mirrored_NCHW, images_NCHW)
+        images_NCHW = torch.where((draw_N < 0.5)[:, None, None, None], mirrored_NCHW, images_NCHW)
     return images_NCHW
 
 
 def jitter_colour(
-    images_NCHW: Float[Tensor, "n 3 h w"], generator: torch.Generator, strength: float
+    images_NCHW: Float[Tensor, "n 3 h w"], draws_N3: Float[Tensor, "n 3"], strength: float
 ) -> Float[Tensor, "n 3 h w"]:
     """Brightness, contrast and saturation, each times a factor in 1 +- `strength`.
 
@@ -26,17 +48,12 @@ def jitter_colour(
         strength: 0 changes nothing; the paper gives no value, torchvision users take 0.1 to 0.4.
     """
     x_NCHW = (images_NCHW + 1.0) / 2.0
-    factors = [1 + strength * (2 * _uniform(x_NCHW, generator) - 1) for _ in range(3)]
-    brightness_N, contrast_N, saturation_N = (f[:, None, None, None] for f in factors)
-    luma = torch.tensor(LUMA, device=x_NCHW.device)[:, None, None]
+    factors_N3 = 1 + strength * (2 * draws_N3 - 1)
+    brightness_N, contrast_N, saturation_N = factors_N3.T[..., None, None, None]
+    luma = x_NCHW.new_tensor(LUMA)[:, None, None]
     x_NCHW = x_NCHW * brightness_N
     grey_N1HW = (x_NCHW * luma).sum(1, keepdim=True)
     x_NCHW = torch.lerp(grey_N1HW.mean((2, 3), keepdim=True).expand_as(x_NCHW), x_NCHW, contrast_N)
     grey_N1HW = (x_NCHW * luma).sum(1, keepdim=True)
     x_NCHW = torch.lerp(grey_N1HW.expand_as(x_NCHW), x_NCHW, saturation_N)
     return x_NCHW.clamp(0.0, 1.0) * 2.0 - 1.0
-
-
-def _uniform(like: Tensor, generator: torch.Generator) -> Tensor:
-    # Drawn on the CPU, so the same seed augments alike on every device.
-    return torch.rand(len(like), generator=generator).to(like.device)

@@ -2,8 +2,7 @@
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
-from torchvision.models import ResNet
+from torch import Tensor, nn
 
 from rlsel.classifier.resident import Precision, Resident, autocast, normalise
 from rlsel.classifier.resnet import features_before_head
@@ -14,9 +13,15 @@ CHUNK = 512
 
 @torch.inference_mode()
 def predict(
-    model: ResNet, data: Resident, precision: Precision = "auto"
+    model: nn.Module, data: Resident, precision: Precision = "auto"
 ) -> Float[Tensor, "n num_classes"]:
     """Logits of every image, float32, with the model in evaluation mode."""
+    return map_chunks(model, data, precision)
+
+
+@torch.inference_mode()
+def map_chunks(model: nn.Module, data: Resident, precision: Precision) -> Float[Tensor, "n ..."]:
+    """What `model`, in evaluation mode, makes of every image, float32."""
     model.eval()
     with autocast(data.device, precision):
         chunks = [model(normalise(chunk)).float() for chunk in data.images_NCHW.split(CHUNK)]
@@ -25,7 +30,7 @@ def predict(
 
 @torch.inference_mode()
 def extract_features(
-    model: ResNet, data: Resident, precision: Precision = "fp32"
+    model: nn.Module, data: Resident, precision: Precision = "fp32"
 ) -> tuple[Float[Tensor, "n 512"], Float[Tensor, "n num_classes"]]:
     """Inputs of the last linear layer, and the logits made of them, both float32."""
     model.eval()
@@ -35,4 +40,4 @@ def extract_features(
             for chunk in data.images_NCHW.split(CHUNK)
         ]
     features_NF = torch.cat(chunks)
-    return features_NF, model.fc(features_NF)
+    return features_NF, model.get_submodule("fc")(features_NF)

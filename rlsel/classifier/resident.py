@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
 Precision = Literal["auto", "bf16", "fp32"]
@@ -15,7 +15,8 @@ Precision = Literal["auto", "bf16", "fp32"]
 class Resident:
     """Labelled images on one device. One byte a pixel: 3 KiB for an image of 32 x 32."""
 
-    images_NCHW: UInt8[Tensor, "n c h w"]
+    images_NCHW: Shaped[Tensor, "n c h w"]
+    """uint8 images, or floats where what is trained starts from feature maps."""
     labels_N: Int[Tensor, " n"]
 
     @classmethod
@@ -25,10 +26,9 @@ class Resident:
         labels_N: Int[np.ndarray, " n"],
         device: torch.device,
     ) -> "Resident":
-        """Copy images to `device`, channels first."""
-        contiguous_NCHW = np.ascontiguousarray(images_NHWC.transpose(0, 3, 1, 2))
+        """Copy images to `device`; channels stay last in memory, where convolutions want them."""
         return cls(
-            torch.from_numpy(contiguous_NCHW).to(device),
+            torch.tensor(images_NHWC, device=device).permute(0, 3, 1, 2),
             torch.from_numpy(np.array(labels_N, dtype=np.int64)).to(device),
         )
 
@@ -40,8 +40,10 @@ class Resident:
         return self.images_NCHW.device
 
 
-def normalise(images_NCHW: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-    """uint8 0..255 to float32 -1..1."""
+def normalise(images_NCHW: Shaped[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """uint8 0..255 to float32 -1..1; feature maps stay as they are."""
+    if images_NCHW.is_floating_point():
+        return images_NCHW
     return images_NCHW.to(torch.float32).div_(127.5).sub_(1.0)
 
 

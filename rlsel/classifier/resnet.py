@@ -1,6 +1,7 @@
 """torchvision's ResNet34, from scratch or from a user's checkpoint."""
 
 import warnings
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
@@ -31,13 +32,25 @@ def build_resnet34(num_classes: int, seed: int, weights: Path | None = None) -> 
     return model
 
 
-def features_before_head(model: ResNet, images_NCHW: Tensor) -> Tensor:
+def features_before_head(model: nn.Module, images_NCHW: Tensor) -> Tensor:
     """(n, 512) inputs of the last linear layer, without touching the model."""
     head, model.fc = model.fc, nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
     try:
         return model(images_NCHW)
     finally:
         model.fc = head
+
+
+def split_at(model: ResNet, stage: str) -> tuple[nn.Sequential, nn.Sequential]:
+    """The network before a stage (`layer1` ... `layer4`) and from it on; weights are shared."""
+    children = [*model.named_children()]
+    names = [name for name, _ in children]
+    children.insert(names.index("fc"), ("flatten", nn.Flatten()))
+    at = names.index(stage)
+    return (
+        nn.Sequential(OrderedDict(children[:at])),
+        nn.Sequential(OrderedDict(children[at:])),
+    )
 
 
 def _load_weights(model: ResNet, path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
-from torchvision.models import ResNet
+from torch import nn
 
 from rlsel.classifier import Resident, extract_features
 from rlsel.data.image_set import ImageSet
@@ -27,7 +27,7 @@ class Features:
 
 
 def extract(
-    model: ResNet,
+    model: nn.Module,
     device: torch.device,
     *,
     train: ImageSet,

@@ -105,7 +105,7 @@ def cost_facts(record: Record) -> list[tuple[str, str, str]]:
         parts = [f"{name} {key(name):,}" for name in fidelities if key(name)]
         return ", ".join(parts) if len(fidelities) > 1 else ""
 
-    return [
+    facts = [
         (
             f"{count['trained']:,}",
             "evaluations trained",
@@ -119,6 +119,11 @@ def cost_facts(record: Record) -> list[tuple[str, str, str]]:
         (duration(record.wall_s), "wall time", _resumed(record.resumed)),
         (gib(record.peak_memory_gib), "peak memory", "all processes of the run"),
     ]
+    if record.utilisation:
+        share, of_all = (record.utilisation[key] for key in ("while_wanted", "of_all_time"))
+        detail_ = f"while an evaluation was wanted; {_percent(of_all)} of all their time"
+        facts.insert(2, (_percent(share), "evaluators at work", detail_))
+    return facts
 
 
 def noise_rows(record: Record) -> list[tuple[str, str]]:
@@ -159,6 +164,10 @@ def _count(number: int | None) -> str:
 
 def _share(number: int | None, count: int) -> str:
     return NOTHING if number is None or not count else f"{100 * number / count:.0f} %"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if math.isfinite(share) else NOTHING
 
 
 def _significant(value: float) -> str:

@@ -1,260 +1,142 @@
-"""A pool of Ray actors that carry out evaluations, behind one named broker.
+"""`Evaluator`: the Ray actor that holds a run's images on its device and carries out jobs."""
 
-    env runner --\\                          /-- evaluator (core or GPU, holds the workbench)
-    env runner ---+-- broker (ledger, queue)+--- evaluator
-    driver     --/                          \\-- evaluator
-
-The broker answers from the ledger, lets equal requests wait for the same training, gives each
-evaluator one job at a time, and writes every result down before anybody hears of it.
-"""
-
-import asyncio
-import time
-from collections import Counter as Tally
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import ray
 import torch
-from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError
-from ray.util.metrics import Counter
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from rlsel.cluster import NAMESPACE
-from rlsel.rewards.jobs import Evaluation, Job
-from rlsel.rewards.keys import JobKeys
-from rlsel.rewards.ledger import Ledger
-from rlsel.rewards.plan import EvaluatorPlan
+from rlsel.errors import InputError
+from rlsel.rewards.jobs import Evaluation, Fidelity, Job
+from rlsel.rewards.plan import EvaluatorPlan, Place
 from rlsel.rewards.workbench import Workbench
 
-MAX_LOST = 5
-"""How often one job may lose its evaluator before it is given up: then the job itself kills."""
 WORKBENCHES_HELD = 2
 """Runs whose images an evaluator keeps at once; trials of a sweep take turns."""
-LOST = (RayActorError, NodeDiedError, OutOfMemoryError)
-"""What Ray reports of an evaluator that was killed: the job itself is not to blame."""
-
-
-class Evaluator:
-    """One worker: holds workbenches on its device and evaluates one job at a time."""
-
-    def __init__(self, memory_fraction: float) -> None:
-        torch.set_num_threads(1)
-        if torch.cuda.is_available():
-            # Ray only keeps books of fractional GPUs; this is what keeps the peace between them.
-            torch.cuda.set_per_process_memory_fraction(min(1.0, memory_fraction))
-        self._workbenches: dict[str, Workbench] = {}
-
-    def evaluate(self, run_id: str, workbench: list[ray.ObjectRef], job: Job) -> Evaluation:
-        """Carry out one job. The reference is in a list so that Ray leaves it alone."""
-        if run_id not in self._workbenches:
-            while len(self._workbenches) >= WORKBENCHES_HELD:
-                self._workbenches.pop(next(iter(self._workbenches)))
-            self._workbenches[run_id] = ray.get(workbench[0])
-        worker = ray.get_runtime_context().get_actor_id()
-        return replace(self._workbenches[run_id].evaluate(job), worker=str(worker))
-
-    def ping(self) -> None:
-        """Return when the worker is up."""
-
-
-@dataclass
-class _Run:
-    """What the broker knows of one run."""
-
-    workbench: list[ray.ObjectRef]
-    ledger: Ledger
-    from_ledger: Tally
-    in_flight: dict[str, asyncio.Future]
-    failure: Exception | None = None
-    """What the last job that failed raised."""
 
 
 @dataclass(frozen=True)
-class _Request:
-    run_id: str
-    key: str
-    job: Job
-    answer: asyncio.Future
-    lost: int = 0
+class Answers:
+    """What came of a group of jobs."""
+
+    evaluations: list[Evaluation]
+    """In the order of the jobs."""
+    group_size: int
+    """So many jobs of this run and fidelity are worth handing over together from now on."""
+    warning: str = ""
+    """Something the record should tell; empty if there is nothing."""
 
 
-class Broker:
-    """The one who knows: ledger, queue and evaluators. A named async actor."""
+class Evaluator:
+    """One worker: carries out one group of jobs at a time."""
 
-    def __init__(self, plan: EvaluatorPlan) -> None:
-        self._runs: dict[str, _Run] = {}
-        self._queue: asyncio.Queue[_Request] = asyncio.Queue()
-        self._busy_s = 0.0
-        self._started = time.monotonic()
-        self._evaluations = Counter(
-            "rlsel_evaluations", "Evaluations answered", tag_keys=("fidelity", "source")
-        )
-        worker = ray.remote(Evaluator).options(
-            num_cpus=plan.cpus_each, num_gpus=plan.gpus_each, max_restarts=-1
-        )
-        self._evaluators = [worker.remote(plan.gpus_each or 1.0) for _ in range(plan.count)]
-        self._serving: list[asyncio.Task] = []
+    def __init__(self, gpus_each: float) -> None:
+        """Wait for jobs.
 
-    async def open(self, run_id: str, workbench: list[ray.ObjectRef], ledger_path: str) -> None:
-        """Make a run known; asked again it changes nothing."""
-        if run_id not in self._runs:
-            self._runs[run_id] = _Run(workbench, Ledger(Path(ledger_path)), Tally(), {})
-
-    async def close(self, run_id: str) -> None:
-        """Forget a run, and let go of its images."""
-        run = self._runs.pop(run_id, None)
-        if run:
-            run.ledger.close()
-
-    async def evaluate(self, run_id: str, key: str, job: Job) -> Evaluation:
-        """Answer from the ledger, from a training in flight, or by training."""
-        run = self._runs[run_id]
-        known = run.ledger.get(key)
-        if known is None and key in run.in_flight:
-            known = await run.in_flight[key]
-        if known is not None:
-            run.from_ledger[job.fidelity] += 1
-            self._count(job, "ledger")
-            return known
-        run.in_flight[key] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_Request(run_id, key, job, run.in_flight[key]))
-        try:
-            return await run.in_flight[key]
-        finally:
-            run.in_flight.pop(key, None)
-
-    async def statistics(self, run_id: str) -> dict[str, Any]:
-        """Counts by fidelity, and the share of the evaluators' time that they were at work."""
-        run = self._runs[run_id]
-        elapsed_s = (time.monotonic() - self._started) * len(self._evaluators)
-        return {
-            "trained": run.ledger.counts(),
-            "from_ledger": dict(run.from_ledger),
-            "utilisation": self._busy_s / elapsed_s,
-        }
-
-    async def failures(self, run_id: str) -> list[Exception]:
-        """What the last job that failed raised, for whoever was not told; empty if none did.
-
-        In a list, as Ray would raise what it returns.
+        Args:
+            gpus_each: What it booked; below 1 it takes no more than that share of GPU memory.
         """
-        failure = self._runs[run_id].failure
-        return [failure] if failure else []
+        self._gpus_each = gpus_each
+        self._workbenches: dict[str, Workbench] = {}
+        self._fitting: dict[tuple[str, Fidelity], int] = {}
+        torch.set_num_threads(1)
+        if torch.cuda.is_available():
+            # Ray only keeps books of fractional GPUs; this is what keeps the peace between them.
+            torch.cuda.set_per_process_memory_fraction(min(1.0, gpus_each or 1.0))
 
-    async def ready(self) -> int:
-        """Start work once every evaluator is up; how many there are."""
-        await asyncio.gather(*(each.ping.remote() for each in self._evaluators))
-        if not self._serving:
-            serving = [self._serve(evaluator) for evaluator in self._evaluators]
-            self._serving = [asyncio.get_running_loop().create_task(each) for each in serving]
-        return len(self._evaluators)
+    def introduce(self) -> Place:
+        """Where this worker is; returns when it is up."""
+        node = ray.get_runtime_context().get_node_id()
+        resources = next(known["Resources"] for known in ray.nodes() if known["NodeID"] == node)
+        # With a GPU the cores only feed it, and macOS and Windows pin nobody.
+        can_pin = hasattr(os, "sched_getaffinity") and not torch.cuda.is_available()
+        cores = tuple(sorted(os.sched_getaffinity(0))) if can_pin else ()
+        return Place(node, cores, resources.get("CPU", 1.0))
 
-    async def _serve(self, evaluator: Any) -> None:
-        """Give `evaluator` one job at a time, for good."""
-        while True:
-            request = await self._queue.get()
-            start = time.monotonic()
-            try:
-                request.answer.set_result(await self._train(evaluator, request))
-            except LOST as error:
-                # Ray starts the worker again; meanwhile its job goes to whoever is free.
-                if request.lost < MAX_LOST:
-                    self._queue.put_nowait(replace(request, lost=request.lost + 1))
-                else:
-                    self._fail(request, error)
-                await _until_back(evaluator)
-            except Exception as error:
-                self._fail(request, error)
-            self._busy_s += time.monotonic() - start
+    def pin(self, cores: tuple[int, ...], num_threads: int) -> None:
+        """Stay on these cores (with none of them: wherever) and compute in so many threads."""
+        if cores:
+            os.sched_setaffinity(0, cores)
+        torch.set_num_threads(num_threads)
 
-    def _fail(self, request: _Request, error: Exception) -> None:
-        request.answer.set_exception(error)
-        if request.run_id in self._runs:
-            self._runs[request.run_id].failure = error
+    def evaluate(self, run_id: str, workbench: list[ray.ObjectRef], jobs: list[Job]) -> Answers:
+        """Carry out jobs of one fidelity and split.
 
-    async def _train(self, evaluator: Any, request: _Request) -> Evaluation:
-        run = self._runs[request.run_id]
-        evaluation = await evaluator.evaluate.remote(request.run_id, run.workbench, request.job)
-        run.ledger.put(request.key, request.job, evaluation)
-        self._count(request.job, "trained")
-        return evaluation
+        Args:
+            workbench: One reference, in a list so that Ray leaves it alone.
 
-    def _count(self, job: Job, source: str) -> None:
-        self._evaluations.inc(tags={"fidelity": job.fidelity, "source": source})
-
-
-async def _until_back(evaluator: Any) -> None:
-    while True:
+        Raises:
+            InputError: not even one of them fits into GPU memory.
+        """
+        bench, kind = self._workbench(run_id, workbench), (run_id, jobs[0].fidelity)
+        group_size = self._fitting.get(kind, bench.group_size(kind[1]))
+        asked = min(group_size, len(jobs))
         try:
-            await evaluator.ping.remote()
-            return
-        except LOST:
-            await asyncio.sleep(0.5)
+            evaluations, fitting = carry_out(bench, jobs, asked)
+        except torch.OutOfMemoryError:
+            raise self._too_large(bench) from None
+        warning = ""
+        if fitting < asked:
+            group_size = self._fitting[kind] = fitting
+            warning = (
+                f"{asked} {kind[1]} trainings at once did not fit into GPU memory, so it went on "
+                f"with {fitting}"
+            )
+        worker = str(ray.get_runtime_context().get_actor_id())
+        named = [replace(evaluation, worker=worker) for evaluation in evaluations]
+        return Answers(named, group_size, warning)
+
+    def _workbench(self, run_id: str, reference: list[ray.ObjectRef]) -> Workbench:
+        if run_id not in self._workbenches:
+            while len(self._workbenches) >= WORKBENCHES_HELD:
+                self._workbenches.pop(next(iter(self._workbenches)))
+            self._workbenches[run_id] = ray.get(reference[0])
+        return self._workbenches[run_id]
+
+    def _too_large(self, bench: Workbench) -> InputError:
+        batch_size = f"classifier.batch_size is {bench.classifier.batch_size}"
+        if self._gpus_each >= 1:
+            return InputError(
+                f"{batch_size}: one training does not fit into GPU memory; lower it, or use a GPU "
+                "with more memory"
+            )
+        return InputError(
+            f"{batch_size} and evaluators.gpus_each {self._gpus_each:g}: one training does not fit "
+            "into that share of GPU memory; lower the former or raise the latter"
+        )
 
 
-class RayEvaluations:
-    """`Evaluations` carried out by the broker's pool. Pickles: env runners get a copy each."""
+def carry_out(
+    bench: Workbench, jobs: Sequence[Job], group_size: int
+) -> tuple[list[Evaluation], int]:
+    """Carry out jobs in groups, which are halved whenever one does not fit into GPU memory.
 
-    def __init__(self, run_id: str, key_of: JobKeys) -> None:
-        """Use the run that was opened under `run_id`; `key_of` names its jobs."""
-        self.run_id, self.key_of = run_id, key_of
+    Returns:
+        the evaluations in the order of the jobs, and the size of group that fitted.
 
-    def one(self, job: Job) -> Evaluation:
-        return ray.get(self._ask(job))
-
-    def many(self, jobs: Iterable[Job]) -> Iterator[Evaluation]:
-        yield from map(ray.get, [self._ask(job) for job in jobs])
-
-    def _ask(self, job: Job) -> ray.ObjectRef:
-        return get_broker().evaluate.remote(self.run_id, self.key_of(job), job)
-
-
-def open_run(broker: Any, workbench: Workbench, ledger_path: Path) -> RayEvaluations:
-    """Hand a run's images to the pool, once for all evaluators."""
-    run_id = str(ledger_path.resolve())
-    ray.get(broker.open.remote(run_id, [ray.put(workbench)], run_id))
-    return RayEvaluations(run_id, workbench.keys)
-
-
-def get_broker() -> Any:
-    """The broker of this job: of the driver, and of all trials and env runners it started."""
-    return ray.get_actor(_broker_name(), namespace=NAMESPACE)
-
-
-@contextmanager
-def running_broker(plan: EvaluatorPlan) -> Iterator[Any]:
-    """The broker of this job, if it has one; else a new one, which ends with the block.
-
-    Ended by hand: Ray ends an actor when its first handle goes, whoever may still be using it.
+    Raises:
+        torch.OutOfMemoryError: not even one job fits.
     """
-    try:
-        broker, is_ours = get_broker(), False
-    except ValueError:  # there is none
-        broker, is_ours = _start_broker(plan), True
-    try:
-        ray.get(broker.ready.remote())
-        yield broker
-    finally:
-        if is_ours and ray.is_initialized():
-            ray.kill(broker)
+    done: list[Evaluation] = []
+    while len(done) < len(jobs):
+        group = jobs[len(done) : len(done) + group_size]
+        try:
+            done += bench.evaluate_many(group)
+            continue
+        except torch.OutOfMemoryError:
+            if len(group) == 1:
+                raise
+        # Out of the handler: the error holds on to what was on the device.
+        torch.cuda.empty_cache()
+        group_size = (len(group) + 1) // 2
+    return done, group_size
 
 
-def _start_broker(plan: EvaluatorPlan) -> Any:
-    here = ray.get_runtime_context().get_node_id()
-    options = {
-        "name": _broker_name(),
-        "namespace": NAMESPACE,
-        "num_cpus": 0,
-        "max_concurrency": 10_000,
-        # On the node of the caller, where the ledgers are.
-        "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False),
-    }
-    return ray.remote(Broker).options(**options).remote(plan)
-
-
-def _broker_name() -> str:
-    return f"rlsel-broker-{ray.get_runtime_context().get_job_id()}"
+def start_evaluators(plan: EvaluatorPlan) -> list[Any]:
+    """Actors that Ray starts again whenever they are lost. They end with whoever holds them."""
+    worker = ray.remote(Evaluator).options(
+        num_cpus=plan.cpus_each, num_gpus=plan.gpus_each, max_restarts=-1
+    )
+    return [worker.remote(plan.gpus_each) for _ in range(plan.count)]

@@ -11,7 +11,9 @@ from typing import Literal, Protocol, get_args, runtime_checkable
 import numpy as np
 from jaxtyping import Bool
 
-Fidelity = Literal["probe", "full"]
+Fidelity = Literal["probe", "finetune", "full"]
+LADDER: tuple[Fidelity, ...] = get_args(Fidelity)
+"""From the cheapest to the dearest."""
 Metric = Literal["accuracy", "auc", "log_loss"]
 Split = Literal["reward_val", "selection_val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)

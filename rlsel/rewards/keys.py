@@ -19,7 +19,7 @@ class JobKeys:
     def __call__(self, job: Job) -> str:
         """Hash of recipe, seed and the kept ids, sorted: the order of the pool does not matter."""
         # A probe is solved exactly, so its result is the same for every seed.
-        seed = job.seed if job.fidelity == "full" else 0
+        seed = job.seed if job.fidelity != "probe" else 0
         state = blake2b(self.recipes[job.fidelity, job.split].encode(), digest_size=16)
         state.update(f"\0{seed}\0".encode())
         state.update("\0".join(sorted(self.candidate_ids_N[job.kept_N])).encode())

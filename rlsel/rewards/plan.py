@@ -1,6 +1,8 @@
-"""How many evaluators there are, and what each of them books."""
+"""How many evaluators there are, what each of them books, and which cores it has to itself."""
 
 import math
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,6 +12,8 @@ from rlsel.schema import config
 
 CPU_SHARE_OF_EVALUATORS = 0.75
 """Of the cores Ray has; the rest is for env runners, which wait more than they compute."""
+Node = tuple[float, float]
+"""Cores and GPUs that one machine of the cluster offers."""
 
 
 @config
@@ -35,25 +39,95 @@ class EvaluatorPlan:
     """Said to the user, so that the number can be understood and changed."""
 
 
-def plan_evaluators(config: EvaluatorsConfig, num_cpus: float, num_gpus: float) -> EvaluatorPlan:
-    """Fill the GPUs if there are any, otherwise the cores; what the config says goes first."""
-    asked_for = config.count is not None and config.gpus_each is not None
-    if num_gpus > 0 or asked_for:
-        gpus_each = config.gpus_each or 1.0
-        count = config.count or max(1, math.floor(num_gpus / gpus_each + 1e-9))
-        # Waiting for a node, its cores are unknown; a GPU brings at least one along.
-        return EvaluatorPlan(count, _cpus_each(num_cpus, count), gpus_each, _why(config, num_gpus))
-    count = config.count or max(1, math.floor(num_cpus))
-    why = "evaluators.count" if config.count else f"{num_cpus:g} cores, no GPU"
-    return EvaluatorPlan(count, _cpus_each(num_cpus, count), 0.0, why)
+def plan_evaluators(config: EvaluatorsConfig, nodes: Sequence[Node]) -> EvaluatorPlan:
+    """Fill the GPUs if there are any, otherwise the cores; what the config says goes first.
+
+    Args:
+        nodes: The machines that are up.
+    """
+    num_gpus = sum(gpus for _, gpus in nodes)
+    if num_gpus == 0 and (config.count is None or config.gpus_each is None):
+        num_cpus = sum(cpus for cpus, _ in nodes)
+        count = config.count or max(1, math.floor(num_cpus))
+        why = "evaluators.count" if config.count else f"{_counted(num_cpus, 'core')}, no GPU"
+        return EvaluatorPlan(count, _cpus_each(nodes, count), 0.0, why)
+    gpus_each = config.gpus_each or 1.0
+    num_fitting = sum(_fitting(gpus, gpus_each) for _, gpus in nodes)
+    count = config.count or max(1, num_fitting)
+    why = f"{_counted(num_gpus, 'GPU')}, each evaluator {gpus_each:g}"
+    return EvaluatorPlan(
+        count,
+        _cpus_each(nodes, min(count, num_fitting), gpus_each),
+        gpus_each,
+        "evaluators.count" if config.count else why,
+    )
 
 
-def _cpus_each(num_cpus: float, count: int) -> float:
-    share = min(1.0, CPU_SHARE_OF_EVALUATORS * num_cpus / count)
-    return math.floor(share * 100) / 100
+def _fitting(num_gpus: float, gpus_each: float) -> int:
+    """Evaluators on the GPUs of one machine: none of them has parts of two GPUs."""
+    if gpus_each >= 1:
+        return math.floor(num_gpus / gpus_each + 1e-9)
+    return math.floor(num_gpus + 1e-9) * math.floor(1 / gpus_each + 1e-9)
 
 
-def _why(config: EvaluatorsConfig, num_gpus: float) -> str:
-    if config.count:
-        return "evaluators.count"
-    return f"{num_gpus:g} GPUs at {config.gpus_each or 1.0:g} each"
+def _cpus_each(nodes: Sequence[Node], count: int, gpus_each: float = 0.0) -> float:
+    """The largest booking, of one core at most, with which `count` evaluators find a place.
+
+    With GPUs the cores beside them count, and those may be few. Without any evaluator to place,
+    as the GPUs are still to come, it is what a GPU with a single core could give.
+    """
+    if not count:
+        return _floor(CPU_SHARE_OF_EVALUATORS * min(1.0, gpus_each))
+
+    def num_placed(cpus_each: float) -> int:
+        by_cores = [math.floor(CPU_SHARE_OF_EVALUATORS * c / cpus_each + 1e-9) for c, _ in nodes]
+        if not gpus_each:
+            return sum(by_cores)
+        by_gpus = [_fitting(gpus, gpus_each) for _, gpus in nodes]
+        return sum(map(min, by_cores, by_gpus))
+
+    hundredths = (n for n in range(100, 0, -1) if num_placed(n / 100) >= count)
+    return next(hundredths, 0) / 100
+
+
+def _floor(number: float) -> float:
+    return math.floor(100 * number) / 100
+
+
+def _counted(number: float, noun: str) -> str:
+    return f"{number:g} {noun}" + ("" if number == 1 else "s")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an evaluator runs."""
+
+    node: str
+    cores: tuple[int, ...]
+    """Those it may run on; empty if it is not to be pinned to any."""
+    num_cpus: float
+    """Cores of the machine that Ray may use; fewer where it was told so, or in a container."""
+
+
+def share_cores(places: Sequence[Place]) -> list[tuple[tuple[int, ...], int]]:
+    """Cores of its own for each evaluator, and the threads it computes in.
+
+    Evaluators of a machine get equal parts, and all cores where there are not enough for one each.
+    Threads are fewer than cores where Ray has fewer, and leave env runners their part of them:
+    on a busy core a thread that others wait for costs more than it brings.
+
+    Returns:
+        cores (none: stay where you are) and threads, in the order of the evaluators.
+    """
+    neighbours: dict[str, list[int]] = defaultdict(list)
+    for index, place in enumerate(places):
+        neighbours[place.node].append(index)
+    shares: list[tuple[tuple[int, ...], int]] = [((), 1)] * len(places)
+    for indices in neighbours.values():
+        for position, index in enumerate(indices):
+            place, num = places[index], len(indices)
+            size = len(place.cores) // num
+            own = place.cores[position * size : (position + 1) * size]
+            allowed = math.floor(CPU_SHARE_OF_EVALUATORS * place.num_cpus / num)
+            shares[index] = (own or place.cores, max(1, min(len(own), allowed)))
+    return shares

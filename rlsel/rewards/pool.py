@@ -1,20 +1,88 @@
-"""Opening the pool of evaluators for one run, and closing it again."""
+"""The pool of evaluators as a run sees it: opened, asked for evaluations, and closed again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from rlsel import cluster
 from rlsel.data.wording import counted
 from rlsel.errors import find_input_error
 from rlsel.progress import console
-from rlsel.rewards.evaluators import RayEvaluations, get_broker, open_run, running_broker
-from rlsel.rewards.plan import EvaluatorsConfig, plan_evaluators
+from rlsel.rewards.broker import Broker
+from rlsel.rewards.jobs import Evaluation, Job
+from rlsel.rewards.keys import JobKeys
+from rlsel.rewards.plan import EvaluatorPlan, EvaluatorsConfig, plan_evaluators
 from rlsel.rewards.workbench import Workbench
+
+
+class RayEvaluations:
+    """`Evaluations` carried out by the broker's pool. Pickles: env runners get a copy each."""
+
+    def __init__(self, run_id: str, key_of: JobKeys) -> None:
+        """Use the run that was opened under `run_id`; `key_of` names its jobs."""
+        self.run_id, self.key_of = run_id, key_of
+
+    def one(self, job: Job) -> Evaluation:
+        return ray.get(self._ask(job))
+
+    def many(self, jobs: Iterable[Job]) -> Iterator[Evaluation]:
+        yield from map(ray.get, [self._ask(job) for job in jobs])
+
+    def _ask(self, job: Job) -> ray.ObjectRef:
+        asker = ray.get_runtime_context().get_worker_id()
+        return get_broker().evaluate.remote(self.run_id, self.key_of(job), job, asker)
+
+
+def open_run(broker: Any, workbench: Workbench, ledger_path: Path) -> RayEvaluations:
+    """Hand a run's images to the pool, once for all evaluators."""
+    run_id = str(ledger_path.resolve())
+    ray.get(broker.open.remote(run_id, [ray.put(workbench)], run_id))
+    return RayEvaluations(run_id, workbench.keys)
+
+
+def get_broker() -> Any:
+    """The broker of this job: of the driver, and of all trials and env runners it started."""
+    return ray.get_actor(_broker_name(), namespace=cluster.NAMESPACE)
+
+
+@contextmanager
+def running_broker(plan: EvaluatorPlan) -> Iterator[Any]:
+    """The broker of this job, if it has one; else a new one, which ends with the block.
+
+    Ended by hand: Ray ends an actor when its first handle goes, whoever may still be using it.
+    """
+    try:
+        broker, is_ours = get_broker(), False
+    except ValueError:  # there is none
+        broker, is_ours = _start_broker(plan), True
+    try:
+        ray.get(broker.ready.remote())
+        yield broker
+    finally:
+        if is_ours and ray.is_initialized():
+            ray.kill(broker)
+
+
+def _start_broker(plan: EvaluatorPlan) -> Any:
+    here = ray.get_runtime_context().get_node_id()
+    options = {
+        "name": _broker_name(),
+        "namespace": cluster.NAMESPACE,
+        "num_cpus": 0,
+        "max_concurrency": 10_000,
+        # On the node of the caller, where the ledgers are.
+        "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False),
+    }
+    return ray.remote(Broker).options(**options).remote(plan)
+
+
+def _broker_name() -> str:
+    return f"rlsel-broker-{ray.get_runtime_context().get_job_id()}"
 
 
 @dataclass(frozen=True)
@@ -24,9 +92,17 @@ class EvaluationPool:
     evaluations: RayEvaluations
     num_evaluators: int
 
+    def utilisation(self) -> dict[str, float]:
+        """Shares of the evaluators' time that they were at work, as the record has them."""
+        return self._statistics()["utilisation"]
+
+    def warnings(self) -> list[str]:
+        """What did not go as planned, such as groups that were too large for a GPU."""
+        return self._statistics()["warnings"]
+
     def counts(self) -> dict[str, Any]:
         """Evaluations paid for and answered by the ledger, as the record has them."""
-        known = ray.get(get_broker().statistics.remote(self.evaluations.run_id))
+        known = self._statistics()
         by_fidelity = {
             fidelity: {
                 "trained": known["trained"].get(fidelity, 0),
@@ -40,6 +116,9 @@ class EvaluationPool:
         }
         return {"by_fidelity": by_fidelity, **totals}
 
+    def _statistics(self) -> dict[str, Any]:
+        return ray.get(get_broker().statistics.remote(self.evaluations.run_id))
+
 
 @contextmanager
 def evaluation_pool(
@@ -47,7 +126,7 @@ def evaluation_pool(
 ) -> Iterator[EvaluationPool]:
     """Start Ray and the evaluators where they are not up yet, and hand them this run's images."""
     with cluster.ray_session():
-        plan = plan_evaluators(config, cluster.num_cpus(), cluster.num_gpus())
+        plan = plan_evaluators(config, cluster.nodes())
         with running_broker(plan) as broker:
             # In a pool that was there before, there may be more or fewer than planned here.
             num_evaluators = ray.get(broker.ready.remote())

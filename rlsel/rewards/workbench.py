@@ -1,22 +1,28 @@
-"""`Workbench`: everything an evaluation needs, and the two fidelities that use it."""
+"""`Workbench`: everything an evaluation needs, and the fidelities that use it."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rlsel import metrics
-from rlsel.classifier import ClassifierConfig, Resident, fit
+from rlsel.classifier import ClassifierConfig, Resident, Trainer
 from rlsel.classifier.resident import best_device
 from rlsel.data.image_set import ImageSet, concatenate
+from rlsel.errors import InputError
 from rlsel.features import Features
+from rlsel.rewards.finetune import FinetuneConfig, Finetuner
 from rlsel.rewards.jobs import SPLITS, Evaluation, Fidelity, Job, Split
 from rlsel.rewards.keys import JobKeys
-from rlsel.rewards.probe import ProbeConfig, ProbeFeatures, fit_logistic
+from rlsel.rewards.probe import LogisticHeads, ProbeConfig, ProbeFeatures
+
+PROBES_AT_ONCE = 128
+"""Heads solved side by side; more of them gain no time (docs/benchmarks.md)."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +37,46 @@ class Workbench:
     features: Features
     classifier: ClassifierConfig
     probe: ProbeConfig
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    extractor: Mapping[str, Tensor] = field(default_factory=dict)
+    """Weights that `finetune` starts from; empty where nobody asks for that fidelity."""
+    trainings_at_once: int = 1
+    """Full or finetune trainings side by side on a GPU; elsewhere one follows the other."""
 
     def evaluate(self, job: Job) -> Evaluation:
         """Train on real + kept and score the job's split. Same job, same scores."""
+        return self.evaluate_many([job])[0]
+
+    def evaluate_many(self, jobs: Sequence[Job]) -> list[Evaluation]:
+        """Jobs of one fidelity and split together, for less than one after the other.
+
+        Each is charged an equal part of the time.
+        """
+        kind = {(job.fidelity, job.split) for job in jobs}
+        if len(kind) != 1:
+            raise ValueError(f"jobs of one group have one fidelity and split, not {sorted(kind)}")
+        fidelity, split = kind.pop()
         start = time.perf_counter()
-        logits = _FIDELITIES[job.fidelity](self, job)
-        labels_N = self._split(job.split).labels
-        scores = [_score(epoch_NC, labels_N) for epoch_NC in logits]
-        return Evaluation(
-            scores={name: [one[name] for one in scores] for name in scores[0]},
-            num_train=len(self.train) + int(job.kept_N.sum()),
-            train_s=time.perf_counter() - start,
-        )
+        labels_N = self._split(split).labels
+        scores = [
+            [_score(epoch_NC, labels_N) for epoch_NC in logits]
+            for logits in _FIDELITIES[fidelity](self, jobs)
+        ]
+        train_s = (time.perf_counter() - start) / len(jobs)
+        return [
+            Evaluation(
+                scores={name: [one[name] for one in epochs] for name in epochs[0]},
+                num_train=len(self.train) + int(job.kept_N.sum()),
+                train_s=train_s,
+            )
+            for job, epochs in zip(jobs, scores, strict=True)
+        ]
+
+    def group_size(self, fidelity: Fidelity) -> int:
+        """How many jobs of this fidelity are worth doing together here."""
+        if fidelity == "probe":
+            return PROBES_AT_ONCE
+        return self.trainings_at_once if best_device().type == "cuda" else 1
 
     @cached_property
     def keys(self) -> JobKeys:
@@ -53,6 +87,7 @@ class Workbench:
         settings: dict[Fidelity, object] = {
             "full": self.classifier,
             "probe": (self.probe, features),
+            "finetune": (self.finetune, self.classifier, features),
         }
         recipes: dict[tuple[Fidelity, Split], str] = {
             (fidelity, split): _digest(fidelity, split, data, self._split(split).digest, setting)
@@ -68,31 +103,56 @@ class Workbench:
             "test": self.test,
         }[split]
 
-    def _train_fully(self, job: Job) -> list[np.ndarray]:
-        kept_rows = len(self.train) + np.flatnonzero(job.kept_N)
-        rows_N = torch.from_numpy(np.concatenate((np.arange(len(self.train)), kept_rows)))
-        fitted = fit(
-            self.classifier,
-            self._training_images,
-            rows_N,
-            self.train.num_classes,
-            job.seed,
-            self._resident_split(job.split),
+    def _train_fully(self, jobs: Sequence[Job]) -> list[list[np.ndarray]]:
+        split = jobs[0].split
+        fitted = self._trainer.fit_many(
+            [(self._rows(job), job.seed) for job in jobs],
+            self._resident_split(split),
             # On test no epoch may be chosen, so none but the last is looked at.
-            num_validated_epochs=1 if job.split == "test" else None,
+            num_validated_epochs=1 if split == "test" else None,
         )
-        return [logits_NC.numpy() for logits_NC in fitted.val_logits]
+        return [[logits_NC.numpy() for logits_NC in one.val_logits] for one in fitted]
 
-    def _solve_probe(self, job: Job) -> list[np.ndarray]:
-        rows_N = np.concatenate((np.ones(len(self.train), dtype=bool), job.kept_N))
-        weights_PC = fit_logistic(
-            self._probe_features.training_NP[rows_N],
-            np.concatenate((self.train.labels, self.candidates.labels))[rows_N],
+    def _finetune(self, jobs: Sequence[Job]) -> list[list[np.ndarray]]:
+        split = jobs[0].split
+        if split not in self._finetune_splits:
+            images = self._resident_split(split)
+            self._finetune_splits[split] = self._finetuner.maps_of(images)
+        trainings = [(self._rows(job), job.seed) for job in jobs]
+        logits = self._finetuner.logits(trainings, self._finetune_splits[split])
+        return [[logits_NC] for logits_NC in logits]
+
+    def _solve_probes(self, jobs: Sequence[Job]) -> list[list[np.ndarray]]:
+        real_N = np.ones(len(self.train), dtype=bool)
+        used_MN = np.stack([np.concatenate((real_N, job.kept_N)) for job in jobs])
+        weights_MPC = self._probe_heads.fit(torch.from_numpy(used_MN)).numpy()
+        validation_VP = self._probe_splits[jobs[0].split]
+        return [[validation_VP @ weights_PC] for weights_PC in weights_MPC]
+
+    def _rows(self, job: Job) -> Tensor:
+        """Of `_training_images`: all real ones and what is kept."""
+        kept_rows = len(self.train) + np.flatnonzero(job.kept_N)
+        return torch.from_numpy(np.concatenate((np.arange(len(self.train)), kept_rows)))
+
+    @cached_property
+    def _trainer(self) -> Trainer:
+        return Trainer(self.classifier, self._training_images, self.train.num_classes)
+
+    @cached_property
+    def _finetuner(self) -> Finetuner:
+        if not self.extractor:
+            raise InputError("finetune starts from the extractor's weights, and there are none")
+        return Finetuner(
+            self.finetune,
+            self.classifier,
+            self.extractor,
+            self._training_images,
             self.train.num_classes,
-            self.probe.l2,
-            self.probe.max_steps,
         )
-        return [self._probe_splits[job.split] @ weights_PC]
+
+    @cached_property
+    def _finetune_splits(self) -> dict[str, Resident]:
+        return {}
 
     @cached_property
     def _training_images(self) -> Resident:
@@ -115,6 +175,16 @@ class Workbench:
         return ProbeFeatures(self.probe, both_NF)
 
     @cached_property
+    def _probe_heads(self) -> LogisticHeads:
+        return LogisticHeads(
+            torch.from_numpy(self._probe_features.training_NP),
+            torch.from_numpy(np.concatenate((self.train.labels, self.candidates.labels))),
+            self.train.num_classes,
+            self.probe.l2,
+            self.probe.max_steps,
+        )
+
+    @cached_property
     def _probe_splits(self) -> dict[str, np.ndarray]:
         return {
             "reward_val": self._probe_features.project(self.features.reward_val),
@@ -122,8 +192,9 @@ class Workbench:
         }
 
 
-_FIDELITIES: dict[Fidelity, Callable[[Workbench, Job], list[np.ndarray]]] = {
-    "probe": Workbench._solve_probe,
+_FIDELITIES: dict[Fidelity, Callable[[Workbench, Sequence[Job]], list[list[np.ndarray]]]] = {
+    "probe": Workbench._solve_probes,
+    "finetune": Workbench._finetune,
     "full": Workbench._train_fully,
 }
 

@@ -4,21 +4,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from rlsel.classifier.augment import flip, jitter_colour
+from rlsel.classifier import ClassifierConfig
+from rlsel.classifier.augment import augment, flip, jitter_colour, num_draws
 
 
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def draws(num: int, each: int, seed: int = 0) -> Tensor:
+    return torch.rand((num, each), generator=torch.Generator().manual_seed(seed))
 
 
 def images(num: int = 97) -> Tensor:
-    return torch.rand((num, 3, 5, 7), generator=generator(1)) * 2 - 1
+    return draws(num, 3 * 5 * 7, seed=1).view(num, 3, 5, 7) * 2 - 1
 
 
 def test_a_flipped_image_is_one_of_its_four_mirrorings() -> None:
     before_NCHW = images()
 
-    after_NCHW = flip(before_NCHW, generator())
+    after_NCHW = flip(before_NCHW, draws(97, 2))
 
     counts = [0, 0, 0, 0]
     for before, after in zip(before_NCHW, after_NCHW, strict=True):
@@ -32,25 +33,18 @@ def test_a_flipped_image_is_one_of_its_four_mirrorings() -> None:
 def test_flipping_leaves_the_images_handed_in_alone() -> None:
     before_NCHW = images()
 
-    flip(before_NCHW, generator())
+    flip(before_NCHW, draws(97, 2))
 
     assert torch.equal(before_NCHW, images())
 
 
-def test_the_generator_decides_the_augmentation() -> None:
-    for augment in (flip, lambda x, g: jitter_colour(x, g, 0.3)):
-        once, again = (augment(images(), generator(5)) for _ in range(2))
-        assert torch.equal(once, again)
-        assert not torch.equal(once, augment(images(), generator(6)))
-
-
 def test_jitter_of_strength_zero_changes_nothing() -> None:
-    torch.testing.assert_close(jitter_colour(images(), generator(), 0.0), images())
+    torch.testing.assert_close(jitter_colour(images(), draws(97, 3), 0.0), images())
 
 
 @pytest.mark.parametrize("strength", [0.1, 0.4, 1.0])
 def test_jitter_stays_in_range(strength: float) -> None:
-    after_NCHW = jitter_colour(images(), generator(), strength)
+    after_NCHW = jitter_colour(images(), draws(97, 3), strength)
 
     assert after_NCHW.min() >= -1
     assert after_NCHW.max() <= 1
@@ -60,7 +54,7 @@ def test_jitter_stays_in_range(strength: float) -> None:
 def test_images_are_jittered_each_by_factors_of_their_own() -> None:
     same_NCHW = images(1).expand(7, -1, -1, -1) / 4
 
-    after_NCHW = jitter_colour(same_NCHW, generator(), 0.2)
+    after_NCHW = jitter_colour(same_NCHW, draws(7, 3), 0.2)
 
     assert len({tuple(image.flatten().tolist()) for image in after_NCHW}) == 7
 
@@ -69,7 +63,7 @@ def test_a_uniform_grey_image_gets_brighter_or_darker_and_nothing_else() -> None
     # 0.3 in 0..1; contrast and saturation have nothing to work on.
     grey_NCHW = torch.full((31, 3, 5, 7), 0.3 * 2 - 1)
 
-    after_NCHW = (jitter_colour(grey_NCHW, generator(), 0.2) + 1) / 2
+    after_NCHW = (jitter_colour(grey_NCHW, draws(31, 3), 0.2) + 1) / 2
 
     factor_N = after_NCHW[:, 0, 0, 0] / 0.3
     torch.testing.assert_close(
@@ -78,3 +72,17 @@ def test_a_uniform_grey_image_gets_brighter_or_darker_and_nothing_else() -> None
     assert factor_N.min() >= 0.8 - 1e-5
     assert factor_N.max() <= 1.2 + 1e-5
     assert factor_N.max() - factor_N.min() > 0.2
+
+
+@pytest.mark.parametrize(("flips", "colour_jitter"), [(0, 0.0), (1, 0.0), (0, 0.2), (1, 0.2)])
+def test_what_the_config_asks_for_is_done(flips: bool, colour_jitter: float) -> None:
+    config = ClassifierConfig(flips=bool(flips), colour_jitter=colour_jitter)
+    draws_NK = draws(97, num_draws(config))
+
+    after_NCHW = augment(config, images(), draws_NK)
+
+    expected_NCHW = flip(images(), draws_NK[:, :2]) if flips else images()
+    if colour_jitter:
+        expected_NCHW = jitter_colour(expected_NCHW, draws_NK[:, -3:], colour_jitter)
+    assert torch.equal(after_NCHW, expected_NCHW)
+    assert draws_NK.shape[1] == 2 * flips + 3 * (colour_jitter > 0)

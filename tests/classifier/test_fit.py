@@ -1,22 +1,16 @@
 """Training: reproducible, followed on validation, and without a trace in the global generators."""
 
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import ValidationError
 from torch import Tensor, nn
 from torchvision.models import ResNet
 
-from rlsel.classifier import ClassifierConfig, Fitted, Resident, fit
+from rlsel.classifier import ClassifierConfig, Fitted, Resident, Trainer, fit
 
 CPU = torch.device("cpu")
-FIT_MODULE = sys.modules["rlsel.classifier.fit"]
-"""The package has a function of the same name."""
 QUICK = ClassifierConfig(epochs=1, batch_size=16, precision="fp32", num_validated_epochs=1)
 
 
@@ -52,12 +46,13 @@ def one_thread():
 
 
 @pytest.fixture
-def fit_recording(monkeypatch: pytest.MonkeyPatch):
-    """`fit` with a network that costs nothing."""
-    monkeypatch.setattr(FIT_MODULE, "build_resnet34", lambda *_: RecordingNet())
+def fit_recording():
+    """Training of a network that costs nothing."""
 
     def run(config: ClassifierConfig, num: int, **settings: Any) -> Fitted:
-        return fit(config, resident(num, size_px=4), torch.arange(num), 2, seed=0, **settings)
+        data = resident(num, size_px=4)
+        trainer = Trainer(config, data, 2, lambda _: RecordingNet())
+        return trainer.fit(torch.arange(num), seed=0, **settings)
 
     return run
 
@@ -107,26 +102,6 @@ def test_every_optimizer_and_schedule_changes_the_weights(optimizer: str, schedu
     assert not torch.allclose(chosen, logits_of(3))
 
 
-@given(num=st.integers(3, 61), batch_size=st.integers(3, 17))
-@settings(max_examples=30, deadline=None, derandomize=True)
-def test_steps_are_of_nearly_equal_size_and_never_of_one_image(num: int, batch_size: int) -> None:
-    config = ClassifierConfig(epochs=1, batch_size=batch_size)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FIT_MODULE, "build_resnet34", lambda *_: RecordingNet())
-        fitted = fit(config, resident(num, size_px=4), torch.arange(num), 2, seed=0)
-
-    assert isinstance(fitted.model, RecordingNet)
-    steps = fitted.model.steps
-    assert sum(steps) == num
-    assert 2 <= min(steps) <= max(steps) <= batch_size
-    assert max(steps) - min(steps) <= 1
-
-
-def test_a_batch_size_that_leaves_a_step_of_one_image_is_refused() -> None:
-    with pytest.raises(ValidationError, match="greater than or equal to 3"):
-        ClassifierConfig(batch_size=2)
-
-
 @pytest.mark.parametrize(
     ("epochs", "configured", "override", "expected"),
     [(5, 3, None, 3), (5, 3, 1, 1), (2, 5, None, 2), (1, 1, None, 1)],
@@ -169,9 +144,8 @@ def test_what_is_learned_comes_from_the_rows_that_were_asked_for(optimizer: Any)
         epochs=40, batch_size=4, lr=0.1, optimizer=optimizer, precision="fp32"
     )
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FIT_MODULE, "build_resnet34", lambda *_: RecordingNet())
-        fitted = fit(config, data, torch.arange(12), 2, seed=0, validation=validation)
+    trainer = Trainer(config, data, 2, lambda _: RecordingNet())
+    fitted = trainer.fit(torch.arange(12), seed=0, validation=validation)
 
     assert torch.equal(fitted.val_logits[-1].argmax(1), validation.labels_N)
 
@@ -184,3 +158,37 @@ def test_a_single_step_of_training_needs_no_special_schedule(
     config = ClassifierConfig(epochs=1, batch_size=12, schedule=schedule)
 
     assert fit_recording(config, num).model.steps == [num]
+
+
+@pytest.mark.slow
+def test_trainings_side_by_side_are_those_one_after_the_other() -> None:
+    data, validation = resident(40), resident(7, seed=1)
+    trainings = [(torch.arange(40), 3), (torch.arange(20), 3), (torch.arange(40), 4)]
+
+    together = Trainer(QUICK, data, 2).fit_many(trainings, validation)
+
+    for (rows_N, seed), one in zip(trainings, together, strict=True):
+        alone = fit(QUICK, data, rows_N, 2, seed, validation)
+        assert torch.equal(one.val_logits[0], alone.val_logits[0])
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("acceleration", ["graphs", "compile"])
+def test_a_replayed_graph_learns_what_plain_steps_learn(acceleration: Any) -> None:
+    device = torch.device("cuda")
+    put = [
+        Resident(r.images_NCHW.to(device), r.labels_N.to(device))
+        for r in (resident(40), resident(7, seed=1))
+    ]
+    rows_N = torch.arange(40)
+    plain = ClassifierConfig(**{**vars(QUICK), "acceleration": "none"})
+    trainer = Trainer(ClassifierConfig(**{**vars(QUICK), "acceleration": acceleration}), put[0], 2)
+
+    expected = Trainer(plain, put[0], 2).fit(rows_N, 3, put[1]).val_logits[0]
+
+    for _ in range(2):  # the second starts where the first has left its weights
+        ours = trainer.fit(rows_N, 3, put[1]).val_logits[0]
+        torch.testing.assert_close(ours, expected, rtol=0.05, atol=0.05)
+    several = trainer.fit_many([(rows_N, 3), (rows_N[:20], 5), (rows_N, 3)], put[1])
+    torch.testing.assert_close(several[0].val_logits[0], expected, rtol=0.05, atol=0.05)
+    torch.testing.assert_close(several[2].val_logits[0], expected, rtol=0.05, atol=0.05)

@@ -1,6 +1,8 @@
 """A result has the same name exactly where it would be the same."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,6 +67,38 @@ def test_settings_change_the_key_of_their_own_fidelity_alone() -> None:
     assert key(other_probe, PROBE) != key(BENCH, PROBE)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"epochs": 3},
+        {"batch_size": 17},
+        {"optimizer": "sgd"},
+        {"lr": 0.0011},
+        {"schedule": "cosine"},
+        {"weight_decay": 0.011},
+        {"flips": False},
+        {"colour_jitter": 0.1},
+        {"weights": Path("resnet34.pt")},
+        {"precision": "auto"},
+        {"num_validated_epochs": 3},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_every_setting_of_the_classifier_changes_the_key_of_a_full_training(
+    changed: dict[str, Any],
+) -> None:
+    other = replace(BENCH, classifier=replace(BENCH.classifier, **changed))
+
+    assert key(other, FULL) != key(BENCH, FULL)
+
+
+@pytest.mark.parametrize("changed", [{"num_components": 5}, {"l2": 0.0031}, {"max_steps": 29}])
+def test_every_setting_of_the_probe_changes_the_key_of_a_probe(changed: dict[str, Any]) -> None:
+    other = replace(BENCH, probe=replace(BENCH.probe, **changed))
+
+    assert key(other, PROBE) != key(BENCH, PROBE)
+
+
 def test_features_of_another_extractor_change_the_key_of_the_probe_alone() -> None:
     other = replace(BENCH, features=replace(BENCH.features, train=BENCH.features.train + 1))
 
@@ -82,6 +116,27 @@ def test_another_pixel_changes_the_key(name: str, job: Job) -> None:
     other = replace(BENCH, **{name: replace(images, images=changed)})
 
     assert key(other, job) != key(BENCH, job)
+
+
+@pytest.mark.parametrize("name", ["train", "candidates", "reward_val"])
+@pytest.mark.parametrize("job", [FULL, PROBE])
+def test_another_label_changes_the_key(name: str, job: Job) -> None:
+    images = getattr(BENCH, name)
+    changed = images.labels.copy()
+    changed[3] = 1 - changed[3]
+
+    other = replace(BENCH, **{name: replace(images, labels=changed)})
+
+    assert key(other, job) != key(BENCH, job)
+
+
+@pytest.mark.parametrize("name", ["train", "candidates", "reward_val"])
+def test_another_order_of_the_classes_changes_the_key(name: str) -> None:
+    images = getattr(BENCH, name)
+
+    other = replace(BENCH, **{name: replace(images, class_names=images.class_names[::-1])})
+
+    assert key(other, FULL) != key(BENCH, FULL)
 
 
 @pytest.mark.parametrize("name", ["selection_val", "test"])

@@ -1,72 +1,16 @@
-"""What the ledger has, it keeps: over reopening, over processes, over kills."""
+"""What the ledger has, it gives back as it was put."""
 
-import os
-import signal
-import subprocess
-import sys
-import textwrap
+import json
+import sqlite3
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from small_ledger import evaluation, job
 
-import rlsel
-from rlsel.errors import InputError
-from rlsel.rewards import Evaluation, Fidelity, Job, Ledger
-
-# The package `rlsel.rewards` loads torch, which takes seconds; the ledger itself needs none of it.
-WRITER = """
-import sys, types
-import numpy as np
-package = types.ModuleType("rlsel.rewards")
-package.__path__ = [sys.argv[2] + "/rewards"]
-sys.modules["rlsel.rewards"] = package
-from pathlib import Path
-from rlsel.rewards.jobs import Evaluation, Job
-from rlsel.rewards.ledger import Ledger
-ledger = Ledger(Path(sys.argv[1]))
-for number in range(int(sys.argv[3])):
-    job = Job(np.arange(61) < number % 61, "probe", number, "reward_val")
-    ledger.put(f"key {number}", job, Evaluation({"auc": [number / 7]}, number, 0.5, "writer"))
-    print(number, flush=True)
-"""
-
-
-def evaluation(value: float = 0.75, worker: str = "local") -> Evaluation:
-    return Evaluation({"auc": [0.5, value], "log_loss": [-0.7, -0.6]}, 23, 1.5, worker)
-
-
-def job(fidelity: Fidelity = "probe", seed: int = 3) -> Job:
-    return Job(np.arange(61) % 3 == 0, fidelity, seed, "reward_val")
-
-
-def start_writer(path: Path, num_rows: int) -> subprocess.Popen[str]:
-    """A process of its own that acknowledges each row on a line."""
-    package = Path(rlsel.__file__).parent
-    command = [sys.executable, "-c", textwrap.dedent(WRITER), str(path), str(package)]
-    return subprocess.Popen(
-        [*command, str(num_rows)], stdout=subprocess.PIPE, text=True, cwd=package.parent
-    )
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.sqlite"
-
-
-@pytest.fixture
-def open_ledger(path: Path):
-    """Opens the ledger as often as asked; all are closed in the end."""
-    ledgers: list[Ledger] = []
-
-    def open_one() -> Ledger:
-        ledgers.append(Ledger(path))
-        return ledgers[-1]
-
-    yield open_one
-    for ledger in ledgers:
-        ledger.close()
+from rlsel.rewards import Evaluation, Ledger
+from rlsel.rewards.jobs import WORST_SCORE
 
 
 def test_a_row_comes_back_as_it_was_put(open_ledger: Callable[[], Ledger]) -> None:
@@ -81,6 +25,22 @@ def test_a_row_comes_back_as_it_was_put(open_ledger: Callable[[], Ledger]) -> No
     assert np.isnan(got.scores["auc"][0])
     assert got.scores["log_loss"] == [-np.inf, -0.6]
     assert (got.num_train, got.train_s, got.worker) == (23, 1.5, "w")
+
+
+def test_scores_of_a_run_away_training_stand_in_the_file_as_standard_json(
+    open_ledger: Callable[[], Ledger],
+) -> None:
+    ledger = open_ledger()
+    ledger.put("a", job(), Evaluation({"auc": [float("nan"), np.inf, -np.inf, 0.5]}, 23, 1.5))
+
+    (text,) = ledger._db.execute("SELECT scores FROM evaluations").fetchone()
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    assert json.loads(text, parse_constant=refuse) == {"auc": [None, np.inf, -np.inf, 0.5]}
+    query = "SELECT json_valid(scores), json_extract(scores, '$.auc[2]') FROM evaluations"
+    assert ledger._db.execute(query).fetchone() == (1, -np.inf)
 
 
 def test_an_unknown_key_gives_nothing(open_ledger: Callable[[], Ledger]) -> None:
@@ -107,6 +67,14 @@ def test_a_row_is_never_overwritten(open_ledger: Callable[[], Ledger]) -> None:
     assert len(ledger) == 1
 
 
+def test_a_row_that_cannot_be_stored_is_not_dropped_without_a_word(
+    open_ledger: Callable[[], Ledger],
+) -> None:
+    # SQLite takes NaN for NULL.
+    with pytest.raises(sqlite3.IntegrityError):
+        open_ledger().put("a", job(), replace(evaluation(), train_s=float("nan")))
+
+
 def test_counts_are_by_fidelity(open_ledger: Callable[[], Ledger]) -> None:
     ledger = open_ledger()
     assert ledger.counts() == {}
@@ -122,11 +90,11 @@ def test_the_kept_candidates_stand_in_the_file(open_ledger: Callable[[], Ledger]
     ledger = open_ledger()
     ledger.put("a", job("full", seed=3), evaluation())
 
-    query = "SELECT fidelity, split, seed, num_kept, kept FROM evaluations"
+    query = "SELECT fidelity, split, seed, num_kept, num_candidates, kept FROM evaluations"
     (row,) = ledger._db.execute(query).fetchall()
 
-    assert row[:4] == ("full", "reward_val", 3, 21)
-    bits_N = np.unpackbits(np.frombuffer(row[4], dtype=np.uint8), count=61)
+    assert row[:5] == ("full", "reward_val", 3, 21, 61)
+    bits_N = np.unpackbits(np.frombuffer(row[5], dtype=np.uint8), count=61)
     assert np.array_equal(bits_N == 1, job().kept_N)
 
 
@@ -141,64 +109,66 @@ def test_what_one_connection_puts_another_gets(open_ledger: Callable[[], Ledger]
     assert one.get("b") == evaluation(0.25)
 
 
-def test_a_row_put_by_one_process_is_seen_by_another(
-    open_ledger: Callable[[], Ledger], path: Path
+def test_repeats_are_the_mean_and_spread_over_the_seeds_of_a_set(
+    open_ledger: Callable[[], Ledger],
 ) -> None:
     ledger = open_ledger()
-    with start_writer(path, num_rows=3) as writer:
-        assert writer.wait() == 0
+    generator = np.random.default_rng(0)
+    masks = [generator.random(61) < 0.5 for _ in range(4)]
+    best: list[list[float]] = [[], [], [], []]
+    for seed in range(7):
+        for index, num_seeds in enumerate((7, 1, 2, 0)):
+            if seed < num_seeds:
+                epochs = [float(value) for value in generator.random(5)]
+                put = replace(job("full", seed), kept_N=masks[index])
+                ledger.put(f"{index}/{seed}", put, Evaluation({"auc": epochs}, 23, 1.5))
+                best[index].append(max(epochs))
 
-    assert ledger.get("key 2") == Evaluation({"auc": [2 / 7]}, 2, 0.5, "writer")
-    assert len(ledger) == 3
+    first, second = ledger.repeats("full", "reward_val", "auc")
+
+    for found, index in ((first, 0), (second, 2)):
+        assert np.array_equal(found.kept_N, masks[index])
+        assert found.num_seeds == len(best[index])
+        assert found.mean == pytest.approx(np.mean(best[index]))
+        assert found.std == pytest.approx(np.std(best[index], ddof=1))
+        assert found.standard_error == pytest.approx(
+            np.std(best[index], ddof=1) / np.sqrt(len(best[index]))
+        )
 
 
-def test_a_killed_process_leaves_every_row_it_acknowledged(
-    open_ledger: Callable[[], Ledger], path: Path
-) -> None:
-    with start_writer(path, num_rows=1_000_000) as writer:
-        assert writer.stdout is not None
-        acknowledged = [int(writer.stdout.readline()) for _ in range(31)]
-        os.kill(writer.pid, signal.SIGKILL)
-        acknowledged += [int(line) for line in writer.stdout if line.endswith("\n")]
-
-    assert writer.returncode == -signal.SIGKILL
+def test_repeats_are_of_one_fidelity_and_one_split(open_ledger: Callable[[], Ledger]) -> None:
     ledger = open_ledger()
-    for number in acknowledged:
-        found = ledger.get(f"key {number}")
-        assert found is not None
-        assert found.scores == {"auc": [number / 7]}
-    # At most the row that was being written is there beyond those.
-    assert len(ledger) - len(acknowledged) in (0, 1)
-    ledger.put("after", job(), evaluation())
-    assert open_ledger().get("after") == evaluation()
+    ledger.put("a", job("full", seed=1), evaluation(0.5))
+    ledger.put("b", job("probe", seed=2), evaluation(0.6))
+    ledger.put("c", replace(job("full", seed=3), split="test"), evaluation(0.7))
+    assert list(ledger.repeats("full", "reward_val", "auc")) == []
+
+    ledger.put("d", job("full", seed=4), evaluation(0.7))
+
+    (found,) = ledger.repeats("full", "reward_val", "auc")
+    assert found.mean == pytest.approx(0.6)
 
 
-@pytest.mark.parametrize("content", [b"garbage" * 100, b"SQLite format 3\0 and then nothing else"])
-def test_a_file_of_garbage_is_an_input_error_that_says_what_to_do(
-    content: bytes, path: Path
+def test_of_one_set_and_seed_the_newest_evaluation_counts(
+    open_ledger: Callable[[], Ledger],
 ) -> None:
-    path.write_bytes(content)
-
-    with pytest.raises(InputError, match=r"cannot be opened as a ledger.*move it away"):
-        Ledger(path)
-    assert path.read_bytes() == content
-
-
-def test_a_ledger_in_a_folder_that_does_not_exist_is_an_input_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be opened as a ledger"):
-        Ledger(tmp_path / "nowhere" / "ledger.sqlite")
-
-
-def test_a_ledger_that_cannot_grow_is_an_input_error(open_ledger: Callable[[], Ledger]) -> None:
+    # As after a change of the images: the keys differ, who is kept does not.
     ledger = open_ledger()
-    ledger.put("a", job(), evaluation())
-    pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
-    ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+    for number, (seed, value) in enumerate([(1, 0.5), (2, 0.6), (1, 0.8)]):
+        ledger.put(f"{number}", job("full", seed), evaluation(value))
 
-    def fill() -> None:
-        for number in range(1000):
-            ledger.put(f"{number}", job(), evaluation())
+    (found,) = ledger.repeats("full", "reward_val", "auc")
 
-    with pytest.raises(InputError, match=r"cannot be written \(.*full.*free some space"):
-        fill()
-    assert ledger.get("a") == evaluation()
+    assert (found.num_seeds, found.mean) == (2, pytest.approx(0.7))
+
+
+def test_a_training_that_ran_away_counts_among_the_repeats_as_the_worst(
+    open_ledger: Callable[[], Ledger],
+) -> None:
+    ledger = open_ledger()
+    ledger.put("a", job("full", seed=1), Evaluation({"auc": [float("nan")]}, 23, 1.5))
+    ledger.put("b", job("full", seed=2), evaluation(0.5))
+
+    (found,) = ledger.repeats("full", "reward_val", "auc")
+
+    assert found.mean == pytest.approx((WORST_SCORE["auc"] + 0.5) / 2)

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
-from rlsel.rewards.probe import ProbeConfig, ProbeFeatures, fit_logistic
+from rlsel.rewards.probe import LogisticHeads, ProbeConfig, ProbeFeatures
 
 SIZE = 7
 
@@ -18,6 +19,16 @@ def random_case(seed: int, num_classes: int, num: int = 61) -> tuple[np.ndarray,
     labels_N = np.append(np.arange(num_classes), rng.integers(num_classes, size=num - num_classes))
     x_NF = rng.standard_normal((num, SIZE)) + 2 * np.eye(num_classes, SIZE)[labels_N]
     return np.column_stack((x_NF, np.ones(num))), labels_N
+
+
+def fit_logistic(
+    x_NP: np.ndarray, labels_N: np.ndarray, num_classes: int, l2: float, max_steps: int = 30
+) -> np.ndarray:
+    """The head on all rows."""
+    heads = LogisticHeads(
+        torch.from_numpy(x_NP), torch.from_numpy(labels_N), num_classes, l2, max_steps
+    )
+    return heads.fit(torch.ones(1, len(x_NP), dtype=torch.bool))[0].numpy()
 
 
 def centred(weights_PC: np.ndarray) -> np.ndarray:
@@ -160,3 +171,18 @@ def test_features_that_are_all_alike_leave_the_head_its_bias() -> None:
 
     assert np.isfinite(features.training_NP).all()
     assert features.training_NP[:, :-1] == pytest.approx(np.zeros((11, 1)))
+
+
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_heads_solved_together_are_those_solved_one_by_one(num_classes: int) -> None:
+    x_NP, labels_N = random_case(0, num_classes, num=211)
+    used_MN = np.random.default_rng(1).random((23, 211)) < np.linspace(0.1, 1, 23)[:, None]
+    heads = LogisticHeads(torch.from_numpy(x_NP), torch.from_numpy(labels_N), num_classes, 0.003)
+
+    together_MPC = heads.fit(torch.from_numpy(used_MN)).numpy()
+
+    for used_N, weights_PC in zip(used_MN, together_MPC, strict=True):
+        alone_PC = fit_logistic(x_NP[used_N], labels_N[used_N], num_classes, 0.003)
+        assert weights_PC == pytest.approx(alone_PC, abs=1e-4)
+        grouped_PC = heads.fit(torch.from_numpy(used_N[None]))[0].numpy()
+        assert weights_PC == pytest.approx(grouped_PC, abs=1e-9)

@@ -1,15 +1,17 @@
 """Decoded images on disk, memory-mapped, so that the second start of a data set is instant.
 
 An entry is keyed by the *content* of the source files and by how they are decoded. Hashing content
-takes a while, so a memo remembers the hash of files whose path, size and change time are the same.
+takes a while, so a memo remembers the hash of files whose path, size and times are the same.
 Nothing here can make a run fail: what cannot be read is rebuilt, what cannot be written is left.
+What is too much is dropped by `trim.py`.
 """
 
+import errno
 import hashlib
 import json
 import os
-import secrets
 import shutil
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,20 +22,29 @@ import numpy as np
 import platformdirs
 
 from rlsel.data.decoding.decode import Decoded
+from rlsel.data.decoding.trim import limit_bytes, mark_used, remove, temporary_beside, trim
 from rlsel.data.image_set import ImageSet
 from rlsel.data.sources.part import Part
 from rlsel.data.sources.paths import relative_names
 from rlsel.errors import InputError
 from rlsel.progress import console, track
 
-FORMAT = 1
+FORMAT = 2
 """Part of every key: raise it when decoding or the layout of an entry changes."""
+IMAGES, STATE, CHECKSUMS = "images.npy", "state.json", "checksums.json"
 
 
 def cache_folder() -> Path:
-    """$RLSEL_CACHE, or where this system keeps the caches of a user. It may be deleted any time."""
+    """$RLSEL_CACHE, or where this system keeps the caches of a user. It may be deleted any time.
+
+    Raises:
+        InputError: RLSEL_CACHE starts with the home of a user whom nobody knows.
+    """
     chosen = os.environ.get("RLSEL_CACHE")
-    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("rlsel"))
+    try:
+        return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("rlsel"))
+    except RuntimeError:
+        raise InputError(f"RLSEL_CACHE is {chosen!r}, and there is no such home folder") from None
 
 
 def through_cache(part: Part, settings: str, build: Callable[[], Decoded]) -> Decoded:
@@ -42,31 +53,50 @@ def through_cache(part: Part, settings: str, build: Callable[[], Decoded]) -> De
     Args:
         part: whose files decide the result, together with `settings`.
         settings: how they are decoded.
+
+    Raises:
+        InputError: a source file cannot be read, or RLSEL_CACHE_GIB is no number.
     """
+    limit = limit_bytes()
     key = _hash([FORMAT, part.settings, settings, _content(part.files)])
     entry = cache_folder() / "images" / key
-    try:
-        if entry.exists():
-            return _load(entry)
-    except PermissionError as error:
-        _say_uncached(error)
-        return build()
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
-        console.print(f"The cache entry {entry} is damaged and is built again.", markup=False)
-        shutil.rmtree(entry, ignore_errors=True)
+    found = _find(entry)
+    if found:
+        return found
     decoded = build()
     try:
         _save(decoded, entry)
-        return _load(entry)
+        trim(entry.parent, entry, limit)
     except OSError as error:
         _say_uncached(error)
         return decoded
+    # Mapped from disk, the images take no memory of this process.
+    return _find(entry) or decoded
+
+
+def _find(entry: Path) -> Decoded | None:
+    """The entry, or None where there is none; one that is damaged is removed with a line."""
+    try:
+        decoded = _load(entry)
+    except PermissionError as error:
+        _say_uncached(error)
+    except (OSError, ValueError, KeyError, TypeError):
+        if entry.exists():  # else there was none, or another process has just removed it
+            console.print(f"The cache entry {entry} is damaged and is built again.", markup=False)
+            remove(entry)
+    else:
+        mark_used(entry)
+        return decoded
+    return None
 
 
 def _load(entry: Path) -> Decoded:
-    state = json.loads((entry / "state.json").read_text())
+    """Read an entry; ValueError where a file is not as it was written."""
+    if json.loads((entry / CHECKSUMS).read_text()) != _checksums(entry):
+        raise ValueError(f"{entry}: the checksums differ")
+    state = json.loads((entry / STATE).read_text())
     # "c": the pages are shared and the file is never changed, yet torch sees a writable array.
-    rgb_NHWC = np.asarray(np.load(entry / "images.npy", mmap_mode="c"))
+    rgb_NHWC = np.asarray(np.load(entry / IMAGES, mmap_mode="c"))
     images = ImageSet(
         images=rgb_NHWC,
         labels=np.array(state["labels"], dtype=np.int64),
@@ -87,15 +117,32 @@ def _save(decoded: Decoded, entry: Path) -> None:
         "patients": None if images.patients is None else images.patients.tolist(),
         "notes": decoded.notes,
     }
-    temporary = entry.with_name(f".{entry.name}.{secrets.token_hex(4)}")
+    temporary = temporary_beside(entry)
     try:
         temporary.mkdir(parents=True)
-        np.save(temporary / "images.npy", images.images)
-        (temporary / "state.json").write_text(json.dumps(state))
-        if not entry.exists():  # else another process was faster, with the same content
-            temporary.rename(entry)
+        np.save(temporary / IMAGES, images.images)
+        (temporary / STATE).write_text(json.dumps(state))
+        (temporary / CHECKSUMS).write_text(json.dumps(_checksums(temporary)))
+        temporary.rename(entry)
+    except OSError as error:
+        # Another process may have been faster, with the same content.
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _checksums(entry: Path) -> dict[str, int]:
+    return {name: _checksum(entry / name) for name in (IMAGES, STATE)}
+
+
+def _checksum(file: Path) -> int:
+    """CRC-32, which against accidents is as good as a hash and reads 2 GiB a second."""
+    checksum = 0
+    with file.open("rb") as stream:
+        while block := stream.read(2**20):
+            checksum = zlib.crc32(block, checksum)
+    return checksum
 
 
 def _content(files: tuple[Path, ...]) -> str:
@@ -104,7 +151,8 @@ def _content(files: tuple[Path, ...]) -> str:
         states = [(str(file.absolute()), file.stat()) for file in files]
     except OSError as error:
         raise InputError(f"{error.filename}: {error.strerror}") from error
-    listing = _hash([(name, state.st_size, state.st_mtime_ns) for name, state in states])
+    # The last is the time that no program can set: unpacking or copying may keep the other.
+    listing = _hash([(n, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for n, s in states])
     memo = cache_folder() / "content" / listing
     with suppress(OSError, UnicodeDecodeError):
         if len(known := memo.read_text()) == len(listing):
@@ -119,9 +167,12 @@ def _content(files: tuple[Path, ...]) -> str:
 
 def _write_memo(memo: Path, content: str) -> None:
     memo.parent.mkdir(parents=True, exist_ok=True)
-    temporary = memo.with_name(f".{memo.name}.{secrets.token_hex(4)}")
-    temporary.write_text(content)
-    temporary.rename(memo)
+    temporary = temporary_beside(memo)
+    try:
+        temporary.write_text(content)
+        temporary.rename(memo)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _digests(files: tuple[Path, ...]) -> list[str]:
@@ -143,7 +194,7 @@ def _hash(parts: list) -> str:
 
 def _say_uncached(error: OSError) -> None:
     # NumPy reports a full disk without an error number.
-    reason = error.strerror or f"{error}; is the disk full?"
+    reason = error.strerror or os.strerror(errno.ENOSPC)
     _say_once(f"{cache_folder()}: going on without a cache ({reason})")
 
 

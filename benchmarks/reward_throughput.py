@@ -1,0 +1,168 @@
+"""What an evaluation costs: ours against a naive peer, fidelity against fidelity.
+
+    python benchmarks/reward_throughput.py [--repetitions 5] [--only throughput accuracy ...]
+    python benchmarks/reward_throughput.py --device cuda --record $OUT/reward_throughput_cuda.json
+
+In one run, in turns:
+throughput  evaluations an hour and images a second of ours and of a plain PyTorch trainer
+            (throughput/naive_peer.py), each in the ways a user may share out the machine;
+accuracy    test scores of both after the same training, for five seeds;
+fidelity    seconds of a full, finetune and probe evaluation in one process;
+share       model FLOP/s against the matrix-product rate, and where the rest of the time goes.
+Every finished cell is written to the record at once, and a second start goes on from there.
+Nothing here needs Ray.
+"""
+
+import argparse
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from throughput.accuracy import AccuracyCheck
+from throughput.beds import experiment
+from throughput.cells import Cell, CellFile, digest_of_code, measured_code
+from throughput.device_share import measure_share
+from throughput.fidelities import FidelityCosts
+from throughput.sides import Setting, Setup, measure
+from throughput.summary import summarise
+
+from rlsel.classifier import ClassifierConfig
+from rlsel.rewards.jobs import Fidelity
+
+HERE = Path(__file__).parent
+PARTS = ("throughput", "accuracy", "fidelity", "share")
+NUM_VAL = 1453
+"""Images of PCam's reward-val in the planted set-up."""
+CPU_SETTINGS = (
+    Setting(32, 500, NUM_VAL, complete=True),
+    Setting(32, 6688, NUM_VAL, complete=False, timed_steps=32),
+    Setting(96, 500, NUM_VAL, complete=False, timed_steps=6),
+    Setting(96, 6688, NUM_VAL, complete=False, timed_steps=6),
+)
+GPU_SETTINGS = (Setting(96, 6688, NUM_VAL, complete=True),)
+QUICK_SETTINGS = (
+    Setting(16, 40, 24, complete=True),
+    Setting(16, 41, 24, complete=False, timed_steps=2, warm_up_steps=1),
+)
+GROUPS: dict[Fidelity, tuple[int, ...]] = {"full": (1,), "finetune": (1,), "probe": (1, 128)}
+GPU_GROUPS: dict[Fidelity, tuple[int, ...]] = {
+    "full": (1, 4), "finetune": (1, 4), "probe": (1, 128),
+}  # fmt: skip
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    quick, device = arguments.quick, arguments.device
+    bed = experiment(quick)
+    classifier = bed.classifier if quick else classifier_on(device)
+    record = CellFile(
+        arguments.record,
+        {
+            "device": device,
+            "quick": quick,
+            "classifier": asdict(classifier),
+            "settings": [asdict(setting) for setting in settings_on(device, quick)],
+            "images": "random pixels for throughput and share",
+            "bed": asdict(bed.data)
+            | {"pool": asdict(bed.pool), "classifier": asdict(bed.classifier)},
+            "code": digest_of_code(measured_code()),
+        },
+        summarise,
+        torch.cuda.get_device_name() if device == "cuda" else None,
+    )
+    parts: dict[str, Callable[[], Iterator[tuple[str, Callable[[], Cell]]]]] = {
+        "throughput": lambda: throughput_cells(classifier, arguments),
+        "share": lambda: share_cells(classifier, arguments),
+        "accuracy": lambda: accuracy_cells(arguments),
+        "fidelity": lambda: FidelityCosts(bed, GPU_GROUPS if device == "cuda" else GROUPS).cells(
+            arguments.repetitions
+        ),
+    }
+    for name, cells in parts.items():
+        if name in arguments.only:
+            record.fill(name, dict(cells()))
+    record.write()
+    for name, figure in record.summary.items():
+        print(name, figure)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--repetitions", type=int, help="of each pair; 5, on a GPU 3")
+    parser.add_argument("--seeds", type=int, help="of the accuracy check; 5")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny images; the figures mean nothing"
+    )
+    parser.add_argument("--record", type=Path)
+    arguments = parser.parse_args()
+    usual = 1 if arguments.quick else 3 if arguments.device == "cuda" else 5
+    arguments.repetitions = arguments.repetitions or usual
+    arguments.seeds = arguments.seeds or (1 if arguments.quick else 5)
+    name = "reward_throughput" + ("_cuda" if arguments.device == "cuda" else "")
+    arguments.record = arguments.record or HERE / "records" / f"{name}.json"
+    return arguments
+
+
+def classifier_on(device: str) -> ClassifierConfig:
+    """The default; on a GPU with steps of 256 images, which both sides take."""
+    return replace(ClassifierConfig(), batch_size=256) if device == "cuda" else ClassifierConfig()
+
+
+def settings_on(device: str, quick: bool) -> tuple[Setting, ...]:
+    if quick:
+        return QUICK_SETTINGS
+    return GPU_SETTINGS if device == "cuda" else CPU_SETTINGS
+
+
+def setups_on(device: str, quick: bool) -> list[Setup]:
+    """Ours as rlsel runs, the peer in every way that may be its fastest."""
+    cores = len(os.sched_getaffinity(0))
+    if quick:
+        return [Setup("ours", processes=2), Setup("peer", workers=1)]
+    peers = [Setup("peer", threads=cores), Setup("peer", threads=cores, workers=cores)]
+    if device == "cuda":
+        return [*(Setup("ours", group=group) for group in (1, 2, 4)), *peers]
+    per_core = [Setup(side, processes=cores) for side in ("ours", "peer")] if cores > 1 else []
+    return [Setup("ours"), *per_core, *peers]
+
+
+def throughput_cells(
+    classifier: ClassifierConfig, arguments: argparse.Namespace
+) -> Iterator[tuple[str, Callable[[], Cell]]]:
+    """All set-ups in turn, in the other direction every other time: a repetition is a pair."""
+    setups = setups_on(arguments.device, arguments.quick)
+    for setting in settings_on(arguments.device, arguments.quick):
+        for repetition in range(arguments.repetitions):
+            for setup in setups[:: 1 if repetition % 2 == 0 else -1]:
+                key = f"throughput/{setting.name}/{setup.name}/{repetition}"
+                yield key, partial(measure, setup, setting, classifier, arguments.device)
+
+
+def accuracy_cells(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Cell]]]:
+    check = AccuracyCheck(
+        experiment(arguments.quick), arguments.device, len(os.sched_getaffinity(0))
+    )
+    for seed in range(arguments.seeds):
+        yield f"accuracy/ours/{seed}", partial(check.ours, seed)
+        yield f"accuracy/peer/{seed}", partial(check.peer, seed)
+
+
+def share_cells(
+    classifier: ClassifierConfig, arguments: argparse.Namespace
+) -> Iterator[tuple[str, Callable[[], Cell]]]:
+    matrix = 64 if arguments.quick else 8192 if arguments.device == "cuda" else 2048
+    settings = settings_on(arguments.device, arguments.quick)
+    # On a CPU a training of 6,688 images takes too long to be timed as it is.
+    for setting in settings if arguments.device == "cuda" else settings[:1]:
+        for repetition in range(arguments.repetitions):
+            key = f"share/{setting.name}/{repetition}"
+            yield key, partial(measure_share, setting, classifier, arguments.device, matrix)
+
+
+if __name__ == "__main__":
+    main()

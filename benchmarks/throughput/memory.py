@@ -1,0 +1,107 @@
+"""What a process holds for its images, measured in a fresh one.
+
+python -m throughput.memory NUM_IMAGES SIZE_PX    (in benchmarks/) prints it as JSON
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+
+from rlsel.classifier import ClassifierConfig
+from rlsel.data.image_set import ImageSet
+from rlsel.features import Features
+from rlsel.rewards.jobs import Job
+from rlsel.rewards.probe import ProbeConfig
+from rlsel.rewards.workbench import Workbench
+
+from .cells import Cell
+
+NUM_REAL = 64
+NUM_VAL = 64
+FEATURE_SIZE = 512
+
+
+def measure_memory(num_images: int, size_px: int) -> Cell:
+    """Bytes that images and an evaluation of them add to a process; see `grow`."""
+    command = [sys.executable, "-m", "throughput.memory", str(num_images), str(size_px)]
+    # No GPU: its memory is not what is measured here.
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command,
+        check=True,
+        capture_output=True,
+        cwd=Path(__file__).parents[1],
+        env=environment,
+    )
+    return json.loads(done.stdout)
+
+
+def grow(num_images: int, size_px: int) -> Cell:
+    """Memory of this process before there are images, with them, and after one evaluation.
+
+    The evaluation trains on `NUM_REAL` images alone, so that what grows is what holds the others.
+    Both growths are less a small training's, done before: the network, its optimizer and what
+    PyTorch keeps for itself do not depend on the number of images.
+    """
+    torch.set_num_threads(1)
+    _evaluate(_workbench(NUM_REAL + 16, size_px))
+    before = proportional_bytes()
+    highest_before = highest_bytes()
+    workbench = _workbench(num_images, size_px)
+    with_images = proportional_bytes()
+    _evaluate(workbench)
+    return {
+        "num_images": num_images,
+        "before_bytes": before,
+        "images_bytes": with_images - before,
+        "held_bytes": proportional_bytes() - before,
+        # The peak of the small training is not what is asked for, yet cannot be taken back.
+        "peak_bytes": max(highest_bytes(), highest_before) - before,
+        "peak_before_bytes": highest_before - before,
+    }
+
+
+def proportional_bytes() -> int:
+    """PSS of this process: pages shared with others count in part."""
+    return int(psutil.Process().memory_full_info().pss)
+
+
+def highest_bytes() -> int:
+    """Highest resident memory since the start."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _workbench(num_images: int, size_px: int) -> Workbench:
+    # What features take does not depend on the size of an image, and is not asked for here.
+    none = np.zeros((0, FEATURE_SIZE), np.float32)
+    return Workbench(
+        train=_images("train", NUM_REAL, size_px),
+        candidates=_images("candidate", num_images - NUM_REAL, size_px),
+        reward_val=_images("val", NUM_VAL, size_px),
+        selection_val=_images("selection", NUM_VAL, size_px),
+        test=_images("test", 2, size_px),
+        features=Features(none, none, none, none, candidate_logits=none[:, :2]),
+        classifier=ClassifierConfig(epochs=1, num_validated_epochs=1),
+        probe=ProbeConfig(),
+    )
+
+
+def _images(name: str, number: int, size_px: int) -> ImageSet:
+    pixels = np.random.default_rng(number).integers(0, 256, (number, size_px, size_px, 3), np.uint8)
+    ids = np.array([f"{name}-{index:06d}" for index in range(number)])
+    return ImageSet(pixels, np.arange(number) % 2, ("normal", "tumour"), ids)
+
+
+def _evaluate(workbench: Workbench) -> None:
+    workbench.evaluate(Job(np.zeros(len(workbench.candidates), bool), "full", 0, "reward_val"))
+
+
+if __name__ == "__main__":
+    print(json.dumps(grow(int(sys.argv[1]), int(sys.argv[2]))))

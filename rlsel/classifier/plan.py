@@ -1,0 +1,82 @@
+"""What a training does step by step, drawn before it starts.
+
+Every step has the same shape, whatever the number of images, so that one compiled step serves all
+trainings. Shape letters: N images, S steps, B images a step, K random numbers an image.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rlsel.classifier.augment import num_draws
+from rlsel.classifier.config import ClassifierConfig
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Which images each step sees, the random numbers of its augmentation, and its rate."""
+
+    rows_SB: Int[Tensor, "s b"]
+    draws_SBK: Float[Tensor, "s b k"]
+    lr_S: list[float]
+    epoch_ends: tuple[int, ...]
+    """Steps done at the end of each epoch."""
+
+    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, float]]:
+        """Rows, random numbers and rate of each step of an epoch, counted from 0."""
+        start = self.epoch_ends[epoch - 1] if epoch else 0
+        for step in range(start, self.epoch_ends[epoch]):
+            yield self.rows_SB[step], self.draws_SBK[step], self.lr_S[step]
+
+    def to(self, device: torch.device) -> "TrainingPlan":
+        return replace(self, rows_SB=self.rows_SB.to(device), draws_SBK=self.draws_SBK.to(device))
+
+
+def draw_plan(config: ClassifierConfig, rows_N: Int[Tensor, " n"], seed: int) -> TrainingPlan:
+    """Images come in an endless row of shuffled passes, cut into steps of equal size.
+
+    Over the whole training each image is seen `epochs` times, give or take one. An epoch ends
+    with the step nearest to the end of its pass.
+
+    Args:
+        rows_N: Which images to train on, two at least; their order does not matter.
+        seed: Of order and augmentation.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    rows_N = rows_N.cpu().sort().values
+    n = len(rows_N)
+    if n < 2:
+        raise ValueError(f"batch normalisation needs two images at least, not {n}")
+    size = min(config.batch_size, n)
+    epoch_ends = tuple(max(1, round(epoch * n / size)) for epoch in range(1, config.epochs + 1))
+    num_steps = epoch_ends[-1]
+    passes = [rows_N[torch.randperm(n, generator=generator)] for _ in range(config.epochs + 1)]
+    rows_SB = torch.cat(passes)[: num_steps * size].view(num_steps, size)
+    draws_SBK = torch.rand((num_steps, size, num_draws(config)), generator=generator)
+    return TrainingPlan(rows_SB, draws_SBK, _learning_rates(config, num_steps), epoch_ends)
+
+
+def _learning_rates(config: ClassifierConfig, num_steps: int) -> list[float]:
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=config.lr)
+    schedules = torch.optim.lr_scheduler
+    if config.schedule == "one_cycle":
+        schedule = schedules.OneCycleLR(
+            optimizer,
+            max_lr=config.lr,
+            # Its own check wants two steps at least; one of fewer than four divides by zero.
+            total_steps=max(num_steps, 4),
+            cycle_momentum=False,
+        )
+    elif config.schedule == "cosine":
+        schedule = schedules.CosineAnnealingLR(optimizer, T_max=num_steps)
+    else:
+        schedule = schedules.ConstantLR(optimizer, factor=1.0)
+    rates = []
+    for _ in range(num_steps):
+        rates.append(float(schedule.get_last_lr()[0]))
+        optimizer.step()
+        schedule.step()
+    return rates

@@ -1,0 +1,252 @@
+"""`Broker`: the one who knows what has been paid for, what waits, and who is free.
+
+    env runner --\\                          /-- evaluator (core or GPU, holds the workbench)
+    env runner ---+-- broker (ledger, queue)+--- evaluator
+    driver     --/                          \\-- evaluator
+
+It answers from the ledger, lets equal requests wait for the same training, hands each evaluator
+one group of jobs at a time, and writes every result down before anybody hears of it.
+"""
+
+import asyncio
+import math
+from collections import Counter as Tally
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError
+from ray.util.metrics import Counter
+
+from rlsel.rewards.evaluators import Answers, start_evaluators
+from rlsel.rewards.jobs import Evaluation, Fidelity, Job
+from rlsel.rewards.ledger import Ledger
+from rlsel.rewards.plan import EvaluatorPlan, Place, share_cores
+from rlsel.rewards.utilisation import Stopwatch, TimeUsed
+from rlsel.rewards.work_queue import Kind, Request, WorkQueue
+
+MAX_LOST = 5
+"""How often one job may lose its evaluator before it is given up: then the job itself kills."""
+RETURN_S = 0.5
+"""Between two looks whether a lost evaluator is back."""
+LOST = (RayActorError, NodeDiedError, OutOfMemoryError)
+"""What Ray reports of an evaluator that was killed: the job itself is not to blame."""
+
+
+@dataclass
+class _Run:
+    """What the broker knows of one run."""
+
+    workbench: list[ray.ObjectRef]
+    ledger: Ledger
+    opened: TimeUsed
+    from_ledger: Tally = field(default_factory=Tally)
+    in_flight: dict[str, asyncio.Future] = field(default_factory=dict)
+    failure: Exception | None = None
+    """What the last job that failed raised."""
+    warnings: dict[Fidelity, str] = field(default_factory=dict)
+
+
+@dataclass
+class _Seat:
+    """An evaluator and what the broker knows of it."""
+
+    evaluator: Any
+    place: Place | None = None
+    group_sizes: dict[tuple[str, Fidelity], int] = field(default_factory=dict)
+    """By run and fidelity; it says so with its first answer, and until then gets one job."""
+
+
+class Broker:
+    """Ledgers, queue and evaluators. A named async actor."""
+
+    def __init__(
+        self,
+        plan: EvaluatorPlan,
+        start: Callable[[EvaluatorPlan], list[Any]] = start_evaluators,
+    ) -> None:
+        """Start evaluators.
+
+        Args:
+            start: Gives the handles of actors with the methods of `Evaluator`; a benchmark gives
+                some that only pretend to work.
+        """
+        self._runs: dict[str, _Run] = {}
+        self._queue = WorkQueue()
+        self._seats = [_Seat(evaluator) for evaluator in start(plan)]
+        self._idle: deque[_Seat] = deque()
+        self._at_work: Tally[Kind] = Tally()
+        self._stopwatch = Stopwatch(len(self._seats))
+        self._tasks: set[asyncio.Task] = set()
+        self._starting: list[asyncio.Task] = []
+        self._evaluations = Counter(
+            "rlsel_evaluations", "Evaluations answered", tag_keys=("fidelity", "source")
+        )
+
+    async def ready(self) -> int:
+        """Return when an evaluator is up: how many there are to be."""
+        if not self._starting:
+            self._starting = [self._spawn(self._employ(seat)) for seat in self._seats]
+        await next(asyncio.as_completed(self._starting))
+        return len(self._seats)
+
+    async def open(self, run_id: str, workbench: list[ray.ObjectRef], ledger_path: str) -> None:
+        """Make a run known; asked again it changes nothing."""
+        if run_id not in self._runs:
+            ledger = Ledger(Path(ledger_path))
+            self._runs[run_id] = _Run(workbench, ledger, self._stopwatch.read())
+
+    async def close(self, run_id: str) -> None:
+        """Forget a run, what waits for it, and its images."""
+        run = self._runs.pop(run_id, None)
+        for request in self._queue.take_all_of(run_id):
+            self._settle(request, RuntimeError("the run was closed"))
+        for seat in self._seats:
+            seat.group_sizes = {k: size for k, size in seat.group_sizes.items() if k[0] != run_id}
+        if run:
+            run.ledger.close()
+
+    async def evaluate(self, run_id: str, key: str, job: Job, asker: str = "") -> Evaluation:
+        """Answer from the ledger, from a training in flight, or by training.
+
+        Args:
+            asker: Whoever asks; nobody is served twice before another was served once.
+        """
+        run = self._runs[run_id]
+        known = run.ledger.get(key)
+        if known is not None:
+            self._count(run, job, "ledger")
+            return known
+        turn = self._queue.turn_of(asker)
+        is_new = key not in run.in_flight
+        if is_new:
+            run.in_flight[key] = asyncio.get_running_loop().create_future()
+            self._stopwatch.wanted(+1)
+            self._queue.put(Request(run_id, key, job, turn, run.in_flight[key]))
+            self._hand_out()
+        known = await run.in_flight[key]
+        self._queue.answered(asker, turn)
+        self._count(run, job, "trained" if is_new else "ledger")
+        return known
+
+    async def statistics(self, run_id: str) -> dict[str, Any]:
+        """Counts by fidelity; how the evaluators' time was used since the run was opened."""
+        run = self._runs[run_id]
+        return {
+            "trained": run.ledger.counts(),
+            "from_ledger": dict(run.from_ledger),
+            "utilisation": self._stopwatch.read().since(run.opened).shares(),
+            "warnings": list(run.warnings.values()),
+        }
+
+    async def failures(self, run_id: str) -> list[Exception]:
+        """What the last job that failed raised, for whoever was not told; empty if none did.
+
+        In a list, as Ray would raise what it returns.
+        """
+        failure = self._runs[run_id].failure
+        return [failure] if failure else []
+
+    async def _employ(self, seat: _Seat) -> None:
+        """Give `seat` work from when it is up; again after it was lost."""
+        seat.place = await seat.evaluator.introduce.remote()
+        self._pin()
+        self._idle.append(seat)
+        self._hand_out()
+
+    def _pin(self) -> None:
+        """Share out the cores, once it is known of all evaluators where they are."""
+        places = [seat.place for seat in self._seats if seat.place]
+        if len(places) < len(self._seats):
+            return
+        for seat, (cores, num_threads) in zip(self._seats, share_cores(places), strict=True):
+            seat.evaluator.pin.remote(cores, num_threads)
+
+    def _hand_out(self) -> None:
+        while self._idle and len(self._queue):
+            kind = self._queue.next_kind()
+            # Who has been at the same kind of work for a while is going to be free soon as well.
+            sharing = len(self._idle) + self._at_work[kind]
+            share = math.ceil(len(self._queue) / sharing)
+            seat = self._idle.popleft()
+            size = 1 if kind.alone else seat.group_sizes.get((kind.run_id, kind.fidelity), 1)
+            self._spawn(self._work(seat, kind, self._queue.take(kind, min(share, size))))
+
+    async def _work(self, seat: _Seat, kind: Kind, group: list[Request]) -> None:
+        self._at_work[kind] += 1
+        self._stopwatch.working(+1)
+        is_lost = False
+        try:
+            self._write_down(seat, kind, group, await self._carried_out(seat, kind, group))
+        except LOST as error:
+            is_lost = True
+            self._work_again(group, error)
+        except Exception as error:
+            for request in group:
+                self._settle(request, error)
+        self._at_work[kind] -= 1
+        self._stopwatch.working(-1)
+        if is_lost:
+            # Ray starts the worker again; meanwhile its jobs go to whoever is free.
+            self._hand_out()
+            await self._employ_when_back(seat)
+        else:
+            self._idle.append(seat)
+            self._hand_out()
+
+    async def _carried_out(self, seat: _Seat, kind: Kind, group: list[Request]) -> Answers:
+        workbench = self._runs[kind.run_id].workbench
+        jobs = [request.job for request in group]
+        return await seat.evaluator.evaluate.remote(kind.run_id, workbench, jobs)
+
+    def _write_down(self, seat: _Seat, kind: Kind, group: list[Request], answers: Answers) -> None:
+        run = self._runs.get(kind.run_id)
+        if run:  # it may have been closed meanwhile
+            for request, evaluation in zip(group, answers.evaluations, strict=True):
+                run.ledger.put(request.key, request.job, evaluation)
+            seat.group_sizes[kind.run_id, kind.fidelity] = answers.group_size
+            if answers.warning:
+                run.warnings[kind.fidelity] = answers.warning
+        for request, evaluation in zip(group, answers.evaluations, strict=True):
+            self._settle(request, evaluation)
+
+    def _work_again(self, group: list[Request], error: Exception) -> None:
+        for request in group:
+            if request.lost < MAX_LOST and request.run_id in self._runs:
+                self._queue.put(replace(request, lost=request.lost + 1))
+            else:
+                self._settle(request, error)
+
+    async def _employ_when_back(self, seat: _Seat) -> None:
+        while True:
+            try:
+                return await self._employ(seat)
+            except LOST:
+                await asyncio.sleep(RETURN_S)
+
+    def _settle(self, request: Request, outcome: Evaluation | Exception) -> None:
+        """Tell everybody who waits for a request what came of it."""
+        self._stopwatch.wanted(-1)
+        run = self._runs.get(request.run_id)
+        if run and run.in_flight.get(request.key) is request.answer:
+            del run.in_flight[request.key]
+        if isinstance(outcome, Evaluation):
+            request.answer.set_result(outcome)
+            return
+        request.answer.set_exception(outcome)
+        if run:
+            run.failure = outcome
+
+    def _count(self, run: _Run, job: Job, source: str) -> None:
+        if source == "ledger":
+            run.from_ledger[job.fidelity] += 1
+        self._evaluations.inc(tags={"fidelity": job.fidelity, "source": source})
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)  # the loop itself would let it be collected
+        task.add_done_callback(self._tasks.discard)
+        return task

@@ -1,0 +1,81 @@
+"""The fidelity between probe and full training: the last stages of the extractor, trained on.
+
+What lies before them is frozen, so it is run once for all images, and a training starts from
+feature maps.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Literal
+
+import numpy as np
+from jaxtyping import Int
+from pydantic import Field
+from torch import Tensor
+
+from rlsel.classifier import ClassifierConfig, Resident, Trainer
+from rlsel.classifier.crop import crop_kernels
+from rlsel.classifier.predict import map_chunks
+from rlsel.classifier.resnet import build_resnet34, split_at
+from rlsel.schema import config
+
+
+@config
+class FinetuneConfig:
+    """A short training that starts from the extractor; optimizer and batches are the classifier's.
+
+    The defaults are what benchmarks/reward_fidelity.py found to say most per second.
+    """
+
+    first_stage: Literal["layer1", "layer2", "layer3", "layer4"] = "layer4"
+    """From here on the network is trained; what lies before is frozen, and sees no augmentation."""
+    epochs: Annotated[int, Field(ge=1)] = 3
+    """Passes over real + kept."""
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    """Highest learning rate of the classifier's schedule."""
+
+
+class Finetuner:
+    """Trains the last stages on any rows of the same images, over and over from the same start."""
+
+    def __init__(
+        self,
+        config: FinetuneConfig,
+        classifier: ClassifierConfig,
+        weights: Mapping[str, Tensor],
+        images: Resident,
+        num_classes: int,
+    ) -> None:
+        """Run all of `images` through the frozen part.
+
+        Args:
+            weights: State of a ResNet34 trained on images of this size, as `crop_kernels` left it.
+        """
+        self._settings = replace(
+            classifier,
+            epochs=config.epochs,
+            lr=config.lr,
+            flips=False,
+            colour_jitter=0.0,
+            num_validated_epochs=1,
+        )
+        height, width = images.images_NCHW.shape[2:]
+        model = crop_kernels(build_resnet34(num_classes, seed=0), (height, width))
+        model.load_state_dict(dict(weights))
+        self._trunk, self._tail = split_at(model.to(images.device), config.first_stage)
+        self._trainer = Trainer(
+            self._settings, self.maps_of(images), num_classes, lambda _: copy.deepcopy(self._tail)
+        )
+
+    def maps_of(self, images: Resident) -> Resident:
+        """What the frozen part makes of images."""
+        trunk, precision = self._trunk, self._settings.precision
+        return replace(images, images_NCHW=map_chunks(trunk, images, precision))
+
+    def logits(
+        self, trainings: Sequence[tuple[Int[Tensor, " _"], int]], validation: Resident
+    ) -> list[np.ndarray]:
+        """Logits of `validation`, as `maps_of` gave it, after each training on (rows, seed)."""
+        fitted = self._trainer.fit_many(trainings, validation)
+        return [one.val_logits[-1].numpy() for one in fitted]

@@ -1,0 +1,63 @@
+"""How well the evaluators' time is used."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TimeUsed:
+    """Evaluator-seconds since the pool began: n evaluators have n of them every second."""
+
+    work_s: float
+    """Evaluators had a job, its way there and back included."""
+    wanted_s: float
+    """Somebody waited for an evaluation, so that every evaluator might have had a job."""
+    total_s: float
+
+    def since(self, earlier: "TimeUsed") -> "TimeUsed":
+        return TimeUsed(
+            self.work_s - earlier.work_s,
+            self.wanted_s - earlier.wanted_s,
+            self.total_s - earlier.total_s,
+        )
+
+    def shares(self) -> dict[str, float]:
+        """Time at work, as a share of the time that work was wanted and of all time; or NaN."""
+        return {
+            "while_wanted": self.work_s / self.wanted_s if self.wanted_s else math.nan,
+            "of_all_time": self.work_s / self.total_s if self.total_s else math.nan,
+        }
+
+
+class Stopwatch:
+    """Adds up evaluator-seconds. Tell it of every change before the next one comes."""
+
+    def __init__(self, num_evaluators: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._num_evaluators, self._clock = num_evaluators, clock
+        self._working = self._wanted = 0
+        self._work_s = self._wanted_s = self._total_s = 0.0
+        self._last = clock()
+
+    def wanted(self, change: int) -> None:
+        """So many more requests are without an answer, or fewer."""
+        self._add_up()
+        self._wanted += change
+
+    def working(self, change: int) -> None:
+        """So many more evaluators are at work, or fewer."""
+        self._add_up()
+        self._working += change
+
+    def read(self) -> TimeUsed:
+        self._add_up()
+        return TimeUsed(self._work_s, self._wanted_s, self._total_s)
+
+    def _add_up(self) -> None:
+        now = self._clock()
+        passed_s, self._last = now - self._last, now
+        self._total_s += passed_s * self._num_evaluators
+        self._work_s += passed_s * self._working
+        if self._wanted:
+            self._wanted_s += passed_s * self._num_evaluators
