@@ -35,7 +35,7 @@ REPEATS: dict[Fidelity, int] = {"full": 1, "finetune": 1, "probe": 64}
 """Evaluations a cell takes the mean of."""
 STORED = ((32, (1000, 5000, 10_000, 20_000, 50_000)), (96, (1000, 5000, 10_000, 20_000, 50_000)))
 QUICK_SIZES = (40, 56, 72)
-QUICK_STORED = ((16, (100, 500)),)
+QUICK_STORED = ((16, (100, 500, 1000)),)
 GROWTHS = ("images_bytes", "held_bytes", "peak_bytes")
 PREDICTED_COPIES = {"images_bytes": 1, "held_bytes": 2}
 """Of each image, by docs/architecture.md, in one process without Ray: its own and the device's."""
@@ -97,38 +97,47 @@ def memory_cells(
 
 def summarise(cells: dict[str, Cell]) -> dict[str, Any]:
     """`time.FIDELITY`: a line through seconds; `memory.SIZE.WHAT`: one through bytes."""
-    series: dict[str, list[tuple[float, float]]] = {}
+    points: dict[str, list[tuple[float, float]]] = {}
+    before = [cell["before_bytes"] for cell in cells.values() if "before_bytes" in cell]
     for key, cell in cells.items():
         part, name, *_ = key.split("/")
         for what in ("seconds",) if part == "time" else GROWTHS:
-            full_name = f"time.{name}" if part == "time" else f"memory.{name}.{what}"
-            series.setdefault(full_name, []).append((cell["num_images"], cell[what]))
-    return {name: _line(name, points) for name, points in series.items()}
+            series = f"time.{name}" if part == "time" else f"memory.{name}.{what}"
+            points.setdefault(series, []).append((cell["num_images"], cell[what]))
+    summary: dict[str, Any] = {}
+    for series, measured in points.items():
+        summary[series] = line_through(measured)
+        if series.startswith("memory."):
+            summary[series] |= _in_images(series, measured, summary[series]["slope"])
+    return summary | ({"memory.before_bytes": spread(before)} if before else {})
 
 
-def _line(name: str, points: list[tuple[float, float]]) -> dict[str, Any]:
+def line_through(points: list[tuple[float, float]]) -> dict[str, Any]:
+    """Least squares with standard errors; null where there are too few sizes for them."""
     x, y = np.array(points).T
-    if len(set(x)) < 2:
-        return {"n": len(points)}
-    line: Any = linregress(x, y)
-    by_size = {int(size): spread(y[x == size].tolist()) for size in sorted(set(x))}
-    figure: dict[str, Any] = {
-        "slope": rounded(line.slope),
-        "slope_error": rounded(line.stderr),
-        "intercept": rounded(line.intercept),
-        "intercept_error": rounded(line.intercept_stderr),
-        "r_squared": rounded(line.rvalue**2),
-        "n": len(points),
-        "by_num_images": by_size,
+    sizes = sorted(set(x))
+    figure = dict.fromkeys(("slope", "slope_error", "intercept", "intercept_error", "r_squared"))
+    if len(sizes) > 2:
+        line: Any = linregress(x, y)
+        values = (line.slope, line.stderr, line.intercept, line.intercept_stderr, line.rvalue**2)
+        figure = dict(zip(figure, map(rounded, values), strict=True))
+    by_size = {int(size): spread(y[x == size].tolist()) for size in sizes}
+    return {**figure, "n": len(points), "by_num_images": by_size}
+
+
+def _in_images(
+    series: str, points: list[tuple[float, float]], slope: float | None
+) -> dict[str, float | None]:
+    """Bytes as multiples of a decoded image: of the slope, and with the most images."""
+    _, size, what = series.split(".")
+    pixels = int(size.removesuffix("px")) ** 2 * 3
+    most = max(x for x, _ in points)
+    with_most = float(np.median([y for x, y in points if x == most]))
+    return {
+        "slope_in_images": None if slope is None else rounded(slope / pixels),
+        "most_in_images": rounded(with_most / most / pixels),
+        "predicted_in_images": PREDICTED_COPIES.get(what),
     }
-    if name.startswith("memory."):
-        _, size, what = name.split(".")
-        pixels = int(size.removesuffix("px")) ** 2 * 3
-        figure |= {
-            "in_images": rounded(line.slope / pixels),
-            "predicted_in_images": PREDICTED_COPIES.get(what),
-        }
-    return figure
 
 
 def main() -> None:

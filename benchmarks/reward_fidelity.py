@@ -54,7 +54,7 @@ NUM_OTHERS = 2000
 """Patches that are neither real nor candidates, for an extractor that has seen none of them."""
 SHARES_RIGHT = (0.0, 0.25, 0.5, 0.75, 1.0)
 SIZES = (128, 256, 512)
-NUM_NARROW = 12
+NUM_NARROW = 8
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ def main() -> None:
     quick, device = arguments.quick, arguments.device
     bed = experiment(quick)
     classifier = bed.classifier if quick else classifier_on(device)
+    classifier = replace(classifier, acceleration=arguments.acceleration)
     record = CellFile(
         arguments.record,
         {
@@ -77,9 +78,7 @@ def main() -> None:
         "throughput": lambda: throughput_cells(classifier, arguments),
         "share": lambda: share_cells(classifier, arguments),
         "accuracy": lambda: accuracy_cells(arguments),
-        "fidelity": lambda: FidelityCosts(bed, GPU_GROUPS if device == "cuda" else GROUPS).cells(
-            arguments.repetitions
-        ),
+        "fidelity": lambda: fidelity_cells(arguments),
     }
     for name, cells in parts.items():
         if name in arguments.only:
@@ -92,6 +91,7 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--acceleration", default="auto", help="see ClassifierConfig")
     parser.add_argument("--repetitions", type=int, help="of each pair; 5, on a GPU 3")
     parser.add_argument("--seeds", type=int, help="of the accuracy check; 5")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
@@ -144,12 +144,18 @@ def throughput_cells(
 
 
 def accuracy_cells(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Cell]]]:
-    check = AccuracyCheck(
-        experiment(arguments.quick), arguments.device, len(os.sched_getaffinity(0))
-    )
+    threads = 1 if arguments.quick else len(os.sched_getaffinity(0))
+    check = AccuracyCheck(experiment(arguments.quick), arguments.device, threads)
     for seed in range(arguments.seeds):
         yield f"accuracy/ours/{seed}", partial(check.ours, seed)
         yield f"accuracy/peer/{seed}", partial(check.peer, seed)
+
+
+def fidelity_cells(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Cell]]]:
+    groups = GPU_GROUPS if arguments.device == "cuda" else GROUPS
+    least_s = 0.1 if arguments.quick else 2.0
+    costs = FidelityCosts(experiment(arguments.quick), groups, least_s)
+    yield from costs.cells(arguments.repetitions)
 
 
 def share_cells(
@@ -157,11 +163,16 @@ def share_cells(
 ) -> Iterator[tuple[str, Callable[[], Cell]]]:
     matrix = 64 if arguments.quick else 8192 if arguments.device == "cuda" else 2048
     settings = settings_on(arguments.device, arguments.quick)
-    # On a CPU a training of 6,688 images takes too long to be timed as it is.
-    for setting in settings if arguments.device == "cuda" else settings[:1]:
-        for repetition in range(arguments.repetitions):
-            key = f"share/{setting.name}/{repetition}"
-            yield key, partial(measure_share, setting, classifier, arguments.device, matrix)
+    on_gpu = arguments.device == "cuda"
+    for repetition in range(arguments.repetitions):
+        # On a CPU a training of 6,688 images takes too long to be timed as it is.
+        for setting in settings if on_gpu else settings[:1]:
+            for group in (1, 4) if on_gpu else (1,):
+                key = f"share/{setting.name} in groups of {group}/{repetition}"
+                yield (
+                    key,
+                    partial(measure_share, setting, group, classifier, arguments.device, matrix),
+                )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from throughput.sections import growth_section, throughput_section
+
 from rlsel.atomic_files import write_text
 from rlsel.records import mean_and_std
 from rlsel.reporting.wording import in_order, label
@@ -34,8 +36,25 @@ def main() -> None:
     for path in sorted((HERE / "records").glob("whole_run_*.json")):
         name = path.stem.removeprefix("whole_run_")
         parts.append(_section(TITLES.get(name, name), name, json.loads(path.read_text())))
+    parts += _cost_sections()
+    parts.append(_ledger(json.loads((HERE / "records" / "ledger_speed.json").read_text())))
     write_text(PAGE, "\n".join(parts))
     _fill_readme()
+
+
+def _cost_sections() -> list[str]:
+    """Of the records that are there: throughput on a CPU, on a GPU, and growth."""
+    sections = {
+        "reward_throughput": throughput_section,
+        "reward_throughput_cuda": throughput_section,
+        "cost_growth": growth_section,
+    }
+    paths = {name: HERE / "records" / f"{name}.json" for name in sections}
+    return [
+        sections[name](json.loads(path.read_text()), name)
+        for name, path in paths.items()
+        if path.exists()
+    ]
 
 
 def _fill_readme() -> None:
@@ -98,6 +117,29 @@ def _section(title: str, name: str, record: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _ledger(record: dict[str, Any]) -> str:
+    """Speed of a large ledger, a row for each size of the pool."""
+    lines = [
+        f"## A ledger of {record['n']:,} evaluations",
+        "",
+        f"{record['hardware']}; SQLite {record['versions']['sqlite']}; record `ledger_speed.json`, "
+        f"by `python benchmarks/ledger_speed.py`. Look-up and write: median, 99th percentile. "
+        f"Start-up, with a check of every page: the longest of {record['config']['openings']}; "
+        "after a kill, with the log that a killed process leaves.",
+        "",
+        _row("candidates", "look-up, ms", "write, ms", "start-up, s", "after a kill, s", "MiB"),
+        _row("---:", *["---:"] * 5),
+    ]
+    for num_candidates, figure in record["summary"].items():
+        times = [
+            f"{figure[f'{name}_ms_median']:.3f}, {figure[f'{name}_ms_p99']:.3f}"
+            for name in ("lookup", "put")
+        ]
+        times += [f"{figure[f'{name}_max']:.3f}" for name in ("startup_s", "startup_after_kill_s")]
+        lines.append(_row(f"{int(num_candidates):,}", *times, f"{figure['file_mib']:.1f}"))
+    return "\n".join((*lines, ""))
 
 
 def _score(runs: list[dict[str, Any]], method: str, metric: str) -> str:

@@ -58,6 +58,14 @@ class Experiment:
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     """The final scores."""
 
+    def __post_init__(self) -> None:
+        for rung in self.reward.climb:
+            if rung.from_iteration > self.algorithm.iterations:
+                raise ValueError(
+                    f"reward.climb: {rung.fidelity} begins at iteration {rung.from_iteration}, and "
+                    f"there are algorithm.iterations: {self.algorithm.iterations}"
+                )
+
     @property
     def hash(self) -> str:
         """Twelve hex digits, shared by experiments that differ in name, seed or machine alone."""

@@ -1,12 +1,14 @@
 """The stage between features and final scores: the controller learns, under a progress bar."""
 
+from dataclasses import asdict
 from typing import Any
 
 from envs import SelectionProblem
 from rlsel.config import Experiment
 from rlsel.evaluation.overfitting import warn_of_overfitting
-from rlsel.progress import progress_bar
-from rlsel.rewards import SetReward
+from rlsel.progress import console, progress_bar
+from rlsel.rewards import Fidelity, SetReward, Split
+from rlsel.rewards.noise import describe_noise, measure_noise_floor, warn_of_noise
 from rlsel.rewards.pool import EvaluationPool
 from rlsel.run_folder import RunFolder
 from rlsel.seeding import derive_seed
@@ -27,20 +29,23 @@ def learn(
     if "controller" not in experiment.selection.methods:
         return None
     # Only now: importing RLlib takes seconds, which a run without a controller need not pay.
-    from rlsel.algorithms.train import Task
+    from rlsel.algorithms.train import Rung, Task
     from rlsel.selectors.controller import learn_selection
 
     reward = experiment.reward
-    # One seed for every set of candidates: sets are to be compared, not seeds.
-    seed = derive_seed(experiment.seed, "reward")
-    paid, judge = (
-        SetReward(pool.evaluations, reward.fidelity, reward.metric, seed, split)
-        for split in ("reward_val", "selection_val")
-    )
+    enough = _look_at_noise(experiment, problem, pool, folder)
+
+    def by(fidelity: Fidelity, split: Split) -> SetReward:
+        return _set_reward(experiment, pool, fidelity, split, enough.get(fidelity, 0.0))
+
+    final = reward.final_fidelity
     task = Task(
         problem=problem,
-        reward=paid,
-        judge=judge,
+        rungs=tuple(
+            Rung(by(fidelity, "reward_val"), by(fidelity, "selection_val"), start)
+            for start, fidelity in reward.rungs
+        ),
+        final_judge=by(final, "selection_val") if final else None,
         env_settings={
             "covers": reward.covers,
             "alpha": reward.alpha,
@@ -73,11 +78,58 @@ def learn(
             "iterations": float(len(learned.rows)),
             "chosen_iteration": float(learned.chosen_iteration),
             "reward_val": chosen["reward_val"],
-            "selection_val": chosen["selection_val"],
+            "selection_val": chosen.get("final_selection_val", chosen["selection_val"]),
         },
         warnings=[*folder.record.warnings, *warn_of_overfitting(learned.rows)],
     )
     return selection
+
+
+def _set_reward(
+    experiment: Experiment,
+    pool: EvaluationPool,
+    fidelity: Fidelity,
+    split: Split,
+    enough: float = 0.0,
+) -> SetReward:
+    reward = experiment.reward
+    # One seed for every set of candidates: sets are to be compared, not seeds.
+    seed = derive_seed(experiment.seed, "reward")
+    repeats = 1 if fidelity == "probe" else reward.repeats
+    return SetReward(pool.evaluations, fidelity, reward.metric, seed, split, repeats, enough)
+
+
+def _look_at_noise(
+    experiment: Experiment, problem: SelectionProblem, pool: EvaluationPool, folder: RunFolder
+) -> dict[Fidelity, float]:
+    """Measure, print and record how much of each fidelity's reward is noise.
+
+    Returns:
+        the standard error at which repeats of a fidelity may stop.
+    """
+    reward = experiment.reward
+    enough: dict[Fidelity, float] = {}
+    if not reward.noise_floor_seeds:
+        return enough
+    # A coin for each candidate that a reward covers.
+    share = 0.5 if reward.covers == "kept" else 0.5 / problem.num_decisions
+    noise: dict[str, float] = {}
+    warnings = list(folder.record.warnings)
+    for _, fidelity in reward.rungs:
+        floor = measure_noise_floor(
+            _set_reward(experiment, pool, fidelity, "reward_val"),
+            problem.num_candidates,
+            share,
+            reward.noise_floor_seeds,
+            experiment.seed,
+        )
+        enough[fidelity] = reward.enough * floor.between_sets
+        noise |= {f"{fidelity}.{name}": float(value) for name, value in asdict(floor).items()}
+        console.print(describe_noise(fidelity, reward.metric, floor), markup=False)
+        if floor.is_drowned:
+            warnings.append(warn_of_noise(fidelity, reward.metric, floor))
+    folder.update(noise=noise, warnings=list(dict.fromkeys(warnings)))
+    return enough
 
 
 def num_env_runners(experiment: Experiment, num_evaluators: int) -> int:

@@ -98,7 +98,15 @@ def select_and_score(
         data_digest=splits.train.digest,
         pool_digest=pool.digest,
     )
-    features = extract_or_load(experiment.features, splits, pool, seed, folder.path / FEATURES)
+    extracted = extract_or_load(
+        experiment.features,
+        splits,
+        pool,
+        seed,
+        folder.path / FEATURES,
+        keep_weights="finetune" in experiment.reward.fidelities,
+    )
+    features = extracted.features
     table = describe_candidates(
         features,
         pool.candidates,
@@ -120,6 +128,9 @@ def select_and_score(
         features=features,
         classifier=experiment.classifier,
         probe=experiment.reward.probe,
+        finetune=experiment.reward.finetune,
+        extractor=extracted.weights,
+        trainings_at_once=experiment.evaluators.trainings_at_once,
     )
     with evaluation_pool(experiment.evaluators, workbench, folder.path / LEDGER) as evaluators:
         folder.finish_stage("evaluators")

@@ -72,9 +72,10 @@ class Record:
         default_factory=lambda: Evaluations(trained=0, from_ledger=0, by_fidelity={})
     )
     utilisation: dict[str, Number] = field(default_factory=dict)
-    """Share of the evaluators' time that they were at work: `while_wanted`, of the time when
-    somebody waited for an evaluation, and `of_all_time`, from the first that was up to the last
-    that was asked for. Of the last piece of a run that was resumed."""
+    """Share of the evaluators' time that they were at work, from the start of learning to the
+    last test score: `while_wanted`, of the time when somebody waited for an evaluation, and
+    `of_all_time`. Of a run that was resumed it is the last piece that counts, and in a sweep the
+    work of all trials."""
     learning: dict[str, Number] = field(default_factory=dict)
     """iterations, chosen_iteration, and reward_val and selection_val of the chosen selection, in
     units of the reward's metric. Empty where no controller ran."""

@@ -133,7 +133,7 @@ def test_a_missing_file_is_an_input_error(tmp_path: Path) -> None:
         ),
         (
             {"features": {"extractor": {"epoch": 3}}},
-            "unknown key features.extractor.epoch (did you mean epochs?); known are batch_size,",
+            "unknown key features.extractor.epoch (did you mean epochs?); known are acceleration,",
         ),
         (
             {"pool": {"name": "npz", "path": "p.npz", "class_name": []}},
@@ -177,7 +177,7 @@ def test_a_value_of_the_wrong_type_is_refused(settings: dict[str, Any], expected
         ("reward.alpha", float("nan")),
         ("reward.alpha", 1.0),
         ("classifier.weight_decay", float("inf")),
-        ("classifier.batch_size", 2),
+        ("classifier.batch_size", 1),
         ("selection.keep_fraction", float("nan")),
         ("selection.keep_fraction", 0.0),
         ("selection.keep_fraction", 1.1),

@@ -12,7 +12,6 @@ from rlsel.config import Experiment, build_experiment, merge, read_yaml
 from rlsel.data import load_splits
 from rlsel.features import extract
 from rlsel.pool import build_pool
-from rlsel.rewards.finetune import FinetuneConfig
 from rlsel.rewards.workbench import Workbench
 from rlsel.seeding import derive_seed
 
@@ -75,7 +74,7 @@ def build_workbench(experiment: Experiment, seed: int = 0) -> Workbench:
         features=features,
         classifier=experiment.classifier,
         probe=experiment.reward.probe,
-        finetune=getattr(experiment.reward, "finetune", FinetuneConfig()),
+        finetune=experiment.reward.finetune,
         extractor=extractor.state_dict(),
     )
 

@@ -43,25 +43,30 @@ KINDS = {
 elementwise kernel that copies is a copy."""
 
 
-def measure_share(setting: Setting, config: ClassifierConfig, device: str, matrix: int) -> Cell:
-    """Model FLOP/s of a training against the matrix-product rate of the same process.
+def measure_share(
+    setting: Setting, group: int, config: ClassifierConfig, device: str, matrix: int
+) -> Cell:
+    """Model FLOP/s of trainings side by side, against the matrix-product rate of this process.
 
     The model's work is three forward passes of torchvision's ResNet34: forward, gradients of the
     activations, gradients of the weights. The first convolution needs one pass less, and taps
     that only meet padding are counted though rlsel drops them.
 
     Args:
+        group: Above one, each is profiled on fewer images, so that a trace stays readable.
         matrix: Rows and columns of the matrices whose product sets the rate.
     """
     torch.set_num_threads(1)
     flops_per_image = 3 * forward_flops(setting.size_px)
     rate = matrix_product_rate(matrix, device)
-    train = ours(Setup("ours"), setting, config, device)
+    train = ours(Setup("ours", group=group), setting, config, device)
     train(config.batch_size, 1)
-    images_per_s = setting.num_images * config.epochs / train(setting.num_images, 0).wall_s
-    times = profiled(lambda: train(setting.num_images, 0), device)
+    images = group * setting.num_images * config.epochs
+    images_per_s = images / train(setting.num_images, 0).wall_s
+    times = profiled(lambda: train(setting.num_images // group, 0), device)
     return {
         "setting": setting.name,
+        "group": group,
         "images_per_s": images_per_s,
         "training_flops_per_image": flops_per_image,
         "model_flops_per_s": flops_per_image * images_per_s,

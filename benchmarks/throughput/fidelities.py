@@ -14,16 +14,21 @@ from rlsel.rewards.workbench import Workbench
 from .beds import build_workbench
 from .cells import Cell
 
-SECONDS_TO_REPEAT = 2.0
-"""A group that takes less is repeated until it has taken so long: a probe takes milliseconds."""
-
 
 class FidelityCosts:
     """Seconds of an evaluation by fidelity and size of group, each repetition with other masks."""
 
-    def __init__(self, experiment: Experiment, groups: dict[Fidelity, tuple[int, ...]]) -> None:
-        """Nothing is loaded or trained before a cell is asked for."""
-        self._experiment, self._groups = experiment, groups
+    def __init__(
+        self, experiment: Experiment, groups: dict[Fidelity, tuple[int, ...]], least_s: float
+    ) -> None:
+        """Nothing is loaded or trained before a cell is asked for.
+
+        Args:
+            groups: Jobs that are handed over together, by fidelity.
+            least_s: What takes less is repeated until it has taken so long: a probe takes
+                milliseconds.
+        """
+        self._experiment, self._groups, self._least_s = experiment, groups, least_s
 
     def cells(self, repetitions: int) -> Iterator[tuple[str, Callable[[], Cell]]]:
         """Alternating: every repetition measures each fidelity once."""
@@ -39,7 +44,7 @@ class FidelityCosts:
         first_s = self._prepare(fidelity, size)
         generator = np.random.default_rng(repetition)
         num_jobs, num_train, start = 0, 0, time.perf_counter()
-        while num_jobs == 0 or time.perf_counter() - start < SECONDS_TO_REPEAT:
+        while num_jobs == 0 or time.perf_counter() - start < self._least_s:
             jobs = [self._job(fidelity, generator) for _ in range(size)]
             num_train += sum(e.num_train for e in self._workbench.evaluate_many(jobs))
             num_jobs += size

@@ -6,6 +6,7 @@ first step counts once, validation by the number of passes.
 """
 
 import multiprocessing
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -81,6 +82,8 @@ Train = Callable[[int, int], Trial]
 
 def measure(setup: Setup, setting: Setting, config: ClassifierConfig, device: str) -> Cell:
     """Evaluations an hour and training images a second of all processes of a set-up together."""
+    # Looking for GPUs through NVML leaves a process free to fork, should an import look for them.
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     # Forked from a server that has imported everything and computed nothing: quick and clean.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
@@ -187,7 +190,7 @@ def _measure(setup: Setup, setting: Setting, config: ClassifierConfig, device: s
             return _complete(train, setting, min(config.batch_size, setting.num_images), passes)
         once = replace(config, epochs=1, num_validated_epochs=1)
         train = SIDES[setup.side](setup, setting, once, device)
-        return _extrapolated(train, setting, config, passes)
+        return extrapolate(train, setting, config, passes, _together)
     except BaseException:
         _barrier.abort()
         raise
@@ -199,15 +202,28 @@ def _complete(train: Train, setting: Setting, few_images: int, passes: int) -> C
     return asdict(train(setting.num_images, passes))
 
 
-def _extrapolated(train: Train, setting: Setting, config: ClassifierConfig, passes: int) -> Cell:
+def extrapolate(
+    train: Train,
+    setting: Setting,
+    config: ClassifierConfig,
+    passes: int,
+    together: Callable[[], object],
+) -> Cell:
+    """Seconds of a training of `config.epochs`, from those of a few steps.
+
+    Args:
+        train: One epoch.
+        passes: Validation passes of the whole training.
+        together: Called before each piece, so that all processes are at it at once.
+    """
     few = setting.warm_up_steps * config.batch_size
     timed = setting.timed_steps * config.batch_size
     train(few, 1)
-    _together()
+    together()
     short = train(few, 0).wall_s
-    _together()
+    together()
     long = train(few + timed, 0).wall_s
-    _together()
+    together()
     validation_s = passes * train(few, 1).validation_s
     image_s = max(long - short, 1e-9) / timed
     fixed_s = max(0.0, short - few * image_s)

@@ -12,7 +12,7 @@ import torch
 from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.util.metrics import Counter
 
-from envs import SampleSelectionEnv
+from envs import RewardFn, SampleSelectionEnv
 from rlsel.seeding import derive_seed
 
 DECISION_REWARDS = "decision_rewards"
@@ -65,6 +65,16 @@ def _reseed(seed: int, iteration: int, num_runners: int, env_runner: Any) -> Non
         derive_seed(seed, "episode", iteration, number)
         for number in itertools.count(max(env_runner.worker_index - 1, 0), num_runners)
     )
+
+
+def pay_by(reward: RewardFn) -> Callable[[Any], None]:
+    """For `foreach_env_runner`: what its environments pay from now on."""
+    return partial(_pay_by, reward)
+
+
+def _pay_by(reward: RewardFn, env_runner: Any) -> None:
+    for env in environments(env_runner):
+        env.reward_fn = reward
 
 
 def seed_everything(seed: int) -> None:

@@ -30,8 +30,21 @@ AVERAGED_ITERATIONS = 5
 """Keep probabilities are averaged over so many iterations: one iteration alone is noisy."""
 RESTART_DELAY_S = 1.0
 """How long an env runner that met an error waits before it starts again; RLlib's own is 60."""
+FINALISTS = 3
+"""Checkpoints that the final judge compares."""
 MAX_ATTEMPTS = 5
 """At an iteration. One is lost where every env runner was, and one more until they are back."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What pays and what judges from one iteration on."""
+
+    reward: RewardFn
+    """Paid during learning; sees reward-val."""
+    judge: RewardFn
+    """Scores a whole selection after every iteration; sees selection-val, which no reward does."""
+    from_iteration: int = 1
 
 
 @dataclass(frozen=True)
@@ -39,16 +52,20 @@ class Task:
     """What is to be learned: the problem, what it pays, and what chooses among checkpoints."""
 
     problem: SelectionProblem
-    reward: RewardFn
-    """Paid during learning; sees reward-val."""
-    judge: RewardFn
-    """Scores a whole selection after every iteration; sees selection-val, which no reward does."""
+    rungs: tuple[Rung, ...]
+    """From the cheapest on. Scores of different rungs are not compared with each other."""
     env_settings: dict[str, Any]
     """`covers`, `alpha` and `smoothing_scope` of the environment."""
     keep_fraction: float | None = None
     """Share of the pool to keep; None leaves it to the controller."""
     class_names: tuple[str, ...] = ()
     """For the figures; without them classes go by number."""
+    final_judge: RewardFn | None = None
+    """Compares the best checkpoints of the last rung once more; None takes the rung's judge."""
+
+    def rung(self, iteration: int) -> Rung:
+        """Of an iteration, counted from 1."""
+        return [rung for rung in self.rungs if rung.from_iteration <= iteration][-1]
 
 
 @dataclass(frozen=True)
@@ -90,15 +107,37 @@ def train(
                 on_iteration(row)
         finally:
             algorithm.stop()
-    best = max(range(len(history.rows)), key=lambda i: history.rows[i]["selection_val"])
+    best = _choose(task, history)
+    write_rows(run_dir, history)
     return Learned(history.averaged_probability(best, AVERAGED_ITERATIONS), best + 1, history.rows)
+
+
+def _choose(task: Task, history: History) -> int:
+    """The iteration, counted from 0, whose selection is best on selection-val.
+
+    The best few are compared by the final judge, where there is one; their rows get its score.
+    """
+    last = task.rung(len(history.rows)).from_iteration - 1
+    ranked = sorted(range(last, len(history.rows)), key=lambda i: -history.rows[i]["selection_val"])
+    if task.final_judge is None:
+        return ranked[0]
+    finalists = ranked[:FINALISTS]
+    for i in finalists:
+        kept_N = keep_most_probable(
+            history.averaged_probability(i, AVERAGED_ITERATIONS), task.keep_fraction
+        )
+        history.rows[i]["final_selection_val"] = task.final_judge(kept_N)
+    return max(finalists, key=lambda i: history.rows[i]["final_selection_val"])
 
 
 def _iterate(
     algorithm: Algorithm, task: Task, history: History, seed: int, iteration: int
 ) -> dict[str, Any]:
     start = time.monotonic()
-    group = algorithm.env_runner_group
+    group, rung = algorithm.env_runner_group, task.rung(iteration + 1)
+    if len(task.rungs) > 1:
+        # Every time, since a runner that was lost comes back with the first rung.
+        group.foreach_env_runner(rollouts.pay_by(rung.reward))
     result = _sample_and_update(algorithm, seed, iteration)
     module = algorithm.learner_group._learner.module[DEFAULT_MODULE_ID].unwrapped()
     module.controller.eval()
@@ -110,7 +149,7 @@ def _iterate(
     kept_N = keep_most_probable(averaged_N, task.keep_fraction)
     row = {"iteration": iteration + 1} | _figures(result, task, history, kept_N)
     # The judge first: it is the evaluation that may still have to be trained.
-    row |= {"selection_val": task.judge(kept_N), "reward_val": task.reward(kept_N)}
+    row |= {"selection_val": rung.judge(kept_N), "reward_val": rung.reward(kept_N)}
     row["seconds"] = time.monotonic() - start
     history.rows.append(row)
     return row
@@ -182,7 +221,8 @@ def _build(
     # One name per run, since the trials of a sweep share the registry.
     env_name = f"{ENV_ID}/{run_dir.resolve()}"
     register_env(
-        env_name, lambda _: SampleSelectionEnv(task.problem, task.reward, **task.env_settings)
+        env_name,
+        lambda _: SampleSelectionEnv(task.problem, task.rungs[0].reward, **task.env_settings),
     )
     batch_size = config.episodes * task.problem.num_decisions
     total_steps = batch_size * config.iterations

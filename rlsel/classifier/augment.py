@@ -20,9 +20,13 @@ def num_draws(config: ClassifierConfig) -> int:
 
 
 def augment(
-    config: ClassifierConfig, images_NCHW: Float[Tensor, "n 3 h w"], draws_NK: Float[Tensor, "n k"]
-) -> Float[Tensor, "n 3 h w"]:
-    """What the config asks for, with `num_draws` random numbers an image."""
+    config: ClassifierConfig, images_NCHW: Float[Tensor, "n c h w"], draws_NK: Float[Tensor, "n k"]
+) -> Float[Tensor, "n c h w"]:
+    """What the config asks for, with `num_draws` random numbers an image.
+
+    Args:
+        images_NCHW: Feature maps where the config asks for nothing.
+    """
     if config.flips:
         images_NCHW = flip(images_NCHW, draws_NK[:, :FLIP_DRAWS])
     if config.colour_jitter:

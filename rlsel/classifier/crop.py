@@ -70,6 +70,7 @@ def _crop(conv: nn.Conv2d, height: int, width: int) -> nn.Conv2d | None:
     weight_OIHW = conv.weight.detach()[
         :, :, rows.start : rows.stop, columns.start : columns.stop
     ].contiguous()
+    assert isinstance(cropped, nn.Conv2d)
     cropped.weight = nn.Parameter(weight_OIHW)
     return cropped
 

@@ -84,7 +84,10 @@ class Trainer:
         """Several trainings, each with rows and seed of its own, side by side on a GPU."""
         config = self._config
         device = self._data.device
-        plans = [draw_plan(config, rows_N, seed).to(device) for rows_N, seed in trainings]
+        plans = [
+            draw_plan(config, rows_N, len(self._data), seed).to(device)
+            for rows_N, seed in trainings
+        ]
         lanes = self._lanes(plans, [seed for _, seed in trainings])
         first_validated = config.epochs - (num_validated_epochs or config.num_validated_epochs)
         logits: list[list[Tensor]] = [[] for _ in trainings]

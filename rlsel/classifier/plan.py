@@ -1,9 +1,11 @@
 """What a training does step by step, drawn before it starts.
 
 Every step has the same shape, whatever the number of images, so that one compiled step serves all
-trainings. Shape letters: N images, S steps, B images a step, K random numbers an image.
+trainings. Shape letters: N images trained on, T images there are, P passes, S steps, B images a
+step, K random numbers an image.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -35,14 +37,21 @@ class TrainingPlan:
         return replace(self, rows_SB=self.rows_SB.to(device), draws_SBK=self.draws_SBK.to(device))
 
 
-def draw_plan(config: ClassifierConfig, rows_N: Int[Tensor, " n"], seed: int) -> TrainingPlan:
+def draw_plan(
+    config: ClassifierConfig, rows_N: Int[Tensor, " n"], num_images: int, seed: int
+) -> TrainingPlan:
     """Images come in an endless row of shuffled passes, cut into steps of equal size.
 
     Over the whole training each image is seen `epochs` times, give or take one. An epoch ends
     with the step nearest to the end of its pass.
 
+    Order and augmentation are drawn for all images there are, whichever are trained on. So under
+    one seed two sets of images share the order and the augmentation of what they share, and their
+    trainings differ by what the sets differ in, not by luck.
+
     Args:
         rows_N: Which images to train on, two at least; their order does not matter.
+        num_images: How many images there are to choose from.
         seed: Of order and augmentation.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -53,10 +62,19 @@ def draw_plan(config: ClassifierConfig, rows_N: Int[Tensor, " n"], seed: int) ->
     size = min(config.batch_size, n)
     epoch_ends = tuple(max(1, round(epoch * n / size)) for epoch in range(1, config.epochs + 1))
     num_steps = epoch_ends[-1]
-    passes = [rows_N[torch.randperm(n, generator=generator)] for _ in range(config.epochs + 1)]
-    rows_SB = torch.cat(passes)[: num_steps * size].view(num_steps, size)
-    draws_SBK = torch.rand((num_steps, size, num_draws(config)), generator=generator)
-    return TrainingPlan(rows_SB, draws_SBK, _learning_rates(config, num_steps), epoch_ends)
+    num_passes = math.ceil(num_steps * size / n)
+    # The passes beyond `epochs` are drawn in any case: whether they are needed depends on n.
+    place_PT = torch.rand((config.epochs + 1, num_images), generator=generator)
+    draws_PTK = torch.rand((*place_PT.shape, num_draws(config)), generator=generator)
+    rows_PN = rows_N[place_PT[:num_passes, rows_N].argsort(dim=1)]
+    draws_PNK = torch.stack([draws_PTK[i, rows] for i, rows in enumerate(rows_PN)])
+    shape = (num_steps, size)
+    return TrainingPlan(
+        rows_PN.flatten()[: num_steps * size].view(shape),
+        draws_PNK.flatten(0, 1)[: num_steps * size].view(*shape, -1),
+        _learning_rates(config, num_steps),
+        epoch_ends,
+    )
 
 
 def _learning_rates(config: ClassifierConfig, num_steps: int) -> list[float]:

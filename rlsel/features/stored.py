@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rlsel.atomic_files import replacing
 from rlsel.classifier import Resident, fit
@@ -20,12 +21,29 @@ from rlsel.progress import console
 from rlsel.seeding import derive_seed
 
 
+@dataclass(frozen=True)
+class Extracted:
+    """Features of all images, and the network that made them where somebody asked for it."""
+
+    features: Features
+    weights: dict[str, Tensor]
+    """State dict on the CPU; empty unless asked for."""
+
+
 def extract_or_load(
-    config: FeaturesConfig, splits: Splits, pool: Pool, seed: int, path: Path
-) -> Features:
+    config: FeaturesConfig,
+    splits: Splits,
+    pool: Pool,
+    seed: int,
+    path: Path,
+    keep_weights: bool = False,
+) -> Extracted:
     """Train the extractor on train and run all images through it, unless `path` holds the result.
 
     A file of other images or settings, or one that cannot be read, is made anew.
+
+    Args:
+        path: Of the features; the weights, if asked for, lie beside it with the suffix .pt.
     """
     recipe = "/".join(
         (
@@ -35,7 +53,24 @@ def extract_or_load(
             *(images.digest for name, images in splits.named().items() if name != "test"),
         )
     )
-    return _load(path, recipe) or _make(config, splits, pool, seed, path, recipe)
+    features = _load(path, recipe)
+    if features is not None and not keep_weights:
+        return Extracted(features, {})
+    weights = _load_weights(path.with_suffix(".pt"), recipe) if features is not None else None
+    if features is not None and weights is not None:
+        return Extracted(features, weights)
+    return _make(config, splits, pool, seed, path, recipe, keep_weights)
+
+
+def _load_weights(path: Path, recipe: str) -> dict[str, Tensor] | None:
+    if not path.exists():
+        return None
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        return stored["weights"] if stored["recipe"] == recipe else None
+    except Exception:  # torch raises whatever the broken bytes led it into
+        console.print(f"{path}: cannot be read, so the extractor is trained anew", markup=False)
+        return None
 
 
 def _load(path: Path, recipe: str) -> Features | None:
@@ -52,8 +87,14 @@ def _load(path: Path, recipe: str) -> Features | None:
 
 
 def _make(
-    config: FeaturesConfig, splits: Splits, pool: Pool, seed: int, path: Path, recipe: str
-) -> Features:
+    config: FeaturesConfig,
+    splits: Splits,
+    pool: Pool,
+    seed: int,
+    path: Path,
+    recipe: str,
+    keep_weights: bool,
+) -> Extracted:
     device = best_device()
     train = Resident.put(splits.train.images, splits.train.labels, device)
     with _few_threads():
@@ -75,7 +116,12 @@ def _make(
         )
     with replacing(path) as temporary:
         np.savez(temporary, recipe=np.array(recipe), **asdict(features))
-    return features
+    weights = {}
+    if keep_weights:
+        weights = {name: value.cpu() for name, value in fitted.model.state_dict().items()}
+        with replacing(path.with_suffix(".pt")) as temporary:
+            torch.save({"recipe": recipe, "weights": weights}, temporary)
+    return Extracted(features, weights)
 
 
 @contextmanager

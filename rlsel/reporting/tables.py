@@ -105,7 +105,7 @@ def cost_facts(record: Record) -> list[tuple[str, str, str]]:
         parts = [f"{name} {key(name):,}" for name in fidelities if key(name)]
         return ", ".join(parts) if len(fidelities) > 1 else ""
 
-    facts = [
+    return [
         (
             f"{count['trained']:,}",
             "evaluations trained",
@@ -116,14 +116,10 @@ def cost_facts(record: Record) -> list[tuple[str, str, str]]:
             "answered by the ledger",
             detail(lambda name: fidelities[name]["from_ledger"]),
         ),
+        *_utilisation(record),
         (duration(record.wall_s), "wall time", _resumed(record.resumed)),
         (gib(record.peak_memory_gib), "peak memory", "all processes of the run"),
     ]
-    if record.utilisation:
-        share, of_all = (record.utilisation[key] for key in ("while_wanted", "of_all_time"))
-        detail_ = f"while an evaluation was wanted; {_percent(of_all)} of all their time"
-        facts.insert(2, (_percent(share), "evaluators at work", detail_))
-    return facts
 
 
 def noise_rows(record: Record) -> list[tuple[str, str]]:
@@ -164,6 +160,14 @@ def _count(number: int | None) -> str:
 
 def _share(number: int | None, count: int) -> str:
     return NOTHING if number is None or not count else f"{100 * number / count:.0f} %"
+
+
+def _utilisation(record: Record) -> list[tuple[str, str, str]]:
+    if not record.utilisation:
+        return []
+    share, of_all = (_percent(record.utilisation[key]) for key in ("while_wanted", "of_all_time"))
+    detail = f"of the time that an evaluation was wanted; {of_all} of all time"
+    return [(share, "evaluator time at work", detail)]
 
 
 def _percent(share: float) -> str:

@@ -5,6 +5,7 @@ and split). Out: `Evaluation`s, each written to the ledger before it is used. Re
 first; `evaluators.py` is the same thing spread over Ray actors.
 """
 
+from rlsel.rewards.finetune import FinetuneConfig
 from rlsel.rewards.jobs import Evaluation, Evaluations, Fidelity, Job, Metric, Split
 from rlsel.rewards.ledger import Ledger
 from rlsel.rewards.local import LocalEvaluations
@@ -16,6 +17,7 @@ __all__ = [
     "Evaluation",
     "Evaluations",
     "Fidelity",
+    "FinetuneConfig",
     "Job",
     "Ledger",
     "LocalEvaluations",

@@ -80,6 +80,7 @@ class Broker:
         self._idle: deque[_Seat] = deque()
         self._at_work: Tally[Kind] = Tally()
         self._stopwatch = Stopwatch(len(self._seats))
+        self._unwritten: list[tuple[Request, Evaluation]] = []
         self._tasks: set[asyncio.Task] = set()
         self._starting: list[asyncio.Task] = []
         self._evaluations = Counter(
@@ -87,11 +88,17 @@ class Broker:
         )
 
     async def ready(self) -> int:
-        """Return when an evaluator is up: how many there are to be."""
+        """Return when an evaluator is up: how many there are to be.
+
+        Raises:
+            RayActorError: not one of them could be started.
+        """
         if not self._starting:
             self._starting = [self._spawn(self._employ(seat)) for seat in self._seats]
-        await next(asyncio.as_completed(self._starting))
-        return len(self._seats)
+        for is_up in asyncio.as_completed(self._starting):
+            if await is_up:
+                return len(self._seats)
+        raise RayActorError(error_msg="no evaluator could be started")
 
     async def open(self, run_id: str, workbench: list[ray.ObjectRef], ledger_path: str) -> None:
         """Make a run known; asked again it changes nothing."""
@@ -150,12 +157,18 @@ class Broker:
         failure = self._runs[run_id].failure
         return [failure] if failure else []
 
-    async def _employ(self, seat: _Seat) -> None:
-        """Give `seat` work from when it is up; again after it was lost."""
-        seat.place = await seat.evaluator.introduce.remote()
+    async def _employ(self, seat: _Seat, delay_s: float = 0.0) -> bool:
+        """Give `seat` work from when it is up; if it is lost on the way, when it is back."""
+        await asyncio.sleep(delay_s)
+        try:
+            seat.place = await seat.evaluator.introduce.remote()
+        except LOST:
+            self._spawn(self._employ(seat, RETURN_S))
+            return False
         self._pin()
         self._idle.append(seat)
         self._hand_out()
+        return True
 
     def _pin(self) -> None:
         """Share out the cores, once it is known of all evaluators where they are."""
@@ -176,42 +189,56 @@ class Broker:
             self._spawn(self._work(seat, kind, self._queue.take(kind, min(share, size))))
 
     async def _work(self, seat: _Seat, kind: Kind, group: list[Request]) -> None:
+        # From now on, not from when it was handed out: who gets work at once shares it evenly.
         self._at_work[kind] += 1
-        self._stopwatch.working(+1)
         is_lost = False
         try:
-            self._write_down(seat, kind, group, await self._carried_out(seat, kind, group))
+            self._take_in(seat, kind, group, await self._carried_out(seat, kind, group))
         except LOST as error:
             is_lost = True
             self._work_again(group, error)
         except Exception as error:
             for request in group:
                 self._settle(request, error)
-        self._at_work[kind] -= 1
-        self._stopwatch.working(-1)
+        self._at_work -= Tally([kind])
         if is_lost:
             # Ray starts the worker again; meanwhile its jobs go to whoever is free.
-            self._hand_out()
-            await self._employ_when_back(seat)
+            self._spawn(self._employ(seat))
         else:
             self._idle.append(seat)
-            self._hand_out()
+        self._hand_out()
 
     async def _carried_out(self, seat: _Seat, kind: Kind, group: list[Request]) -> Answers:
         workbench = self._runs[kind.run_id].workbench
         jobs = [request.job for request in group]
         return await seat.evaluator.evaluate.remote(kind.run_id, workbench, jobs)
 
-    def _write_down(self, seat: _Seat, kind: Kind, group: list[Request], answers: Answers) -> None:
-        run = self._runs.get(kind.run_id)
-        if run:  # it may have been closed meanwhile
-            for request, evaluation in zip(group, answers.evaluations, strict=True):
-                run.ledger.put(request.key, request.job, evaluation)
+    def _take_in(self, seat: _Seat, kind: Kind, group: list[Request], answers: Answers) -> None:
+        self._stopwatch.worked(answers.work_s)
+        if run := self._runs.get(kind.run_id):  # it may have been closed meanwhile
             seat.group_sizes[kind.run_id, kind.fidelity] = answers.group_size
             if answers.warning:
                 run.warnings[kind.fidelity] = answers.warning
-        for request, evaluation in zip(group, answers.evaluations, strict=True):
-            self._settle(request, evaluation)
+        if not self._unwritten:
+            asyncio.get_running_loop().call_soon(self._write_down)
+        self._unwritten += zip(group, answers.evaluations, strict=True)
+
+    def _write_down(self) -> None:
+        """Write all that came in during the last write at one go: each waits for the disk."""
+        answered, self._unwritten = self._unwritten, []
+        for run_id in dict.fromkeys(request.run_id for request, _ in answered):
+            of_run = [(request, one) for request, one in answered if request.run_id == run_id]
+            error = self._put(run_id, [(r.key, r.job, evaluation) for r, evaluation in of_run])
+            for request, evaluation in of_run:
+                self._settle(request, error or evaluation)
+
+    def _put(self, run_id: str, entries: list[tuple[str, Job, Evaluation]]) -> Exception | None:
+        try:
+            if run_id in self._runs:
+                self._runs[run_id].ledger.put_many(entries)
+        except Exception as error:
+            return error
+        return None
 
     def _work_again(self, group: list[Request], error: Exception) -> None:
         for request in group:
@@ -219,13 +246,6 @@ class Broker:
                 self._queue.put(replace(request, lost=request.lost + 1))
             else:
                 self._settle(request, error)
-
-    async def _employ_when_back(self, seat: _Seat) -> None:
-        while True:
-            try:
-                return await self._employ(seat)
-            except LOST:
-                await asyncio.sleep(RETURN_S)
 
     def _settle(self, request: Request, outcome: Evaluation | Exception) -> None:
         """Tell everybody who waits for a request what came of it."""
@@ -245,7 +265,7 @@ class Broker:
             run.from_ledger[job.fidelity] += 1
         self._evaluations.inc(tags={"fidelity": job.fidelity, "source": source})
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task:
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)  # the loop itself would let it be collected
         task.add_done_callback(self._tasks.discard)

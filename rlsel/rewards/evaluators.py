@@ -1,6 +1,7 @@
 """`Evaluator`: the Ray actor that holds a run's images on its device and carries out jobs."""
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,6 +26,8 @@ class Answers:
     """In the order of the jobs."""
     group_size: int
     """So many jobs of this run and fidelity are worth handing over together from now on."""
+    work_s: float
+    """What it took, by the evaluator's clock."""
     warning: str = ""
     """Something the record should tell; empty if there is nothing."""
 
@@ -39,6 +42,7 @@ class Evaluator:
             gpus_each: What it booked; below 1 it takes no more than that share of GPU memory.
         """
         self._gpus_each = gpus_each
+        self._name = ""
         self._workbenches: dict[str, Workbench] = {}
         self._fitting: dict[tuple[str, Fidelity], int] = {}
         torch.set_num_threads(1)
@@ -48,7 +52,8 @@ class Evaluator:
 
     def introduce(self) -> Place:
         """Where this worker is; returns when it is up."""
-        node = ray.get_runtime_context().get_node_id()
+        context = ray.get_runtime_context()
+        self._name, node = str(context.get_actor_id()), context.get_node_id()
         resources = next(known["Resources"] for known in ray.nodes() if known["NodeID"] == node)
         # With a GPU the cores only feed it, and macOS and Windows pin nobody.
         can_pin = hasattr(os, "sched_getaffinity") and not torch.cuda.is_available()
@@ -70,13 +75,17 @@ class Evaluator:
         Raises:
             InputError: not even one of them fits into GPU memory.
         """
+        start = time.perf_counter()
         bench, kind = self._workbench(run_id, workbench), (run_id, jobs[0].fidelity)
         group_size = self._fitting.get(kind, bench.group_size(kind[1]))
         asked = min(group_size, len(jobs))
         try:
             evaluations, fitting = carry_out(bench, jobs, asked)
         except torch.OutOfMemoryError:
-            raise self._too_large(bench) from None
+            if len(self._workbenches) == 1:
+                raise self._too_large(bench) from None
+            self._workbenches = {run_id: bench}
+            return self.evaluate(run_id, workbench, jobs)
         warning = ""
         if fitting < asked:
             group_size = self._fitting[kind] = fitting
@@ -84,9 +93,8 @@ class Evaluator:
                 f"{asked} {kind[1]} trainings at once did not fit into GPU memory, so it went on "
                 f"with {fitting}"
             )
-        worker = str(ray.get_runtime_context().get_actor_id())
-        named = [replace(evaluation, worker=worker) for evaluation in evaluations]
-        return Answers(named, group_size, warning)
+        named = [replace(evaluation, worker=self._name) for evaluation in evaluations]
+        return Answers(named, group_size, time.perf_counter() - start, warning)
 
     def _workbench(self, run_id: str, reference: list[ray.ObjectRef]) -> Workbench:
         if run_id not in self._workbenches:

@@ -18,8 +18,9 @@ Metric = Literal["accuracy", "auc", "log_loss"]
 Split = Literal["reward_val", "selection_val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-WORST_SCORE: dict[Metric, float] = {"accuracy": 0.0, "auc": 0.0, "log_loss": -2.0}
-"""What a training that ran away to NaN or beyond scores: clearly worse than guessing."""
+WORST_SCORE: dict[Metric, float] = {"accuracy": 0.0, "auc": 0.0, "log_loss": -5.0}
+"""What a training that ran away to NaN or beyond scores: worse than guessing among up to 148
+classes, and not so far off that one such reward drowns all others."""
 
 
 @dataclass(frozen=True)

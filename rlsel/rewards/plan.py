@@ -26,6 +26,9 @@ class EvaluatorsConfig:
     """GPU an evaluator books; 0.25 puts four on a GPU. None is 1 where there is a GPU and none
     otherwise. Given together with `count` it is asked for even if no GPU is up yet, so that an
     autoscaling cluster starts the nodes."""
+    trainings_at_once: Annotated[int, Field(ge=1)] = 1
+    """Full or finetune trainings an evaluator carries out side by side on its GPU, where one does
+    not fill it; on a CPU one follows the other."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ class TimeUsed:
     """Evaluator-seconds since the pool began: n evaluators have n of them every second."""
 
     work_s: float
-    """Evaluators had a job, its way there and back included."""
+    """Evaluators were at work, by their own clocks, on what was finished; not on its way."""
     wanted_s: float
     """Somebody waited for an evaluation, so that every evaluator might have had a job."""
     total_s: float
@@ -32,23 +32,22 @@ class TimeUsed:
 
 
 class Stopwatch:
-    """Adds up evaluator-seconds. Tell it of every change before the next one comes."""
+    """Adds up evaluator-seconds."""
 
     def __init__(self, num_evaluators: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._num_evaluators, self._clock = num_evaluators, clock
-        self._working = self._wanted = 0
+        self._num_wanted = 0
         self._work_s = self._wanted_s = self._total_s = 0.0
         self._last = clock()
 
     def wanted(self, change: int) -> None:
         """So many more requests are without an answer, or fewer."""
         self._add_up()
-        self._wanted += change
+        self._num_wanted += change
 
-    def working(self, change: int) -> None:
-        """So many more evaluators are at work, or fewer."""
-        self._add_up()
-        self._working += change
+    def worked(self, work_s: float) -> None:
+        """One evaluator has worked so long."""
+        self._work_s += work_s
 
     def read(self) -> TimeUsed:
         self._add_up()
@@ -56,8 +55,7 @@ class Stopwatch:
 
     def _add_up(self) -> None:
         now = self._clock()
-        passed_s, self._last = now - self._last, now
-        self._total_s += passed_s * self._num_evaluators
-        self._work_s += passed_s * self._working
-        if self._wanted:
-            self._wanted_s += passed_s * self._num_evaluators
+        passed_s, self._last = (now - self._last) * self._num_evaluators, now
+        self._total_s += passed_s
+        if self._num_wanted:
+            self._wanted_s += passed_s

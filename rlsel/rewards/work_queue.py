@@ -41,11 +41,10 @@ class WorkQueue:
     """Whoever has had the fewest answers goes first; among equals the longest job; then the oldest.
 
     An iteration is as long as its slowest episode, and an episode's jobs come one after the other:
-    handing out the longest job first would let the episodes that keep few fall behind, and in the
-    end they would run alone. So all advance by turns, and at the end of an iteration, where all
-    are at their last decision, it is the longest job that goes first. In a simulation of 12
-    episodes on 8 evaluators they are at work 96% of the time, 95% in order of arrival, and 75%
-    with the longest job first throughout (n = 200, sizes growing with each decision).
+    with the longest job first throughout, episodes that keep few candidates would fall behind, and
+    in the end they would run alone. So all advance by turns, and at the end of an iteration, where
+    all are at their last decision, the longest job goes first. docs/benchmarks.md has the shares
+    of time that evaluators are at work with each order.
     """
 
     def __init__(self) -> None:

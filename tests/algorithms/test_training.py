@@ -12,7 +12,7 @@ from envs import AdditiveReward, SelectionProblem, phantom_problem
 from rlsel.algorithms.config import AlgorithmConfig
 from rlsel.algorithms.history import CHECKPOINTS, ITERATIONS
 from rlsel.algorithms.policy import keep_most_probable
-from rlsel.algorithms.train import AVERAGED_ITERATIONS, Learned, Task, train
+from rlsel.algorithms.train import AVERAGED_ITERATIONS, Learned, Rung, Task, train
 from rlsel.controllers import ControllerConfig
 
 pytestmark = [
@@ -26,7 +26,9 @@ ENV_SETTINGS = {"covers": "decision", "alpha": 0.8, "smoothing_scope": "run"}
 
 def small_task(reward: Callable[..., float] | None = None) -> Task:
     problem, worth = phantom_problem(np.random.default_rng(0), num_candidates=23, num_decisions=5)
-    return Task(problem, reward or worth, worth, ENV_SETTINGS, class_names=("normal", "tumour"))
+    return Task(
+        problem, (Rung(reward or worth, worth),), ENV_SETTINGS, class_names=("normal", "tumour")
+    )
 
 
 def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -41,7 +43,7 @@ def uninterrupted(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -
 
 def learn_phantom(seed: int, run_dir: Path) -> tuple[Learned, SelectionProblem, AdditiveReward]:
     problem, worth = phantom_problem(np.random.default_rng(seed))
-    task = Task(problem, worth, worth, ENV_SETTINGS | {"alpha": 0.0})
+    task = Task(problem, (Rung(worth, worth),), ENV_SETTINGS | {"alpha": 0.0})
     config = AlgorithmConfig(iterations=4, episodes=16, lr=0.01, num_epochs=8, minibatch_size=32)
     return train(config, CONTROLLER, task, seed, run_dir, num_env_runners=0), problem, worth
 
@@ -133,3 +135,40 @@ def test_a_keep_fraction_sets_how_many_are_selected(ray_cluster: None, tmp_path:
     learned = train(one, CONTROLLER, task, 3, tmp_path, num_env_runners=0)
 
     assert learned.rows[0]["num_selected"] == 7
+
+
+def test_a_later_rung_pays_and_judges_from_its_iteration_on(
+    ray_cluster: None, tmp_path: Path
+) -> None:
+    problem, worth = phantom_problem(np.random.default_rng(0), num_candidates=23, num_decisions=5)
+    rungs = (
+        Rung(lambda kept_N: 1000.0 + worth(kept_N), lambda _: 1000.0),
+        Rung(worth, worth, from_iteration=3),
+    )
+    task = Task(problem, rungs, ENV_SETTINGS | {"alpha": 0.0})
+
+    learned = train(SHORT, CONTROLLER, task, 3, tmp_path, num_env_runners=2)
+
+    paid = [row["reward_min"] > 900 for row in learned.rows]
+    assert paid == [True, True, False, False]
+    assert [row["selection_val"] == 1000.0 for row in learned.rows] == paid
+    assert learned.chosen_iteration in (3, 4), "scores of the first rung are no rivals"
+
+
+def test_the_final_judge_has_the_last_word(ray_cluster: None, tmp_path: Path) -> None:
+    problem, worth = phantom_problem(np.random.default_rng(0), num_candidates=23, num_decisions=5)
+    asked: list[np.ndarray] = []
+
+    def final_judge(kept_N: np.ndarray) -> float:
+        asked.append(kept_N)
+        return float(len(asked))
+
+    task = Task(problem, (Rung(worth, worth),), ENV_SETTINGS, final_judge=final_judge)
+
+    learned = train(SHORT, CONTROLLER, task, 3, tmp_path, num_env_runners=0)
+
+    scores = [row["selection_val"] for row in learned.rows]
+    best_three = sorted(range(4), key=lambda i: -scores[i])[:3]
+    assert len(asked) == 3
+    assert learned.chosen_iteration == 1 + best_three[-1], "the one that was asked for last"
+    assert learned.rows[best_three[-1]]["final_selection_val"] == 3.0

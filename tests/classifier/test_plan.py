@@ -15,7 +15,7 @@ def test_every_image_is_seen_once_an_epoch_in_steps_of_one_size(
     num: int, batch_size: int, epochs: int
 ) -> None:
     config = ClassifierConfig(epochs=epochs, batch_size=batch_size)
-    plan = draw_plan(config, torch.arange(100, 100 + num), seed=0)
+    plan = draw_plan(config, torch.arange(100, 100 + num), 321, seed=0)
 
     size = min(batch_size, num)
     assert plan.rows_SB.shape == (plan.epoch_ends[-1], size)
@@ -36,7 +36,7 @@ def test_the_seed_decides_order_and_augmentation_and_the_order_of_rows_nothing()
     rows_N = torch.arange(37)
 
     once, again, other = (
-        draw_plan(config, rows, seed)
+        draw_plan(config, rows, 40, seed)
         for rows, seed in ((rows_N, 3), (rows_N.flip(0), 3), (rows_N, 4))
     )
 
@@ -53,7 +53,7 @@ def test_the_seed_decides_order_and_augmentation_and_the_order_of_rows_nothing()
 def test_the_highest_rate_is_that_of_the_config(schedule: str, highest_at: float, num: int) -> None:
     config = ClassifierConfig(epochs=1, batch_size=4, lr=0.5, schedule=schedule)  # pyright: ignore
 
-    rates = draw_plan(config, torch.arange(num), seed=0).lr_S
+    rates = draw_plan(config, torch.arange(num), num, seed=0).lr_S
 
     assert len(rates) == num // 4
     if num > 4:
@@ -64,4 +64,23 @@ def test_the_highest_rate_is_that_of_the_config(schedule: str, highest_at: float
 
 def test_a_single_image_cannot_be_trained_on() -> None:
     with pytest.raises(ValueError, match="two images at least, not 1"):
-        draw_plan(ClassifierConfig(), torch.arange(1), seed=0)
+        draw_plan(ClassifierConfig(), torch.arange(1), 9, seed=0)
+
+
+def test_two_sets_share_order_and_augmentation_of_what_they_share() -> None:
+    config = ClassifierConfig(epochs=3, batch_size=7)
+    sets = [torch.arange(0, 42), torch.arange(21, 63)]
+
+    plans = [draw_plan(config, rows_N, 70, seed=3) for rows_N in sets]
+
+    shared = []
+    for plan in plans:
+        rows, draws = plan.rows_SB.flatten(), plan.draws_SBK.flatten(0, 1)
+        both = (rows >= 21) & (rows < 42)
+        shared.append((rows[both], draws[both]))
+    assert len(shared[0][0]) == 3 * 21
+    assert torch.equal(shared[0][0], shared[1][0])
+    assert torch.equal(shared[0][1], shared[1][1])
+    assert shared[0][0].unique().numel() == 21
+    # Each pass is shuffled anew.
+    assert not torch.equal(shared[0][0][:21], shared[0][0][21:42])

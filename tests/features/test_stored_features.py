@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from small_features import small_features, small_pool, small_splits
 
 from rlsel.classifier import ClassifierConfig, Fitted
@@ -47,7 +48,7 @@ def make(tmp_path: Path) -> Callable[..., Features]:
         path = tmp_path / "features.npz"
         return stored.extract_or_load(
             config, splits or small_splits(), pool or small_pool(), seed, path
-        )
+        ).features
 
     return make
 
@@ -110,3 +111,36 @@ def test_a_file_that_was_cut_off_is_made_anew(
     make()
 
     assert len(trainings) == 2
+
+
+def test_the_extractor_is_kept_where_it_is_asked_for(
+    trainings: list[int], make: Callable[..., Features], fitted: Fitted, tmp_path: Path
+) -> None:
+    make()
+
+    kept, again = (
+        stored.extract_or_load(
+            CONFIG, small_splits(), small_pool(), 0, tmp_path / "features.npz", keep_weights=True
+        )
+        for _ in range(2)
+    )
+
+    assert len(trainings) == 2, "once without weights, once with them"
+    for extracted in (kept, again):
+        assert extracted.weights.keys() == fitted.model.state_dict().keys()
+        for name, value in fitted.model.state_dict().items():
+            assert torch.equal(extracted.weights[name], value)
+
+
+def test_weights_that_cannot_be_read_are_made_anew(
+    trainings: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "features.npz"
+    given = (CONFIG, small_splits(), small_pool(), 0, path, True)
+    stored.extract_or_load(*given)
+    path.with_suffix(".pt").write_bytes(b"garbage")
+
+    assert stored.extract_or_load(*given).weights
+
+    assert len(trainings) == 2
+    assert "features.pt: cannot be read" in "".join(capsys.readouterr().out.split("\n"))

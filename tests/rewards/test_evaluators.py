@@ -1,6 +1,5 @@
 """The pool of evaluators: one payment a job, whoever asks, whatever dies."""
 
-import asyncio
 import os
 import pickle
 import signal
@@ -8,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +15,19 @@ import numpy as np
 import psutil
 import pytest
 import ray
-from ray.exceptions import RayActorError
 from small_workbench import NUM_CANDIDATES, none, probe_job, right, small_workbench
 
 from rlsel.classifier import ClassifierConfig
 from rlsel.errors import InputError, find_input_error
 from rlsel.rewards import Job, Ledger, LocalEvaluations
-from rlsel.rewards.evaluators import (
-    MAX_LOST,
-    Broker,
+from rlsel.rewards.plan import EvaluatorPlan, Place, share_cores
+from rlsel.rewards.pool import (
+    EvaluationPool,
     RayEvaluations,
     get_broker,
     open_run,
     running_broker,
 )
-from rlsel.rewards.plan import EvaluatorPlan
-from rlsel.rewards.pool import EvaluationPool
 
 TWO = EvaluatorPlan(count=2, cpus_each=0.1, gpus_each=0.0, reason="a test")
 FULL = Job(right(), "full", seed=0, split="reward_val")
@@ -44,7 +41,7 @@ START_S = 60.0
 def broker(ray_cluster: None) -> Iterator[Any]:
     """One of its own: other tests may have left theirs running."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rlsel.rewards.evaluators._broker_name", lambda: "broker of these tests")
+        patch.setattr("rlsel.rewards.pool._broker_name", lambda: "broker of these tests")
         with running_broker(TWO) as started:
             yield started
 
@@ -67,14 +64,18 @@ def statistics(evaluations: RayEvaluations) -> dict[str, Any]:
     return ray.get(get_broker().statistics.remote(evaluations.run_id))
 
 
-def busy_evaluators() -> list[psutil.Process]:
-    """The workers that carry out a job just now; Ray puts that into their title."""
+def evaluators(method: str = "") -> list[psutil.Process]:
+    """The workers, or those that are just in a method; Ray puts that into their title."""
     found = []
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):  # it has just ended
-            if any("Evaluator.evaluate" in word for word in process.cmdline()):
+            if any(f"Evaluator{method}" in word for word in process.cmdline()):
                 found.append(process)
     return found
+
+
+def busy_evaluators() -> list[psutil.Process]:
+    return evaluators(".evaluate")
 
 
 def wait_until(condition: Callable[[], Any], timeout_s: float = START_S) -> Any:
@@ -185,50 +186,6 @@ def test_the_job_of_a_killed_evaluator_is_carried_out_by_another(open_one) -> No
     assert (known["trained"], known["from_ledger"]) == ({"full": 1}, {})
 
 
-class DyingEvaluator:
-    """Stands for an evaluator that some job always kills."""
-
-    num_deaths = 0
-
-    @property
-    def evaluate(self) -> "DyingEvaluator":
-        return self
-
-    @property
-    def ping(self) -> "Answering":
-        return Answering()
-
-    async def remote(self, *arguments: object) -> None:
-        self.num_deaths += 1
-        raise RayActorError
-
-
-class Answering:
-    async def remote(self) -> None:
-        """Back again."""
-
-
-def test_a_job_that_kills_every_evaluator_is_given_up(tmp_path: Path) -> None:
-    evaluator = DyingEvaluator()
-
-    async def ask() -> None:
-        broker = Broker.__new__(Broker)  # its own `__init__` starts actors
-        broker._runs, broker._queue = {}, asyncio.Queue()
-        broker._busy_s, broker._evaluators, broker._serving = 0.0, [evaluator], []
-        await broker.open("run", [], str(tmp_path / "ledger.sqlite"))
-        serving = asyncio.get_running_loop().create_task(broker._serve(evaluator))
-        try:
-            await broker.evaluate("run", "key", FULL)
-        finally:
-            serving.cancel()
-            await broker.close("run")
-
-    with pytest.raises(RayActorError):
-        asyncio.run(ask())
-
-    assert evaluator.num_deaths == 1 + MAX_LOST
-
-
 def test_an_error_in_a_job_reaches_everybody_who_asked_for_it(open_one) -> None:
     evaluations = open_one()
     references = [evaluations._ask(BROKEN) for _ in range(3)]
@@ -263,7 +220,43 @@ def test_utilisation_is_a_share_of_the_evaluators_time(open_one) -> None:
     evaluations = open_one()
     list(evaluations.many(probe_job(np.arange(NUM_CANDIDATES) < n) for n in range(7)))
 
-    assert 0.0 < statistics(evaluations)["utilisation"] <= 1.0
+    shares = EvaluationPool(evaluations, TWO.count).utilisation()
+
+    assert 0.0 < shares["of_all_time"] <= shares["while_wanted"] <= 1.0
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="nobody can be pinned here")
+def test_evaluators_are_on_the_cores_that_are_theirs(open_one) -> None:
+    list(open_one().many([FULL, replace(FULL, seed=1)]))
+
+    pinned = [tuple(process.cpu_affinity()) for process in evaluators()]
+
+    place = Place("here", tuple(sorted(os.sched_getaffinity(0))), 2.0)
+    assert sorted(pinned) == sorted(cores for cores, _ in share_cores([place] * TWO.count))
+
+
+def test_waiting_probes_go_together(open_one) -> None:
+    evaluations = open_one()
+    masks = [np.arange(NUM_CANDIDATES) < n for n in range(NUM_CANDIDATES)]
+
+    answers = list(evaluations.many(map(probe_job, masks)))
+
+    assert [answer.num_train for answer in answers] == [17 + n for n in range(NUM_CANDIDATES)]
+    # Those of a group are charged an equal part of its time, so they have the same.
+    assert len({answer.train_s for answer in answers}) < NUM_CANDIDATES
+
+
+def test_a_training_that_runs_away_is_scored_written_down_and_stops_nothing(open_one) -> None:
+    classifier = ClassifierConfig(epochs=2, batch_size=16, precision="fp32", lr=1e30)
+    evaluations = open_one(classifier=classifier)
+
+    run_away = evaluations.one(FULL)
+
+    assert run_away.best("log_loss") < -np.log(2)
+    assert run_away.best("auc") <= 0.5
+    assert statistics(evaluations)["trained"] == {"full": 1}
+    assert evaluations.one(FULL).best("auc") == run_away.best("auc")
+    assert evaluations.one(probe_job(right())).num_train == 17 + right().sum()
 
 
 def test_counts_have_totals_and_every_fidelity(open_one) -> None:

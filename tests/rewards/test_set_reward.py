@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from envs import RewardFn
-from rlsel.rewards import Evaluation, Job, SetReward
+from rlsel.rewards import Evaluation, Job, RewardConfig, SetReward
 from rlsel.rewards.jobs import WORST_SCORE
-from rlsel.rewards.plan import EvaluatorsConfig, plan_evaluators
+from rlsel.rewards.reward import Rung
 
 
 class Answers:
@@ -46,6 +47,75 @@ def test_every_set_is_trained_with_the_same_seed_and_on_the_split_that_was_named
     assert np.array_equal(np.stack([job.kept_N for job in answers.asked]), np.stack(masks))
 
 
+class Noisy(Answers):
+    """Scores that depend on the seed: 0.6, 0.7, 0.6, 0.7, ... in the order they are asked for."""
+
+    def one(self, job: Job) -> Evaluation:
+        self.asked.append(job)
+        return Evaluation({"auc": [0.6 + 0.1 * (len(self.asked) % 2 == 0)]}, 1, 0.0)
+
+
+def test_repeats_are_trained_with_seeds_of_their_own_which_all_sets_share() -> None:
+    answers = Noisy({})
+    reward = SetReward(answers, "full", "auc", seed=5, repeats=4)
+
+    measured = reward.measure(np.zeros(3, dtype=bool))
+    reward(np.ones(3, dtype=bool))
+
+    seeds = [job.seed for job in answers.asked]
+    assert seeds[0] == 5
+    assert len(set(seeds[:4])) == 4
+    assert seeds[:4] == seeds[4:]
+    assert measured.value == pytest.approx(0.65)
+    assert measured.standard_error == pytest.approx(np.std([0.6, 0.7, 0.6, 0.7], ddof=1) / 2)
+    assert measured.repeats == 4
+
+
+@pytest.mark.parametrize(("enough", "repeats"), [(0.0, 5), (0.06, 2), (0.04, 3), (0.001, 5)])
+def test_repeats_stop_when_the_standard_error_is_small_enough(enough: float, repeats: int) -> None:
+    # 0.050 after two, 0.033 after three.
+    answers = Noisy({})
+
+    measured = SetReward(answers, "full", "auc", 5, repeats=5, enough=enough).measure(
+        np.zeros(3, dtype=bool)
+    )
+
+    assert measured.repeats == len(answers.asked) == repeats
+
+
+def test_one_evaluation_knows_no_standard_error() -> None:
+    measured = SetReward(Noisy({}), "full", "auc", 5).measure(np.zeros(3, dtype=bool))
+
+    assert (measured.value, measured.repeats) == (0.6, 1)
+    assert np.isnan(measured.standard_error)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"repeats": 2}, "a probe is the same for every seed"),
+        ({"noise_floor_seeds": 1}, "which shows no spread"),
+        ({"climb": (Rung(from_iteration=5, fidelity="probe"),)}, "must be dearer"),
+        (
+            {"climb": tuple(Rung(from_iteration=5, fidelity=f) for f in ("finetune", "full"))},
+            "must begin at a later iteration",
+        ),
+    ],
+)
+def test_a_ladder_that_leads_nowhere_is_refused(settings: dict, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        RewardConfig(**settings)
+
+
+def test_a_ladder_names_its_rungs_and_fidelities() -> None:
+    config = RewardConfig(
+        climb=(Rung(from_iteration=9, fidelity="finetune"),), final_fidelity="full", repeats=2
+    )
+
+    assert config.rungs == ((1, "probe"), (9, "finetune"))
+    assert config.fidelities == ("probe", "finetune", "full")
+
+
 def test_a_set_reward_is_what_the_environment_asks_for() -> None:
     assert isinstance(SetReward(Answers({}), "probe", "auc", seed=0), RewardFn)
 
@@ -66,24 +136,3 @@ def test_a_training_that_ran_away_scores_worse_than_guessing_two_classes(metric)
 
 def test_on_test_the_last_epoch_counts_however_good_the_others() -> None:
     assert Evaluation({"accuracy": [0.9, 0.7]}, 1, 0.0).last("accuracy") == 0.7
-
-
-@pytest.mark.parametrize(
-    ("config", "cpus", "gpus", "expected"),
-    [
-        ({}, 8.0, 0.0, (8, 0.75, 0.0)),  # one a core
-        ({"count": 3}, 8.0, 0.0, (3, 1.0, 0.0)),
-        ({}, 0.5, 0.0, (1, 0.37, 0.0)),
-        ({}, 16.0, 2.0, (2, 1.0, 1.0)),  # one a GPU
-        ({"gpus_each": 0.25}, 16.0, 2.0, (8, 1.0, 0.25)),
-        ({"gpus_each": 0.1}, 16.0, 1.0, (10, 1.0, 0.1)),  # 1 / 0.1 is no whole number of floats
-        ({"gpus_each": 0.25, "count": 3}, 2.0, 2.0, (3, 0.5, 0.25)),
-        # Asked for outright, though no GPU is up yet: an autoscaling cluster starts the nodes.
-        ({"gpus_each": 0.5, "count": 3}, 8.0, 0.0, (3, 1.0, 0.5)),
-    ],
-)
-def test_evaluators_fill_the_gpus_or_else_the_cores(config, cpus, gpus, expected) -> None:
-    plan = plan_evaluators(EvaluatorsConfig(**config), cpus, gpus)
-
-    assert (plan.count, plan.cpus_each, plan.gpus_each) == expected
-    assert plan.count * plan.cpus_each <= max(cpus, plan.count * 0.01)

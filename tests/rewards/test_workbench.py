@@ -127,3 +127,23 @@ def test_no_epoch_can_be_chosen_on_test() -> None:
     evaluation = small_workbench().evaluate(Job(none(), "full", seed=5, split="test"))
 
     assert {len(values) for values in evaluation.scores.values()} == {1}
+
+
+def test_probes_together_are_those_alone() -> None:
+    bench = small_workbench()
+    jobs = [probe_job(kept_N) for kept_N in (none(), right(), ~right(), ~none())]
+
+    together = bench.evaluate_many(jobs)
+
+    for job, one in zip(jobs, together, strict=True):
+        alone = bench.evaluate(job)
+        assert one.num_train == alone.num_train
+        for name, values in alone.scores.items():
+            assert one.scores[name] == pytest.approx(values, abs=1e-9)
+
+
+def test_jobs_of_different_kinds_make_no_group() -> None:
+    jobs = [probe_job(none()), probe_job(none(), split="selection_val")]
+
+    with pytest.raises(ValueError, match="one fidelity and split"):
+        small_workbench().evaluate_many(jobs)

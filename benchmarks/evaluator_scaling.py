@@ -1,0 +1,148 @@
+"""How many evaluators one broker keeps at work: real broker, messages and ledger, pretended work.
+
+    python benchmarks/evaluator_scaling.py [--only saturation]
+
+Evaluators sleep, so that 64 of them fit on two cores; 1 s a job, or exponentially distributed with
+that mean. Episodes take 8 decisions one after the other, as many at once as stated. A cell is one
+iteration. Every finished cell is written to the record at once, and a second start goes on there.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import ray
+from rich.table import Table
+from scaling.iteration import Cell, compare_orders, measure
+from scaling.limits import saturate, weigh_episodes, weigh_messages, write_ledger
+from scaling.pretended import NUM_CANDIDATES, NUM_DECISIONS, Latency
+
+from rlsel.atomic_files import write_text
+from rlsel.progress import console
+from rlsel.records import describe_device, installed_versions
+
+RECORD = Path(__file__).parent / "records" / "evaluator_scaling.json"
+MEAN_S = 1.0
+EVALUATORS = (1, 2, 4, 8, 16, 32, 64)
+EPISODES_EACH = (1, 2, 4)
+LATENCIES = {d: Latency(d, MEAN_S, seed=0) for d in ("constant", "exponential")}
+GROUP_SIZES = (1, 8, 128)
+
+
+def cells() -> Iterator[tuple[str, Callable[[], Cell]]]:
+    """Name and maker of every cell."""
+    yield "messages", weigh_messages
+    for size in GROUP_SIZES:
+        yield f"ledger/{size}", partial(write_ledger, size)
+    yield "saturation/with_ledger", partial(saturate, has_ledger=True)
+    yield "saturation/without_ledger", partial(saturate, has_ledger=False)
+    for num in EVALUATORS[1:]:
+        for episodes in (num * 3 // 2, 2 * num, 4 * num):
+            name = f"order/{num}/{episodes}"
+            yield name, partial(compare_orders, num, episodes, LATENCIES["constant"])
+    for each in EPISODES_EACH:
+        for num in EVALUATORS:
+            for distribution, latency in LATENCIES.items():
+                name = f"iteration/{distribution}/{num}/{num * each}"
+                yield name, partial(measure, num, num * each, latency)
+    # Last: it starts a Ray of its own.
+    yield "episode_memory", weigh_episodes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="How many evaluators does a broker keep at work?")
+    parser.add_argument("--only", default="", help="cells whose name starts so")
+    parser.add_argument("--record", type=Path, default=RECORD)
+    arguments = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    known = json.loads(arguments.record.read_text()) if arguments.record.exists() else {}
+    done = known["cells"] if known.get("config") == _config() else {}
+    for name, make in cells():
+        if name in done or not name.startswith(arguments.only):
+            continue
+        if name == "episode_memory":
+            ray.shutdown()
+        elif not ray.is_initialized():
+            here = str(Path(__file__).parent)
+            ray.init(
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="ERROR",
+                runtime_env={"env_vars": {"PYTHONPATH": here}},
+            )
+        busy_before = os.getloadavg()[0]
+        done[name] = make() | {"load_before": busy_before}
+        console.log(name, {key: round(value, 4) for key, value in done[name].items()})
+        write_text(arguments.record, _dump(done))
+    write_text(arguments.record, _dump(done))
+    show(done)
+
+
+def _config() -> dict:
+    return {
+        "mean_s": MEAN_S,
+        "distributions": list(LATENCIES),
+        "decisions": NUM_DECISIONS,
+        "candidates": NUM_CANDIDATES,
+        "seed": 0,
+    }
+
+
+def _dump(done: dict[str, Cell]) -> str:
+    iterations = [name for name in done if name.startswith("iteration/")]
+    record = {
+        "summary": summarise(done),
+        "n": sum(int(done[name]["n"]) for name in iterations),
+        "hardware": describe_device(),
+        "versions": installed_versions(),
+        "config": _config(),
+        "cells": done,
+    }
+    return json.dumps(record, indent=1) + "\n"
+
+
+def summarise(done: dict[str, Cell]) -> dict[str, float]:
+    """The figures that targets name; each is the worst over the cells it is about."""
+    summary: dict[str, float] = {}
+    for distribution in LATENCIES:
+        # From 16 episodes on, with 2 to 4 of them an evaluator.
+        within = [
+            cell
+            for name, cell in done.items()
+            if name.startswith(f"iteration/{distribution}/") and _is_in_target(name)
+        ]
+        if within:
+            for key in ("utilisation", "utilisation_without_overhead"):
+                summary[f"{distribution}.least_{key}"] = min(cell[key] for cell in within)
+            for key in ("mean", "p95"):
+                name = f"{distribution}.largest_overhead_ms_{key}"
+                summary[name] = max(cell[f"overhead_ms_{key}"] for cell in within)
+    for name, key in (
+        ("saturation/with_ledger", "per_s"),
+        ("saturation/with_ledger", "from_ledger_per_s"),
+        ("saturation/without_ledger", "per_s"),
+        *((f"ledger/{size}", "rows_per_s") for size in GROUP_SIZES),
+        ("episode_memory", "mib_per_episode"),
+    ):
+        if name in done:
+            summary[f"{name}.{key}"] = done[name][key]
+    return {name: round(value, 4) for name, value in summary.items()}
+
+
+def _is_in_target(name: str) -> bool:
+    num_evaluators, num_episodes = map(int, name.split("/")[2:])
+    return num_episodes >= 16 and 2 <= num_episodes / num_evaluators <= 4
+
+
+def show(done: dict[str, Cell]) -> None:
+    table = Table("figure", "value", title="evaluator scaling")
+    for name, value in summarise(done).items():
+        table.add_row(name, f"{value:g}")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""How much of a reward is noise: measured at the start of a run, before anything is learned."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rlsel.rewards.jobs import Fidelity, Metric
+from rlsel.rewards.reward import SetReward, repeated_seeds
+from rlsel.seeding import rng
+
+PROBED_SETS = 16
+"""Sets whose spread is looked at where an evaluation costs next to nothing."""
+
+
+@dataclass(frozen=True)
+class NoiseFloor:
+    """Spreads of a reward, as sample standard deviations in units of its metric."""
+
+    between_seeds: float
+    """One set, over seeds of training; 0 for a probe, which is solved exactly."""
+    between_sets: float
+    """Random sets, all under one seed: what a controller can learn from, and the noise."""
+    num_seeds: int
+    num_sets: int
+
+    @property
+    def is_drowned(self) -> bool:
+        """Whether sets differ no more than one and the same set does from seed to seed."""
+        return self.between_sets <= self.between_seeds
+
+    @property
+    def signal_to_noise(self) -> float:
+        """Variance between sets beyond that of noise, over that of noise; at least 0."""
+        if self.between_seeds == 0:
+            return math.inf
+        return max(0.0, (self.between_sets / self.between_seeds) ** 2 - 1)
+
+
+def measure_noise_floor(
+    reward: SetReward, num_candidates: int, share: float, num_seeds: int, seed: int
+) -> NoiseFloor:
+    """Evaluate one random set under several seeds, and several sets under one seed.
+
+    Args:
+        reward: What is to be measured; its repeats are left out.
+        share: Chance of each candidate to be in a set; as large as the sets that are paid for.
+        num_seeds: Of each, 2 or more. The evaluations are in the ledger like all others.
+    """
+    is_probe = reward.fidelity == "probe"
+    num_sets = PROBED_SETS if is_probe else num_seeds
+    draw = rng(seed, "noise floor")
+    sets = [draw.random(num_candidates) < share for _ in range(num_sets)]
+    once = replace(reward, repeats=1)
+    under_one_seed = [once(kept_N) for kept_N in sets]
+    between_seeds = 0.0
+    if not is_probe:
+        seeds = repeated_seeds(reward.seed, num_seeds)
+        of_one_set = [replace(once, seed=other)(sets[0]) for other in seeds]
+        between_seeds = float(np.std(of_one_set, ddof=1))
+    return NoiseFloor(
+        between_seeds, float(np.std(under_one_seed, ddof=1)), 0 if is_probe else num_seeds, num_sets
+    )
+
+
+def describe_noise(fidelity: Fidelity, metric: Metric, floor: NoiseFloor) -> str:
+    """One line for the terminal."""
+    sets = f"{floor.num_sets} random sets differ by ± {floor.between_sets:.4f}"
+    if floor.num_seeds == 0:
+        return f"reward noise: a probe has none over seeds; the {metric} of {sets}"
+    return (
+        f"reward noise of {fidelity}: {metric} of one set ± {floor.between_seeds:.4f} over "
+        f"{floor.num_seeds} seeds; under one seed {sets}"
+    )
+
+
+def warn_of_noise(fidelity: Fidelity, metric: Metric, floor: NoiseFloor) -> str:
+    """What to do where a reward cannot tell sets apart."""
+    return (
+        f"{fidelity} rewards are drowned in noise: the {metric} of random sets differs by "
+        f"± {floor.between_sets:.4f}, that of one set over {floor.num_seeds} seeds by "
+        f"± {floor.between_seeds:.4f}; raise reward.repeats, or take another metric or fidelity"
+    )

@@ -1,0 +1,355 @@
+"""Who gets which jobs when, and what becomes of them, with evaluators that have no process."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_evaluator import FakeEvaluator, job_of, sizes
+from ray.exceptions import RayActorError
+
+from rlsel.errors import InputError
+from rlsel.rewards import Evaluation, Ledger
+from rlsel.rewards.broker import MAX_LOST, Broker
+from rlsel.rewards.plan import EvaluatorPlan
+
+
+@asynccontextmanager
+async def broker_of(evaluators: list[FakeEvaluator], tmp_path: Path) -> AsyncIterator[Broker]:
+    """A broker that is ready, with one run open."""
+    plan = EvaluatorPlan(len(evaluators), 1.0, 0.0, "a test")
+    broker = Broker(plan, start=lambda plan: list(evaluators))
+    await broker.ready()
+    await broker.open("run", [], str(tmp_path / "ledger.sqlite"))
+    yield broker
+    await broker.close("run")
+
+
+async def everybody_has_had_a_turn() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def ask(broker: Broker, *num_kept: int, fidelity: Any = "full") -> list[asyncio.Task[Evaluation]]:
+    """Ask for as many evaluations at once, each under a key of its own and by another asker."""
+    loop = asyncio.get_running_loop()
+    jobs = [job_of(num, fidelity) for num in num_kept]
+    return [
+        loop.create_task(broker.evaluate("run", f"{fidelity} {num}", job, f"asker {num}"))
+        for num, job in zip(num_kept, jobs, strict=True)
+    ]
+
+
+async def finish_all(*evaluators: FakeEvaluator) -> None:
+    await everybody_has_had_a_turn()
+    while busy := [one for one in evaluators if one.is_at_work]:
+        for evaluator in busy:
+            evaluator.finish()
+        await everybody_has_had_a_turn()
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    async def with_a_limit() -> None:
+        await asyncio.wait_for(test(), 30)
+
+    asyncio.run(with_a_limit())
+
+
+def test_a_lone_request_is_handed_out_at_once(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluator = FakeEvaluator(group_size=8)
+        async with broker_of([evaluator], tmp_path) as broker:
+            asked = ask(broker, 5)
+            await everybody_has_had_a_turn()
+            assert sizes(evaluator.groups) == [[5]]
+            await finish_all(evaluator)
+            assert (await asked[0]).num_train == 61
+
+    run(test)
+
+
+def test_what_waits_goes_together_as_far_as_it_is_worth_it(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluator = FakeEvaluator(group_size=3)
+        async with broker_of([evaluator], tmp_path) as broker:
+            asked = ask(broker, *range(1, 9))
+            await finish_all(evaluator)
+            # The first goes alone: nothing else was there, and nobody had said how many are good.
+            assert sizes(evaluator.groups) == [[1], [8, 7, 6], [5, 4, 3], [2]]
+            await asyncio.gather(*asked)
+
+    run(test)
+
+
+def test_jobs_of_another_fidelity_are_not_in_the_group(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluator = FakeEvaluator(group_size=8)
+        async with broker_of([evaluator], tmp_path) as broker:
+            ask(broker, 1)
+            await finish_all(evaluator)
+            asked = [*ask(broker, 2), *ask(broker, 31, 30, fidelity="probe"), *ask(broker, 5, 4)]
+            await finish_all(evaluator)
+            assert sizes(evaluator.groups[1:]) == [[2], [5, 4], [31], [30]]
+            await asyncio.gather(*asked)
+
+    run(test)
+
+
+def test_idle_evaluators_share_what_waits(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluators = [FakeEvaluator(group_size=64) for _ in range(3)]
+        async with broker_of(evaluators, tmp_path) as broker:
+            warm_up = ask(broker, 1, 2, 3)
+            await finish_all(*evaluators)
+            await asyncio.gather(*warm_up)
+            # All wait before anybody is free.
+            held, broker._idle = broker._idle, type(broker._idle)()
+            asked = ask(broker, *range(10, 21))
+            await everybody_has_had_a_turn()
+            broker._idle = held
+            broker._hand_out()
+            await everybody_has_had_a_turn()
+            assert sorted(len(one.groups[-1]) for one in evaluators) == [3, 4, 4]
+            await finish_all(*evaluators)
+            await asyncio.gather(*asked)
+
+    run(test)
+
+
+def test_an_evaluator_leaves_their_share_to_those_at_the_same_kind_of_work(tmp_path: Path) -> None:
+    async def test() -> None:
+        first, second = FakeEvaluator(group_size=64), FakeEvaluator(group_size=64)
+        async with broker_of([first, second], tmp_path) as broker:
+            asked = ask(broker, *range(1, 13))
+            await everybody_has_had_a_turn()
+            first.finish()
+            await everybody_has_had_a_turn()
+            assert [len(group) for group in first.groups] == [1, 5]
+            second.finish()
+            await everybody_has_had_a_turn()
+            assert [len(group) for group in second.groups] == [1, 3]
+            await finish_all(first, second)
+            await asyncio.gather(*asked)
+
+    run(test)
+
+
+def test_the_job_of_a_lost_evaluator_goes_to_another(tmp_path: Path) -> None:
+    async def test() -> None:
+        lost, other = FakeEvaluator(), FakeEvaluator()
+        async with broker_of([lost, other], tmp_path) as broker:
+            asked = ask(broker, 5)
+            await everybody_has_had_a_turn()
+            assert lost.is_at_work
+            lost.lost = [RayActorError()]  # and it does not come back at once
+            lost.fail(RayActorError())
+            await everybody_has_had_a_turn()
+            assert sizes(other.groups) == [[5]]
+            await finish_all(other)
+            assert (await asked[0]).num_train == 61
+
+    run(test)
+
+
+def test_jobs_that_lost_their_evaluator_go_on_one_by_one(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluator = FakeEvaluator(group_size=8)
+        async with broker_of([evaluator], tmp_path) as broker:
+            asked = ask(broker, 1, 2, 3, 4)
+            await everybody_has_had_a_turn()
+            evaluator.finish()
+            await everybody_has_had_a_turn()
+            evaluator.fail(RayActorError())
+            await finish_all(evaluator)
+            assert sizes(evaluator.groups) == [[1], [4, 3, 2], [4], [3], [2]]
+            await asyncio.gather(*asked)
+
+    run(test)
+
+
+def test_a_job_that_kills_every_evaluator_is_given_up(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluator = FakeEvaluator()
+        async with broker_of([evaluator], tmp_path) as broker:
+            (asked,) = ask(broker, 5)
+            for _ in range(1 + MAX_LOST):
+                await everybody_has_had_a_turn()
+                evaluator.fail(RayActorError())
+            with pytest.raises(RayActorError):
+                await asked
+            assert len(evaluator.groups) == 1 + MAX_LOST
+
+    run(test)
+
+
+def test_an_error_reaches_all_who_wait_and_the_evaluator_goes_on(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluator = FakeEvaluator()
+        async with broker_of([evaluator], tmp_path) as broker:
+            asked = ask(broker, 5, 5, 5)
+            await everybody_has_had_a_turn()
+            evaluator.fail(KeyError("wrong"))
+            assert {type(e) for e in await asyncio.gather(*asked, return_exceptions=True)} == {
+                KeyError
+            }
+            (again,) = ask(broker, 5)
+            await finish_all(evaluator)
+            await again
+
+    run(test)
+
+
+def test_answers_are_on_disk_before_they_are_heard_of(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluator = FakeEvaluator()
+        async with broker_of([evaluator], tmp_path) as broker:
+            (asked,) = ask(broker, 5)
+            found: list[int] = []
+            ledger = Ledger(tmp_path / "ledger.sqlite")
+            asked.add_done_callback(lambda task: found.append(len(ledger)))
+            await finish_all(evaluator)
+            await asked
+            await everybody_has_had_a_turn()
+            ledger.close()
+            assert found == [1]
+
+    run(test)
+
+
+def test_what_waits_for_a_closed_run_is_not_carried_out(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluator = FakeEvaluator()
+        async with broker_of([evaluator], tmp_path) as broker:
+            asked = ask(broker, 5, 4, 3)
+            await everybody_has_had_a_turn()
+            await broker.close("run")
+            evaluator.finish()  # what was begun comes too late to be written down
+            outcomes = await asyncio.gather(*asked, return_exceptions=True)
+            await everybody_has_had_a_turn()
+            assert [type(outcome) for outcome in outcomes] == [
+                *(Evaluation, RuntimeError, RuntimeError)
+            ]
+            assert len(evaluator.groups) == 1
+
+    run(test)
+
+
+def test_work_begins_as_soon_as_one_evaluator_is_up(tmp_path: Path) -> None:
+    async def test() -> None:
+        late, up = FakeEvaluator(), FakeEvaluator()
+        late.lost = [RayActorError()]
+        async with broker_of([late, up], tmp_path) as broker:
+            (asked,) = ask(broker, 5)
+            await finish_all(up)
+            await asked
+            assert late.num_introductions == 1
+
+    run(test)
+
+
+def test_no_evaluator_at_all_is_an_error(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluator = FakeEvaluator()
+        evaluator.lost = [RayActorError()]
+        with pytest.raises(RayActorError):
+            async with broker_of([evaluator], tmp_path):
+                pass
+
+    run(test)
+
+
+def test_cores_are_shared_out_once_all_evaluators_are_up(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluators = [FakeEvaluator(node=node, cores=(0, 1, 2, 3)) for node in ("a", "b", "a")]
+        async with broker_of(evaluators, tmp_path):
+            await everybody_has_had_a_turn()
+            assert [[cores for cores, _ in one.pinned] for one in evaluators] == [
+                [(0, 1)],
+                [(0, 1, 2, 3)],
+                [(2, 3)],
+            ]
+
+    run(test)
+
+
+def test_an_evaluator_that_comes_back_is_pinned_again(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluator, other = (FakeEvaluator(cores=(0, 1)) for _ in range(2))
+        async with broker_of([evaluator, other], tmp_path) as broker:
+            asked = ask(broker, 5)
+            await everybody_has_had_a_turn()
+            evaluator.fail(RayActorError())
+            await finish_all(other)
+            await asyncio.gather(*asked)
+            assert [cores for cores, _ in evaluator.pinned] == [(0,), (0,)]
+
+    run(test)
+
+
+def test_a_warning_is_kept_once_whoever_gives_it(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluators = [FakeEvaluator(), FakeEvaluator()]
+        for evaluator in evaluators:
+            evaluator.warning = "too large"
+        async with broker_of(evaluators, tmp_path) as broker:
+            asked = ask(broker, *range(1, 8))
+            await finish_all(*evaluators)
+            await asyncio.gather(*asked)
+            assert (await broker.statistics("run"))["warnings"] == ["too large"]
+
+    run(test)
+
+
+def test_waiting_for_a_lost_evaluator_is_not_work(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluator = FakeEvaluator()
+        clock = [0.0]
+        async with broker_of([evaluator], tmp_path) as broker:
+            broker._stopwatch._clock = lambda: clock[0]
+            broker._stopwatch._last = 0.0
+            opened = broker._stopwatch.read()
+            asked = ask(broker, 5)
+            await everybody_has_had_a_turn()
+            clock[0] = 10.0
+            evaluator.fail(RayActorError())
+            await everybody_has_had_a_turn()
+            clock[0] = 20.0
+            await finish_all(evaluator)
+            await asyncio.gather(*asked)
+            used = broker._stopwatch.read().since(opened)
+            assert math.isclose(used.work_s, 0.1)  # as the evaluator says
+            assert used.wanted_s == 20.0
+
+    run(test)
+
+
+def test_answers_that_come_together_are_written_at_one_go(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluators = [FakeEvaluator() for _ in range(5)]
+        async with broker_of(evaluators, tmp_path) as broker:
+            ledger, written = broker._runs["run"].ledger, []
+            put_many = ledger.put_many
+            ledger.put_many = lambda entries: (written.append(len(entries)), put_many(entries))
+            asked = ask(broker, *range(1, 6))
+            await finish_all(*evaluators)
+            await asyncio.gather(*asked)
+            assert written == [5]
+
+    run(test)
+
+
+def test_a_ledger_that_cannot_be_written_is_told_to_who_asked(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluators = [FakeEvaluator(), FakeEvaluator()]
+        async with broker_of(evaluators, tmp_path) as broker:
+            broker._runs["run"].ledger._db.execute("PRAGMA query_only = 1")
+            asked = ask(broker, 5, 7)
+            await finish_all(*evaluators)
+            outcomes = await asyncio.gather(*asked, return_exceptions=True)
+            assert [type(outcome) for outcome in outcomes] == [InputError, InputError]
+            assert [type(e) for e in await broker.failures("run")] == [InputError]
+
+    run(test)

@@ -1,0 +1,117 @@
+"""The last stages of an extractor, trained on."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_workbench import NUM_CANDIDATES, none, right, small_workbench
+
+from rlsel.classifier.crop import crop_kernels
+from rlsel.classifier.resnet import build_resnet34, split_at
+from rlsel.errors import InputError
+from rlsel.rewards import FinetuneConfig, Job, Workbench
+
+pytestmark = pytest.mark.slow
+
+
+def weights(seed: int = 0) -> dict[str, torch.Tensor]:
+    return crop_kernels(build_resnet34(2, seed), (32, 32)).state_dict()
+
+
+def bench(**changed: Any) -> Workbench:
+    made = small_workbench(finetune=FinetuneConfig(epochs=1), extractor=weights())
+    few = np.arange(23)
+    return replace(
+        made,
+        reward_val=made.reward_val.take(few),
+        selection_val=made.selection_val.take(few),
+        **changed,
+    )
+
+
+def scores(bench: Workbench, kept_N: np.ndarray, **changed: Any) -> dict[str, list[float]]:
+    job = Job(kept_N, "finetune", seed=5, split="reward_val")
+    return bench.evaluate(replace(job, **changed)).scores
+
+
+@pytest.mark.parametrize("stage", ["layer1", "layer2", "layer3", "layer4"])
+def test_the_two_parts_of_a_network_are_the_network(stage: str) -> None:
+    model = build_resnet34(3, seed=0).eval()
+    images_NCHW = torch.rand(2, 3, 40, 40, generator=torch.Generator().manual_seed(0))
+
+    trunk, tail = split_at(model, stage)
+
+    with torch.no_grad():
+        assert torch.equal(tail(trunk(images_NCHW)), model(images_NCHW))
+    assert not any(name.startswith(stage) for name, _ in trunk.named_parameters())
+    assert next(iter(tail.named_parameters()))[0].startswith(stage)
+
+
+def test_every_training_starts_from_the_same_weights() -> None:
+    made = bench()
+
+    first = scores(made, right())
+    scores(made, ~none())
+
+    assert scores(made, right()) == first
+    assert scores(bench(), right()) == first
+    assert {len(values) for values in first.values()} == {1}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"extractor": weights(seed=1)},
+        {"finetune": FinetuneConfig(epochs=2)},
+        {"finetune": FinetuneConfig(epochs=1, first_stage="layer3")},
+        {"finetune": FinetuneConfig(epochs=1, lr=0.01)},
+    ],
+)
+def test_the_start_and_the_settings_matter(changed: dict[str, Any]) -> None:
+    assert scores(bench(**changed), right()) != scores(bench(), right())
+
+
+def test_what_is_kept_and_the_seed_matter() -> None:
+    made = bench()
+
+    assert scores(made, right()) != scores(made, none())
+    assert scores(made, right()) != scores(made, right(), seed=6)
+    assert scores(made, right()) != scores(made, right(), split="selection_val")
+
+
+def test_trainings_together_are_those_alone() -> None:
+    made = bench()
+    jobs = [
+        Job(kept_N, "finetune", seed, "reward_val")
+        for kept_N in (none(), right())
+        for seed in (1, 2)
+    ]
+
+    together = made.evaluate_many(jobs)
+
+    assert [one.scores for one in together] == [made.evaluate(job).scores for job in jobs]
+    assert [one.num_train for one in together] == [17, 17, 17 + right().sum(), 17 + right().sum()]
+
+
+def test_without_an_extractor_it_says_so() -> None:
+    with pytest.raises(InputError, match="starts from the extractor's weights"):
+        scores(bench(extractor={}), none())
+
+
+def test_settings_and_extractor_are_part_of_the_key() -> None:
+    made = bench()
+    job = Job(np.arange(NUM_CANDIDATES) < 3, "finetune", seed=5, split="reward_val")
+    features = replace(made.features, train=made.features.train + 1)
+
+    keys = {
+        made.keys(job),
+        made.keys(replace(job, seed=6)),
+        made.keys(replace(job, fidelity="full")),
+        replace(made, finetune=FinetuneConfig(epochs=2)).keys(job),
+        replace(made, classifier=replace(made.classifier, optimizer="sgd")).keys(job),
+        replace(made, features=features).keys(job),
+    }
+
+    assert len(keys) == 6
