@@ -26,8 +26,8 @@ from rlsel.records import describe_device, installed_versions
 
 RECORD = Path(__file__).parent / "records" / "evaluator_scaling.json"
 MEAN_S = 1.0
-EVALUATORS = (1, 2, 4, 8, 16, 32, 64)
-EPISODES_EACH = (1, 2, 4)
+EVALUATORS = (1, 4, 8, 16, 32, 64)
+EPISODES_EACH = (2, 4)
 LATENCIES = {d: Latency(d, MEAN_S, seed=0) for d in ("constant", "exponential")}
 GROUP_SIZES = (1, 8, 128)
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from scaling.section import scaling_section
 from throughput.sections import growth_section, throughput_section
 
 from rlsel.atomic_files import write_text
@@ -43,11 +44,12 @@ def main() -> None:
 
 
 def _cost_sections() -> list[str]:
-    """Of the records that are there: throughput on a CPU, on a GPU, and growth."""
+    """Of the records that are there: throughput on a CPU, on a GPU, growth, and evaluators."""
     sections = {
         "reward_throughput": throughput_section,
         "reward_throughput_cuda": throughput_section,
         "cost_growth": growth_section,
+        "evaluator_scaling": scaling_section,
     }
     paths = {name: HERE / "records" / f"{name}.json" for name in sections}
     return [

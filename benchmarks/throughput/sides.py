@@ -62,6 +62,8 @@ class Setting:
     """False: time some steps and extrapolate."""
     timed_steps: int = 16
     warm_up_steps: int = 2
+    timed_val: int = 256
+    """Validation images of the timed passes, where not all are."""
 
     @property
     def name(self) -> str:
@@ -108,7 +110,7 @@ def ours(setup: Setup, setting: Setting, config: ClassifierConfig, device: str) 
     """rlsel's own trainer, warm between trainings as in an evaluator."""
     images, val = (
         Resident.put(*random_images(num, setting.size_px), torch.device(device))
-        for num in (_num_held(setting, config), setting.num_val)
+        for num in _num_held(setting, config)
     )
     trainer = Trainer(config, images, 2)
 
@@ -127,8 +129,9 @@ def ours(setup: Setup, setting: Setting, config: ClassifierConfig, device: str) 
 
 def peer(setup: Setup, setting: Setting, config: ClassifierConfig, device: str) -> Train:
     """The naive peer with the same settings."""
-    images_NHWC, labels_N = random_images(_num_held(setting, config), setting.size_px)
-    val = random_images(setting.num_val, setting.size_px)
+    num_images, num_val = _num_held(setting, config)
+    images_NHWC, labels_N = random_images(num_images, setting.size_px)
+    val = random_images(num_val, setting.size_px)
 
     def train(num_images: int, passes: int) -> Trial:
         start = _now(device)
@@ -224,7 +227,7 @@ def extrapolate(
     together()
     long = train(few + timed, 0).wall_s
     together()
-    validation_s = passes * train(few, 1).validation_s
+    validation_s = train(few, 1).validation_s * passes * setting.num_val / setting.timed_val
     image_s = max(long - short, 1e-9) / timed
     fixed_s = max(0.0, short - few * image_s)
     training_s = fixed_s + image_s * setting.num_images * config.epochs
@@ -237,10 +240,12 @@ def extrapolate(
     }
 
 
-def _num_held(setting: Setting, config: ClassifierConfig) -> int:
-    """Images in memory: what the setting says, or what the timed steps need."""
-    timed = 0 if setting.complete else setting.warm_up_steps + setting.timed_steps
-    return max(setting.num_images, timed * config.batch_size)
+def _num_held(setting: Setting, config: ClassifierConfig) -> tuple[int, int]:
+    """Images and validation images in memory: what the setting says, or what is timed."""
+    if setting.complete:
+        return setting.num_images, setting.num_val
+    steps = setting.warm_up_steps + setting.timed_steps
+    return max(setting.num_images, steps * config.batch_size), setting.timed_val
 
 
 def _val_images(setup: Setup, setting: Setting, config: ClassifierConfig) -> int:

@@ -5,7 +5,7 @@ curve, its logits, its penultimate features. Read `fit.py` first.
 """
 
 from rlsel.classifier.config import ClassifierConfig
-from rlsel.classifier.fit import Fitted, Trainer, fit
+from rlsel.classifier.fit import Fitted, Trainer, fit, recipe_of
 from rlsel.classifier.predict import extract_features, predict
 from rlsel.classifier.resident import Resident
 
@@ -17,4 +17,5 @@ __all__ = [
     "extract_features",
     "fit",
     "predict",
+    "recipe_of",
 ]

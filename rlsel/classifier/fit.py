@@ -4,7 +4,7 @@ Shape letters: N images.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -17,9 +17,12 @@ from rlsel.classifier.crop import crop_kernels
 from rlsel.classifier.plan import TrainingPlan, draw_plan
 from rlsel.classifier.predict import predict
 from rlsel.classifier.resident import Resident
-from rlsel.classifier.resnet import build_resnet34
+from rlsel.classifier.resnet import build_resnet34, weights_digest
 from rlsel.classifier.steps import GraphedSteps, MakeModel, PlainSteps, Steps
 from rlsel.progress import track
+
+RECIPE = 2
+"""Raise it when the same settings come to train otherwise: what is stored then counts no longer."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,16 @@ def fit(
     """One training on `data[rows_N]`; see `Trainer.fit`."""
     trainer = Trainer(config, data, num_classes)
     return trainer.fit(rows_N, seed, validation, description=description)
+
+
+def recipe_of(config: ClassifierConfig) -> str:
+    """All that a training depends on besides images and seed, as text to be hashed.
+
+    Raises:
+        InputError: the file of `weights` is missing.
+    """
+    weights = config.weights and weights_digest(config.weights)
+    return repr((RECIPE, replace(config, weights=None), weights))
 
 
 def _resnet34(

@@ -1,5 +1,6 @@
 """torchvision's ResNet34, from scratch or from a user's checkpoint."""
 
+import hashlib
 import warnings
 from collections import OrderedDict
 from pathlib import Path
@@ -30,6 +31,17 @@ def build_resnet34(num_classes: int, seed: int, weights: Path | None = None) -> 
     if weights is not None:
         _load_weights(model, weights)
     return model
+
+
+def weights_digest(path: Path) -> str:
+    """Hash of a checkpoint's bytes: what is in it counts, not where it lies.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    _require_file(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
 
 
 def features_before_head(model: nn.Module, images_NCHW: Tensor) -> Tensor:
@@ -70,8 +82,7 @@ def _load_weights(model: ResNet, path: Path) -> None:
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise InputError(f"{path}: classifier.weights is no file; give a ResNet34 state dict")
+    _require_file(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever the broken bytes led it into
@@ -80,3 +91,8 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise InputError(f"{path}: holds no state dict; save one with model.state_dict()")
     return state
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"{path}: classifier.weights is no file; give a ResNet34 state dict")

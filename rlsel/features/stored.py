@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rlsel.atomic_files import replacing
-from rlsel.classifier import Resident, fit
+from rlsel.classifier import Resident, fit, recipe_of
 from rlsel.classifier.resident import best_device
 from rlsel.data import Splits
 from rlsel.features.config import FeaturesConfig
@@ -47,7 +47,7 @@ def extract_or_load(
     """
     recipe = "/".join(
         (
-            repr(config.extractor),
+            recipe_of(config.extractor),
             str(seed),
             pool.digest,
             *(images.digest for name, images in splits.named().items() if name != "test"),
@@ -81,7 +81,7 @@ def _load(path: Path, recipe: str) -> Features | None:
         with path.open("rb") as file, np.load(file) as stored:
             if str(stored["recipe"]) == recipe:
                 return Features(**{name: stored[name] for name in Features.__annotations__})
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile):
         console.print(f"{path}: cannot be read, so the features are made anew", markup=False)
     return None
 

@@ -2,7 +2,7 @@
 
 In: a `Workbench` (images, features, settings) and `Job`s (which candidates, which fidelity, seed
 and split). Out: `Evaluation`s, each written to the ledger before it is used. Read `workbench.py`
-first; `evaluators.py` is the same thing spread over Ray actors.
+first; `pool.py` opens the same thing spread over Ray actors, which `broker.py` directs.
 """
 
 from rlsel.rewards.finetune import FinetuneConfig

@@ -56,6 +56,8 @@ class _Seat:
 
     evaluator: Any
     place: Place | None = None
+    pinned: tuple[tuple[int, ...], int] | None = None
+    """Its cores and threads, once it was told."""
     group_sizes: dict[tuple[str, Fidelity], int] = field(default_factory=dict)
     """By run and fidelity; it says so with its first answer, and until then gets one job."""
 
@@ -161,7 +163,7 @@ class Broker:
         """Give `seat` work from when it is up; if it is lost on the way, when it is back."""
         await asyncio.sleep(delay_s)
         try:
-            seat.place = await seat.evaluator.introduce.remote()
+            seat.place, seat.pinned = await seat.evaluator.introduce.remote(), None
         except LOST:
             self._spawn(self._employ(seat, RETURN_S))
             return False
@@ -175,8 +177,10 @@ class Broker:
         places = [seat.place for seat in self._seats if seat.place]
         if len(places) < len(self._seats):
             return
-        for seat, (cores, num_threads) in zip(self._seats, share_cores(places), strict=True):
-            seat.evaluator.pin.remote(cores, num_threads)
+        for seat, share in zip(self._seats, share_cores(places), strict=True):
+            if seat.pinned != share:
+                seat.evaluator.pin.remote(*share)
+                seat.pinned = share
 
     def _hand_out(self) -> None:
         while self._idle and len(self._queue):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rlsel import metrics
-from rlsel.classifier import ClassifierConfig, Resident, Trainer
+from rlsel.classifier import ClassifierConfig, Resident, Trainer, recipe_of
 from rlsel.classifier.resident import best_device
 from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.errors import InputError
@@ -85,9 +85,9 @@ class Workbench:
         # The features stand for the extractor that made them.
         features = blake2b(np.ascontiguousarray(self.features.train), digest_size=16).hexdigest()
         settings: dict[Fidelity, object] = {
-            "full": self.classifier,
+            "full": recipe_of(self.classifier),
             "probe": (self.probe, features),
-            "finetune": (self.finetune, self.classifier, features),
+            "finetune": (self.finetune, recipe_of(self.classifier), features),
         }
         recipes: dict[tuple[Fidelity, Split], str] = {
             (fidelity, split): _digest(fidelity, split, data, self._split(split).digest, setting)

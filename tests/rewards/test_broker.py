@@ -285,6 +285,7 @@ def test_an_evaluator_that_comes_back_is_pinned_again(tmp_path: Path) -> None:
             await finish_all(other)
             await asyncio.gather(*asked)
             assert [cores for cores, _ in evaluator.pinned] == [(0,), (0,)]
+            assert len(other.pinned) == 1
 
     run(test)
 

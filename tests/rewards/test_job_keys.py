@@ -78,7 +78,7 @@ def test_settings_change_the_key_of_their_own_fidelity_alone() -> None:
         {"weight_decay": 0.011},
         {"flips": False},
         {"colour_jitter": 0.1},
-        {"weights": Path("resnet34.pt")},
+        {"acceleration": "none"},
         {"precision": "auto"},
         {"num_validated_epochs": 3},
     ],
@@ -90,6 +90,19 @@ def test_every_setting_of_the_classifier_changes_the_key_of_a_full_training(
     other = replace(BENCH, classifier=replace(BENCH.classifier, **changed))
 
     assert key(other, FULL) != key(BENCH, FULL)
+
+
+def test_a_checkpoint_counts_by_what_is_in_it(tmp_path: Path) -> None:
+    def key_with(name: str, content: bytes) -> str:
+        (tmp_path / name).write_bytes(content)
+        classifier = replace(BENCH.classifier, weights=tmp_path / name)
+        return key(replace(BENCH, classifier=classifier), FULL)
+
+    once = key_with("a.pt", b"some weights")
+
+    assert once != key(BENCH, FULL)
+    assert once == key_with("b.pt", b"some weights")
+    assert once != key_with("a.pt", b"other weights")
 
 
 @pytest.mark.parametrize("changed", [{"num_components": 5}, {"l2": 0.0031}, {"max_steps": 29}])
