@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fidelity.section import fidelity_section
 from scaling.section import scaling_section
 from throughput.sections import growth_section, throughput_section
 
@@ -44,8 +45,9 @@ def main() -> None:
 
 
 def _cost_sections() -> list[str]:
-    """Of the records that are there: throughput on a CPU, on a GPU, growth, and evaluators."""
+    """Of the records that are there and finished."""
     sections = {
+        "reward_fidelity": fidelity_section,
         "reward_throughput": throughput_section,
         "reward_throughput_cuda": throughput_section,
         "cost_growth": growth_section,
@@ -55,7 +57,7 @@ def _cost_sections() -> list[str]:
     return [
         sections[name](json.loads(path.read_text()), name)
         for name, path in paths.items()
-        if path.exists()
+        if path.exists() and json.loads(path.read_text())["summary"]
     ]
 
 

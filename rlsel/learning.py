@@ -15,7 +15,7 @@ from rlsel.seeding import derive_seed
 from rlsel.selectors import Selection
 
 MAX_RUNNERS = 64
-"""Env runners at most: each is a process of some 250 MB."""
+"""Env runners at most: each is a process of some 550 MB."""
 
 
 def learn(

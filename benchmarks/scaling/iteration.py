@@ -13,11 +13,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 import ray
 
+from rlsel.records import mean_and_std
 from rlsel.rewards.plan import EvaluatorPlan
 from rlsel.rewards.work_queue import Request, WorkQueue
 from scaling.pretended import (
     NUM_DECISIONS,
     RUN,
+    Distribution,
     Episodes,
     Latency,
     Sleeper,
@@ -30,6 +32,8 @@ from scaling.pretended import (
 
 NUM_PROCESSES = 2
 """Of evaluators, and as many of episodes."""
+NUM_DRAWS = 20
+"""Of exponentially distributed latencies, where they are only computed with."""
 Cell = dict[str, float]
 Order = Literal["turns", "arrival", "longest"]
 
@@ -70,10 +74,8 @@ def measure(num_evaluators: int, num_episodes: int, latency: Latency) -> Cell:
     work_s = sum(latency.of(trip.number) for trip in trips)
     wall_s = max(trip.answered for trip in trips) - min(trip.asked for trip in trips)
     overheads_ms = [1000 * overhead_s for overhead_s in _overheads_s(trips)]
-    ideal_s = simulate(num_evaluators, num_episodes, latency)
     return {
         "utilisation": work_s / (num_evaluators * wall_s),
-        "utilisation_without_overhead": work_s / (num_evaluators * ideal_s),
         "overhead_ms_mean": float(np.mean(overheads_ms)),
         "overhead_ms_median": float(np.median(overheads_ms)),
         "overhead_ms_p95": float(np.quantile(overheads_ms, 0.95)),
@@ -107,19 +109,18 @@ def simulate(
     order: Order = "turns",
     grows: bool = False,
 ) -> float:
-    """Seconds the same iteration takes where messages take none.
+    """Utilisation in the same iteration where messages take no time.
 
     Args:
         order: `turns` is the broker's; `arrival` and `longest` are what it might have been.
-        grows: A job of all candidates takes three times as long as one of none, on average as
-            long as the latency says.
+        grows: A job takes its latency times 0.5 + 2 x the share of candidates that it keeps.
     """
     jobs = [jobs_of(episode) for episode in range(num_episodes)]
     loop = new_event_loop()
     queue, answer = WorkQueue(), loop.create_future()
     busy: list[tuple[float, int, int, int]] = []
     arrivals = count()
-    now = 0.0
+    now = work_s = 0.0
 
     def ask(episode: int, decision: int) -> None:
         turns = {"turns": queue.turn_of(str(episode)), "arrival": next(arrivals), "longest": 0}
@@ -132,27 +133,33 @@ def simulate(
         while len(busy) < num_evaluators and len(queue):
             (taken,) = queue.take(queue.next_kind(), 1)
             episode, decision = map(int, taken.key.split())
-            size = 0.5 + taken.job.kept_N.mean() if grows else 1.0
-            heapq.heappush(
-                busy, (now + size * latency.of(taken.job.seed), episode, decision, taken.turn)
-            )
+            size = 0.5 + 2 * taken.job.kept_N.mean() if grows else 1.0
+            took_s = size * latency.of(taken.job.seed)
+            work_s += took_s
+            heapq.heappush(busy, (now + took_s, episode, decision, taken.turn))
         now, episode, decision, turn = heapq.heappop(busy)
         queue.answered(str(episode), turn)
         if decision + 1 < NUM_DECISIONS:
             ask(episode, decision + 1)
     loop.close()
-    return now
+    return work_s / (num_evaluators * now)
 
 
-def compare_orders(num_evaluators: int, num_episodes: int, latency: Latency) -> Cell:
+def compare_orders(num_evaluators: int, num_episodes: int, mean_s: float) -> Cell:
     """Utilisation by order of service, with jobs that grow with every decision."""
-    work_s = sum(
-        (0.5 + job.kept_N.mean()) * latency.of(job.seed)
-        for episode in range(num_episodes)
-        for job in jobs_of(episode)
-    )
+    latency = Latency("constant", mean_s, seed=0)
     return {
-        order: work_s
-        / (num_evaluators * simulate(num_evaluators, num_episodes, latency, order, grows=True))
+        order: simulate(num_evaluators, num_episodes, latency, order, grows=True)
         for order in get_args(Order)
     }
+
+
+def without_messages(
+    num_evaluators: int, num_episodes: int, distribution: Distribution, mean_s: float
+) -> Cell:
+    """Utilisation where messages take no time: over draws of the latencies, if they are drawn."""
+    draws = 1 if distribution == "constant" else NUM_DRAWS
+    latencies = (Latency(distribution, mean_s, seed) for seed in range(draws))
+    shares = [simulate(num_evaluators, num_episodes, latency) for latency in latencies]
+    mean, std = mean_and_std(shares)
+    return {"utilisation": mean, "n": draws} | ({"std": std} if draws > 1 else {})

@@ -79,7 +79,8 @@ def weigh_messages() -> Cell:
     """Bytes of a request and of its answer, without what Ray wraps around them."""
     job = jobs_of(0)[-1]
     sizes = {"request_bytes": job, "answer_bytes": EVALUATION}
-    return {"candidates": NUM_CANDIDATES} | {k: len(pickle.dumps(v)) for k, v in sizes.items()}
+    weights = {name: float(len(pickle.dumps(message))) for name, message in sizes.items()}
+    return {"candidates": float(NUM_CANDIDATES)} | weights
 
 
 def weigh_episodes(few: int = 1, many: int = 4) -> Cell:

@@ -22,27 +22,31 @@ def scaling_section(record: Record, name: str) -> str:
         f"{config['mean_s']:g} s a job or exponentially distributed with that mean; "
         f"{config['candidates']:,} candidates, {config['decisions']} decisions an episode. A row "
         f"is one iteration; {record['n']:,} evaluations in all. The machine had other work as well "
-        f"(load average {min(loads):.1f} to {max(loads):.1f} before the cells), so overheads are "
-        "upper bounds.",
+        f"(load average {min(loads):.1f} to {max(loads):.1f} before the cells; the actors "
+        f"at nice {record['nice_of_actors']}), so overheads are upper bounds.",
         "",
         "Utilisation is the share of the evaluators' time, from the first request to the last "
-        "answer, that they slept on a job. *At best* is what it would be if messages took no time: "
-        "with exponential durations the last jobs of an iteration leave evaluators without work "
-        "whatever the broker does. Overhead is what an answer takes beyond its job and the wait "
-        "for its evaluator.",
+        "answer, that they slept on a job. Beside it is what it would be if messages took no time "
+        "(computed; with exponential durations mean ± sample std over 20 draws, of which the row "
+        "is one): near the end of an iteration drawn durations leave evaluators without work, "
+        "whatever the broker does, the more so the more evaluators there are. Overhead is what an "
+        "answer takes beyond its job and the wait for its evaluator.",
         "",
     ]
     lines += _table(
         (
-            *("durations", "evaluators", "episodes", "utilisation", "at best"),
+            *("durations", "evaluators", "episodes", "utilisation", "without messages"),
             *("overhead, ms: mean", "median", "p95", "n"),
         ),
-        [_iteration(*key.split("/")[1:], cell) for key, cell in _starting(cells, "iteration/")],
+        [
+            _iteration(key, cell, cells[key.replace("iteration", "without_messages")])
+            for key, cell in _starting(cells, "iteration/")
+        ],
     )
     lines += [
         "Who is served first matters, as an episode's jobs come one after the other. Simulated "
-        "without messages, for jobs that grow threefold from the first decision to the last; "
-        "`turns` is what the broker does.",
+        "without messages, for jobs whose time grows with the candidates kept so far; `turns` is "
+        "what the broker does.",
         "",
     ]
     lines += _table(
@@ -86,10 +90,10 @@ def _limits(record: Record) -> list[str]:
         "the last write, so the groups grow with the load, and the ledger costs it "
         f"{100 * (1 - rate / free['per_s']):.0f}% of its rate. *Then:* a faster disk; the rows of "
         "several brokers are in files of their own anyway.",
-        f"3. **The object store** does not notice: a request is {messages['request_bytes']:,} "
-        f"bytes with {messages['candidates']:,} candidates, an answer "
-        f"{messages['answer_bytes']:,}; at the broker's limit that is {kib_per_s:,.0f} KiB/s, and "
-        "Ray sends messages below 100 KiB past the store. Images go through it once for every "
+        f"3. **The object store** does not notice: a request is {messages['request_bytes']:,.0f} "
+        f"bytes with {messages['candidates']:,.0f} candidates, an answer "
+        f"{messages['answer_bytes']:,.0f}; at the broker's limit that is {kib_per_s:,.0f} KiB/s, "
+        "and Ray sends messages below 100 KiB past the store. Images go through it once for every "
         "machine. *Then:* a mask is a byte a candidate, so pools of 100,000 pass that mark; with "
         "its bits packed it would be an eighth.",
         f"4. **Episodes** are processes of {weight:,.0f} MiB each, so {EACH} an evaluator are "
@@ -100,13 +104,13 @@ def _limits(record: Record) -> list[str]:
     ]
 
 
-def _iteration(distribution: str, evaluators: str, episodes: str, cell: dict) -> tuple[str, ...]:
-    shares = (cell[key] for key in ("utilisation", "utilisation_without_overhead"))
-    times = (f"{cell[f'overhead_ms_{key}']:.1f}" for key in ("mean", "median", "p95"))
+def _iteration(key: str, cell: dict[str, float], ideal: dict[str, float]) -> tuple[str, ...]:
+    times = (f"{cell[f'overhead_ms_{name}']:.1f}" for name in ("mean", "median", "p95"))
+    spread = f" ± {100 * ideal['std']:.1f}" if "std" in ideal else ""
     return (
-        *(distribution, evaluators, episodes),
-        *(_percent(share) for share in shares),
-        *(*times, str(cell["n"])),
+        *key.split("/")[1:],
+        *(_percent(cell["utilisation"]), _percent(ideal["utilisation"]) + spread),
+        *(*times, f"{cell['n']:.0f}"),
     )
 
 

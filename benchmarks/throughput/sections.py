@@ -52,7 +52,10 @@ def growth_section(record: Record, name: str) -> str:
     lines = [
         "## How cost grows with the number of images",
         "",
-        f"{_origin(record, name)} Lines by least squares, ± standard error.",
+        f"{_origin(record, name)} Lines by least squares, ± standard error. What an evaluation "
+        "takes for no image is fresh weights and, most of all, validation. Memory: `images` are "
+        "those of the run, `held` with the evaluator's own copy, `peak` while that is made; "
+        "predicted is what docs/architecture.md says for one process.",
         "",
     ]
     lines += _table(

@@ -189,7 +189,7 @@ class Broker:
             sharing = len(self._idle) + self._at_work[kind]
             share = math.ceil(len(self._queue) / sharing)
             seat = self._idle.popleft()
-            size = 1 if kind.alone else seat.group_sizes.get((kind.run_id, kind.fidelity), 1)
+            size = seat.group_sizes.get((kind.run_id, kind.fidelity), 1)
             self._spawn(self._work(seat, kind, self._queue.take(kind, min(share, size))))
 
     async def _work(self, seat: _Seat, kind: Kind, group: list[Request]) -> None:

@@ -2,28 +2,45 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
-from rlsel.rewards.jobs import Evaluation, Job
+from rlsel.rewards.jobs import Evaluation, Fidelity, Job, Split
 from rlsel.rewards.ledger import Ledger
 from rlsel.rewards.workbench import Workbench
 
 
 class LocalEvaluations:
-    """Carries out jobs one after the other; a job the ledger knows is answered from it."""
+    """Carries out jobs; one that the ledger knows is answered from it."""
 
     def __init__(self, workbench: Workbench, ledger: Ledger) -> None:
         self.workbench, self.ledger = workbench, ledger
         self.from_ledger: Counter[str] = Counter()
 
     def one(self, job: Job) -> Evaluation:
-        key = self.workbench.keys(job)
-        known = self.ledger.get(key)
-        if known is not None:
-            self.from_ledger[job.fidelity] += 1
-            return known
-        evaluation = self.workbench.evaluate(job)
-        self.ledger.put(key, job, evaluation)
-        return evaluation
+        """Answer one job."""
+        return next(self.many([job]))
 
     def many(self, jobs: Iterable[Job]) -> Iterator[Evaluation]:
-        return map(self.one, jobs)
+        """Answer jobs in their order; those of one kind together, as many as are worth it."""
+        jobs = list(jobs)
+        keys = [self.workbench.keys(job) for job in jobs]
+        known = {key: self.ledger.get(key) for key in dict.fromkeys(keys)}
+        wanted = {key: job for key, job in zip(keys, jobs, strict=True) if known[key] is None}
+        for group in self._groups(wanted):
+            found = self.workbench.evaluate_many([job for _, job in group])
+            answers = [(*item, answer) for item, answer in zip(group, found, strict=True)]
+            self.ledger.put_many(answers)
+            known |= {key: answer for key, _, answer in answers}
+        for fidelity, count in Counter(job.fidelity for job in jobs).items():
+            paid = sum(job.fidelity == fidelity for job in wanted.values())
+            self.from_ledger[fidelity] += count - paid
+        return (answer for key in keys if (answer := known[key]) is not None)
+
+    def _groups(self, wanted: dict[str, Job]) -> Iterator[list[tuple[str, Job]]]:
+        for (fidelity, _), items in groupby(sorted(wanted.items(), key=_kind), key=_kind):
+            todo, size = list(items), self.workbench.group_size(fidelity)
+            yield from (todo[start : start + size] for start in range(0, len(todo), size))
+
+
+def _kind(item: tuple[str, Job]) -> tuple[Fidelity, Split]:
+    return item[1].fidelity, item[1].split

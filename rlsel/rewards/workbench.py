@@ -21,6 +21,8 @@ from rlsel.rewards.jobs import SPLITS, Evaluation, Fidelity, Job, Split
 from rlsel.rewards.keys import JobKeys
 from rlsel.rewards.probe import LogisticHeads, ProbeConfig, ProbeFeatures
 
+DIGITS = 10
+"""Of a score, behind the point."""
 PROBES_AT_ONCE = 128
 """Heads solved side by side; more of them gain no time (docs/benchmarks.md)."""
 
@@ -204,10 +206,12 @@ def _digest(*parts: object) -> str:
 
 
 def _score(logits_NC: np.ndarray, labels_N: np.ndarray) -> dict[str, float]:
-    return {
+    scores = {
         "accuracy": metrics.accuracy(logits_NC, labels_N),
         "auc": metrics.auc(logits_NC, labels_N),
         "sensitivity": metrics.sensitivity(logits_NC, labels_N),
         "specificity": metrics.specificity(logits_NC, labels_N),
         "log_loss": -metrics.recalibrated_log_loss(logits_NC, labels_N),
     }
+    # A last bit may depend on what was solved beside it, and so on timing.
+    return {name: round(score, DIGITS) for name, score in scores.items()}

@@ -1,14 +1,18 @@
-"""An evaluator without a process: it shows what it was given, and answers when it is told to."""
+"""Evaluators without a process, which answer when they are told to, and a broker that has them."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from rlsel.rewards import Evaluation, Fidelity, Job
+from rlsel.rewards.broker import Broker
 from rlsel.rewards.evaluators import Answers
-from rlsel.rewards.plan import Place
+from rlsel.rewards.plan import EvaluatorPlan, Place
 
 
 class FakeEvaluator:
@@ -60,3 +64,44 @@ def job_of(num_kept: int, fidelity: Fidelity = "full") -> Job:
 def sizes(groups: list[list[Job]]) -> list[list[int]]:
     """How many candidates the jobs keep, group by group."""
     return [[int(job.kept_N.sum()) for job in group] for group in groups]
+
+
+@asynccontextmanager
+async def broker_of(evaluators: list[FakeEvaluator], tmp_path: Path) -> AsyncIterator[Broker]:
+    """A broker that is ready, with one run open."""
+    plan = EvaluatorPlan(len(evaluators), 1.0, 0.0, "a test")
+    broker = Broker(plan, start=lambda plan: list(evaluators))
+    await broker.ready()
+    await broker.open("run", [], str(tmp_path / "ledger.sqlite"))
+    yield broker
+    await broker.close("run")
+
+
+async def everybody_has_had_a_turn() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def ask(broker: Broker, *num_kept: int, fidelity: Any = "full") -> list[asyncio.Task[Evaluation]]:
+    """Ask for as many evaluations at once, each under a key of its own and by another asker."""
+    loop = asyncio.get_running_loop()
+    jobs = [job_of(num, fidelity) for num in num_kept]
+    return [
+        loop.create_task(broker.evaluate("run", f"{fidelity} {num}", job, f"asker {num}"))
+        for num, job in zip(num_kept, jobs, strict=True)
+    ]
+
+
+async def finish_all(*evaluators: FakeEvaluator) -> None:
+    await everybody_has_had_a_turn()
+    while busy := [one for one in evaluators if one.is_at_work]:
+        for evaluator in busy:
+            evaluator.finish()
+        await everybody_has_had_a_turn()
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    async def with_a_limit() -> None:
+        await asyncio.wait_for(test(), 30)
+
+    asyncio.run(with_a_limit())

@@ -145,7 +145,7 @@ def test_runs_on_one_broker_keep_separate_ledgers(open_one, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_scores_are_exactly_those_of_evaluations_in_this_process(open_one, tmp_path: Path) -> None:
+def test_scores_are_those_of_evaluations_in_this_process(open_one, tmp_path: Path) -> None:
     evaluations = open_one()
     ledger = Ledger(tmp_path / "local.sqlite")
     local = LocalEvaluations(small_workbench(), ledger)
@@ -157,7 +157,10 @@ def test_scores_are_exactly_those_of_evaluations_in_this_process(open_one, tmp_p
 
     expected = list(local.many(jobs))
     ledger.close()
-    assert [answer.scores for answer in answers] == [answer.scores for answer in expected]
+    for answer, known in zip(answers, expected, strict=True):
+        # Probes that are solved in another group differ in the last bit.
+        for metric, values in known.scores.items():
+            assert answer.scores[metric] == pytest.approx(values, rel=1e-12)
     assert [answer.num_train for answer in answers] == [answer.num_train for answer in expected]
 
 

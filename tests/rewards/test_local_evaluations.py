@@ -1,6 +1,6 @@
 """In this process: every job is paid for once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,13 +20,13 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
     """The jobs that were carried out, in order."""
     jobs: list[Job] = []
-    evaluate = Workbench.evaluate
+    evaluate_many = Workbench.evaluate_many
 
-    def counting(bench: Workbench, job: Job) -> Evaluation:
-        jobs.append(job)
-        return evaluate(bench, job)
+    def counting(bench: Workbench, group: Sequence[Job]) -> list[Evaluation]:
+        jobs.extend(group)
+        return evaluate_many(bench, group)
 
-    monkeypatch.setattr(Workbench, "evaluate", counting)
+    monkeypatch.setattr(Workbench, "evaluate_many", counting)
     return jobs
 
 
@@ -58,3 +58,20 @@ def test_many_answers_come_in_the_order_of_the_jobs(ledger: Ledger, trained: lis
 
     assert [answer.num_train for answer in answers] == [17 + int(mask_N.sum()) for mask_N in masks]
     assert len(trained) == 3
+
+
+def test_jobs_of_several_kinds_are_answered_too(ledger: Ledger, trained: list[Job]) -> None:
+    evaluations = LocalEvaluations(small_workbench(), ledger)
+    jobs = [
+        probe_job(mask_N, split=split)
+        for mask_N in (none(), right())
+        for split in ("reward_val", "selection_val")
+    ]
+
+    answers = list(evaluations.many([*jobs, jobs[0]]))
+
+    for job, answer in zip(jobs, answers[:4], strict=True):
+        alone = small_workbench().evaluate(job)
+        assert answer.best("auc") == pytest.approx(alone.best("auc"), abs=1e-9)
+    assert answers[4] == answers[0]
+    assert evaluations.from_ledger == {"probe": 1}
