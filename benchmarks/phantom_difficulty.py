@@ -98,16 +98,7 @@ class Bed:
             reward_val=splits.reward_val,
             selection_val=splits.selection_val,
         )
-        return Workbench(
-            train=splits.train,
-            candidates=candidates,
-            reward_val=splits.reward_val,
-            selection_val=splits.selection_val,
-            test=splits.test,
-            features=features,
-            classifier=experiment.classifier,
-            probe=experiment.reward.probe,
-        )
+        return Workbench.of(splits, candidates, features, experiment.classifier, experiment.reward)
 
     @cached_property
     def _extractor(self):

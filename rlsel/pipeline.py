@@ -119,18 +119,14 @@ def select_and_score(
     )
     folder.finish_stage("features")
 
-    workbench = Workbench(
-        train=splits.train,
-        candidates=pool.candidates,
-        reward_val=splits.reward_val,
-        selection_val=splits.selection_val,
-        test=splits.test,
-        features=features,
-        classifier=experiment.classifier,
-        probe=experiment.reward.probe,
-        finetune=experiment.reward.finetune,
-        extractor=extracted.weights,
-        trainings_at_once=experiment.evaluators.trainings_at_once,
+    workbench = Workbench.of(
+        splits,
+        pool.candidates,
+        features,
+        experiment.classifier,
+        experiment.reward,
+        extracted.weights,
+        experiment.evaluators.trainings_at_once,
     )
     with evaluation_pool(experiment.evaluators, workbench, folder.path / LEDGER) as evaluators:
         folder.finish_stage("evaluators")

@@ -19,6 +19,15 @@ def look_often(monkeypatch):
     monkeypatch.setattr(monitoring, "CPU_SHARE", 1.0)
 
 
+@pytest.fixture
+def family(monkeypatch: pytest.MonkeyPatch) -> list[psutil.Process]:
+    """The processes that are measured: this one alone, whatever other tests left running."""
+    processes = [psutil.Process()]
+    monkeypatch.setattr(monitoring, "_family", lambda: processes)
+    return processes
+
+
+@pytest.mark.usefixtures("family")
 def test_peak_remembers_memory_that_was_given_back():
     with PeakMemory(interval_s=0.02) as memory:
         before = memory.gib
@@ -28,7 +37,11 @@ def test_peak_remembers_memory_that_was_given_back():
     assert memory.gib - before == pytest.approx(BLOCK_BYTES / GIB, rel=0.3)
 
 
-def test_children_count():
+def test_children_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = psutil.Process()
+    others = set(ours.children(recursive=True))
+    find = monitoring._family
+    monkeypatch.setattr(monitoring, "_family", lambda: [p for p in find() if p not in others])
     with PeakMemory(interval_s=0.02) as memory:
         before = memory.gib
         child = subprocess.Popen(
@@ -42,12 +55,10 @@ def test_children_count():
     assert memory.gib - before == pytest.approx(BLOCK_BYTES / GIB, rel=0.3)
 
 
-def test_a_process_that_vanishes_counts_nothing(monkeypatch):
+def test_a_process_that_vanishes_counts_nothing(family: list[psutil.Process]) -> None:
     child = subprocess.Popen([sys.executable, "-c", ""])
     gone = psutil.Process(child.pid)
     child.wait()
-    family = [psutil.Process()]
-    monkeypatch.setattr(monitoring, "_family", lambda: family)
     with PeakMemory() as alone:
         pass
     family.append(gone)

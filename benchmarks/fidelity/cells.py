@@ -93,16 +93,13 @@ def _workbench(seen: ImageSet, real: ImageSet, seed: int) -> Workbench:
         reward_val=splits.reward_val,
         selection_val=splits.selection_val,
     )
-    return Workbench(
-        train=real,
-        candidates=bed().pool.candidates,
-        reward_val=splits.reward_val,
-        selection_val=splits.selection_val,
-        test=splits.test,
-        features=features,
-        classifier=experiment.classifier,
-        probe=experiment.reward.probe,
-        extractor=fitted.model.state_dict(),
+    return Workbench.of(
+        replace(splits, train=real),
+        bed().pool.candidates,
+        features,
+        experiment.classifier,
+        experiment.reward,
+        fitted.model.state_dict(),
     )
 
 

@@ -1,6 +1,7 @@
 """Images, features and settings to measure on: real PCam where it is, else the tissue phantom."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,17 +66,13 @@ def build_workbench(experiment: Experiment, seed: int = 0) -> Workbench:
         reward_val=splits.reward_val,
         selection_val=splits.selection_val,
     )
-    return Workbench(
-        train=train,
-        candidates=pool.candidates,
-        reward_val=splits.reward_val,
-        selection_val=splits.selection_val,
-        test=splits.test,
-        features=features,
-        classifier=experiment.classifier,
-        probe=experiment.reward.probe,
-        finetune=experiment.reward.finetune,
-        extractor=extractor.state_dict(),
+    return Workbench.of(
+        replace(splits, train=train),
+        pool.candidates,
+        features,
+        experiment.classifier,
+        experiment.reward,
+        extractor.state_dict(),
     )
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from rlsel import metrics
 from rlsel.classifier import ClassifierConfig, Resident, Trainer, recipe_of
 from rlsel.classifier.resident import best_device
+from rlsel.data import Splits
 from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.errors import InputError
 from rlsel.features import Features
@@ -20,6 +21,7 @@ from rlsel.rewards.finetune import FinetuneConfig, Finetuner
 from rlsel.rewards.jobs import SPLITS, Evaluation, Fidelity, Job, Split
 from rlsel.rewards.keys import JobKeys
 from rlsel.rewards.probe import LogisticHeads, ProbeConfig, ProbeFeatures
+from rlsel.rewards.reward import RewardConfig
 
 DIGITS = 10
 """Of a score, behind the point."""
@@ -44,6 +46,32 @@ class Workbench:
     """Weights that `finetune` starts from; empty where nobody asks for that fidelity."""
     trainings_at_once: int = 1
     """Full or finetune trainings side by side on a GPU; elsewhere one follows the other."""
+
+    @classmethod
+    def of(
+        cls,
+        splits: Splits,
+        candidates: ImageSet,
+        features: Features,
+        classifier: ClassifierConfig,
+        reward: RewardConfig,
+        extractor: Mapping[str, Tensor] | None = None,
+        trainings_at_once: int = 1,
+    ) -> "Workbench":
+        """The workbench of a run over all of its splits."""
+        return cls(
+            train=splits.train,
+            candidates=candidates,
+            reward_val=splits.reward_val,
+            selection_val=splits.selection_val,
+            test=splits.test,
+            features=features,
+            classifier=classifier,
+            probe=reward.probe,
+            finetune=reward.finetune,
+            extractor=extractor or {},
+            trainings_at_once=trainings_at_once,
+        )
 
     def evaluate(self, job: Job) -> Evaluation:
         """Train on real + kept and score the job's split. Same job, same scores."""
