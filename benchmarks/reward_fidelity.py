@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from fidelity.bed import CONFIG, NUM_SEEDS, VARIANTS, bed
+from fidelity.bed import CONFIG, NUM_SEEDS, PACE_SET, VARIANTS, bed
 from fidelity.cells import pay, train_fully
 from fidelity.summary import summarise
 
@@ -55,6 +55,7 @@ def main() -> None:
             for seed in range(NUM_SEEDS)
             for variant in VARIANTS
         ]
+        todo += [(f"pace | {seed}", train_fully, (PACE_SET, seed)) for seed in range(NUM_SEEDS)]
     todo = [cell for cell in todo if cell[0] not in cells]
     with (
         ProcessPoolExecutor(

@@ -45,6 +45,8 @@ REMEDIES = {
     sqlite3.SQLITE_CANTOPEN: "is its folder there, and writable?",
 }
 START_AFRESH = "move it away to start afresh"
+PATIENCE_S = 30
+"""How long to wait for other processes that write."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Ledger:
         with self._telling("opened as a ledger"):
             # Autocommit: a row is safe when `put` returns.
             self._db = sqlite3.connect(
-                path, timeout=30, isolation_level=None, check_same_thread=False
+                path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False
             )
             try:
                 self._prepare()
@@ -92,7 +94,7 @@ class Ledger:
                 raise
 
     def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode=WAL")
+        self._write_ahead()
         self._db.execute("PRAGMA synchronous=FULL")
         if not self._db.execute("SELECT * FROM sqlite_master").fetchone():
             # Of two processes here at once the second finds the table there and changes nothing.
@@ -106,6 +108,19 @@ class Ledger:
         (finding,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
         if finding != "ok":
             raise sqlite3.DatabaseError(finding.splitlines()[-1])
+
+    def _write_ahead(self) -> None:
+        """Set the mode. Of processes that create a ledger at once SQLite lets one, and no other
+        waits: it sees a deadlock coming and says "busy" at once."""
+        give_up = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                    raise
+                time.sleep(0.01)
 
     def get(self, key: str) -> Evaluation | None:
         """The evaluation written under `key`, or None.
