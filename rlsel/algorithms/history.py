@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from rlsel.atomic_files import write_bytes, writing
+from rlsel.errors import InputError
 
 ITERATIONS = "iterations.jsonl"
 CHECKPOINTS = "checkpoints"
@@ -63,11 +64,22 @@ def write_rows(run_dir: Path, history: History) -> None:
 
 
 def load_checkpoint(run_dir: Path) -> tuple[History, Path] | None:
-    """The newest complete checkpoint and the folder of RLlib's own state, or None."""
+    """The newest complete checkpoint and the folder of RLlib's own state, or None.
+
+    Raises:
+        InputError: its files are damaged, as after a failure of the disk.
+    """
     found = sorted((run_dir / CHECKPOINTS).glob("iteration_*"))
     if not found:
         return None
-    state = json.loads((found[-1] / "history.json").read_text())
-    smoothing = {int(index): values for index, values in state["smoothing"].items()}
-    probabilities_TN = list(np.load(found[-1] / "probabilities.npy"))
-    return History(state["rows"], probabilities_TN, smoothing), found[-1] / "rllib"
+    newest = found[-1]
+    try:
+        state = json.loads((newest / "history.json").read_text())
+        smoothing = {int(index): values for index, values in state["smoothing"].items()}
+        probabilities_TN = list(np.load(newest / "probabilities.npy"))
+        return History(state["rows"], probabilities_TN, smoothing), newest / "rllib"
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise InputError(
+            f"{newest}: is damaged ({error}); remove it, then --resume: the controller learns "
+            "from the start, and what the ledger holds is not paid for again"
+        ) from None

@@ -15,6 +15,7 @@ from rlsel.algorithms.history import (
     save_checkpoint,
     write_rows,
 )
+from rlsel.errors import InputError
 
 
 class FakeAlgorithm:
@@ -111,6 +112,18 @@ def test_every_finished_iteration_has_its_line(tmp_path: Path) -> None:
     write_rows(tmp_path, history(2))
 
     assert len((tmp_path / ITERATIONS).read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 64, b"[]", b"{}"])
+@pytest.mark.parametrize("name", ["history.json", "probabilities.npy"])
+def test_a_damaged_checkpoint_is_named_with_the_way_out(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    save_checkpoint(tmp_path, history(3), FakeAlgorithm(3))
+    (tmp_path / CHECKPOINTS / "iteration_00003" / name).write_bytes(content)
+
+    with pytest.raises(InputError, match=r"iteration_00003: is damaged .*; remove it.*--resume"):
+        load_checkpoint(tmp_path)
 
 
 @pytest.mark.parametrize(("iteration", "window", "expected"), [(0, 5, [0]), (4, 3, [2, 3, 4])])
