@@ -158,7 +158,8 @@ def main() -> None:
         "bed": asdict(bed.data) | {"pool": asdict(bed.pool), "classifier": asdict(bed.classifier)},
         "code": digest_of_code(measured_code()),
     }
-    record = CellFile(arguments.record, config, summarise)
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    record = CellFile(arguments.record, config, summarise, gpu)
     if "time" in arguments.only:
         record.fill("time", dict(Timings(bed, num_real).cells(sizes, repetitions)))
     if "memory" in arguments.only:

@@ -52,9 +52,10 @@ def main() -> None:
     elif arguments.part == "fidelities":
         todo = [
             (f"{variant.name} | {seed}", pay, (variant.name, seed))
-            for seed in range(NUM_SEEDS)
             for variant in VARIANTS
+            for seed in range(variant.num_seeds)
         ]
+        todo.sort(key=lambda cell: cell[0][-1])
         todo += [(f"pace | {seed}", train_fully, (PACE_SET, seed)) for seed in range(NUM_SEEDS)]
     todo = [cell for cell in todo if cell[0] not in cells]
     with (

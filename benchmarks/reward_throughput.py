@@ -16,9 +16,10 @@ Nothing here needs Ray.
 import argparse
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from throughput.accuracy import AccuracyCheck
@@ -30,6 +31,7 @@ from throughput.sides import Setting, Setup, measure
 from throughput.summary import summarise
 
 from rlsel.classifier import ClassifierConfig
+from rlsel.config import Experiment
 from rlsel.rewards.jobs import Fidelity
 
 HERE = Path(__file__).parent
@@ -44,7 +46,9 @@ CPU_SETTINGS = (
     Setting(96, 500, NUM_VAL, complete=False, timed_steps=4, warm_up_steps=1),
     Setting(96, 6688, NUM_VAL, complete=False, timed_steps=4, warm_up_steps=1),
 )
-GPU_SETTINGS = (Setting(96, 6688, NUM_VAL, complete=True),)
+GPU_SETTINGS = tuple(
+    Setting(size_px, num, NUM_VAL, complete=True) for size_px in (96, 32) for num in (6688, 500)
+)
 QUICK_SETTINGS = (
     Setting(16, 40, 24, complete=True),
     Setting(16, 41, 24, complete=False, timed_steps=2, warm_up_steps=1, timed_val=12),
@@ -58,9 +62,10 @@ GPU_GROUPS: dict[Fidelity, tuple[int, ...]] = {
 def main() -> None:
     arguments = parse_arguments()
     quick, device = arguments.quick, arguments.device
-    bed = experiment(quick)
-    classifier = bed.classifier if quick else classifier_on(device)
-    classifier = replace(classifier, acceleration=arguments.acceleration)
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # else an evaluator would find one
+    bed = bed_on(device, quick, arguments.acceleration)
+    classifier = bed.classifier
     record = CellFile(
         arguments.record,
         {
@@ -79,8 +84,8 @@ def main() -> None:
     parts: dict[str, Callable[[], Iterator[tuple[str, Callable[[], Cell]]]]] = {
         "throughput": lambda: throughput_cells(classifier, arguments),
         "share": lambda: share_cells(classifier, arguments),
-        "accuracy": lambda: accuracy_cells(arguments),
-        "fidelity": lambda: fidelity_cells(arguments),
+        "accuracy": lambda: accuracy_cells(bed, arguments),
+        "fidelity": lambda: fidelity_cells(bed, arguments),
     }
     for name, cells in parts.items():
         if name in arguments.only:
@@ -114,9 +119,13 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def classifier_on(device: str) -> ClassifierConfig:
-    """The default; on a GPU with steps of 256 images, which both sides take."""
-    return replace(ClassifierConfig(), batch_size=256) if device == "cuda" else ClassifierConfig()
+def bed_on(device: str, quick: bool, acceleration: str) -> Experiment:
+    """The default; on a GPU 96 px and steps of 256 images, which both sides take."""
+    changed: dict[str, Any] = {"classifier": {"acceleration": acceleration}}
+    if device == "cuda" and not quick:
+        changed["data"] = {"size_px": 96}
+        changed["classifier"]["batch_size"] = 256
+    return experiment(quick, **changed)
 
 
 def settings_on(device: str, quick: bool) -> tuple[Setting, ...]:
@@ -132,6 +141,12 @@ def setups_on(device: str, quick: bool) -> list[Setup]:
         return [Setup("ours", processes=2), Setup("peer", workers=1)]
     peers = [Setup("peer", threads=cores), Setup("peer", threads=cores, workers=cores)]
     if device == "cuda":
+        quarter = max(1, cores // 4)
+        peers = [
+            Setup("peer", threads=cores, workers=min(8, cores)),
+            Setup("peer", threads=cores, workers=cores),
+            Setup("peer", processes=4, threads=quarter, workers=quarter),
+        ]
         return [*(Setup("ours", group=group) for group in (1, 2, 4)), *peers]
     per_core = [Setup(side, processes=cores) for side in ("ours", "peer")] if cores > 1 else []
     return [Setup("ours"), *per_core, *peers]
@@ -150,18 +165,22 @@ def throughput_cells(
                 yield key, partial(measure, setup, setting, classifier, arguments.device)
 
 
-def accuracy_cells(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Cell]]]:
+def accuracy_cells(
+    bed: Experiment, arguments: argparse.Namespace
+) -> Iterator[tuple[str, Callable[[], Cell]]]:
     threads = 1 if arguments.quick else len(os.sched_getaffinity(0))
-    check = AccuracyCheck(experiment(arguments.quick), arguments.device, threads)
+    check = AccuracyCheck(bed, arguments.device, threads)
     for seed in range(arguments.seeds):
         yield f"accuracy/ours/{seed}", partial(check.ours, seed)
         yield f"accuracy/peer/{seed}", partial(check.peer, seed)
 
 
-def fidelity_cells(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Cell]]]:
+def fidelity_cells(
+    bed: Experiment, arguments: argparse.Namespace
+) -> Iterator[tuple[str, Callable[[], Cell]]]:
     groups = GPU_GROUPS if arguments.device == "cuda" else GROUPS
     least_s = 0.1 if arguments.quick else 2.0
-    costs = FidelityCosts(experiment(arguments.quick), groups, least_s)
+    costs = FidelityCosts(bed, groups, least_s)
     yield from costs.cells(arguments.repetitions)
 
 
@@ -169,17 +188,14 @@ def share_cells(
     classifier: ClassifierConfig, arguments: argparse.Namespace
 ) -> Iterator[tuple[str, Callable[[], Cell]]]:
     matrix = 64 if arguments.quick else 8192 if arguments.device == "cuda" else 2048
-    settings = settings_on(arguments.device, arguments.quick)
-    on_gpu = arguments.device == "cuda"
+    setting = settings_on(arguments.device, arguments.quick)[0]
     for repetition in range(arguments.repetitions):
-        # On a CPU a training of 6,688 images takes too long to be timed as it is.
-        for setting in settings if on_gpu else settings[:1]:
-            for group in (1, 4) if on_gpu else (1,):
-                key = f"share/{setting.name} in groups of {group}/{repetition}"
-                yield (
-                    key,
-                    partial(measure_share, setting, group, classifier, arguments.device, matrix),
-                )
+        for group in (1, 4) if arguments.device == "cuda" else (1,):
+            key = f"share/{setting.name} in groups of {group}/{repetition}"
+            yield (
+                key,
+                partial(measure_share, setting, group, classifier, arguments.device, matrix),
+            )
 
 
 if __name__ == "__main__":

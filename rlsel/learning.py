@@ -1,7 +1,10 @@
 """The stage between features and final scores: the controller learns, under a progress bar."""
 
+import math
 from dataclasses import asdict
 from typing import Any
+
+import numpy as np
 
 from envs import SelectionProblem
 from rlsel.config import Experiment
@@ -74,6 +77,7 @@ def learn(
         )
     chosen = learned.rows[learned.chosen_iteration - 1]
     folder.update(
+        noise=folder.record.noise | _standard_errors(experiment, pool),
         learning={
             "iterations": float(len(learned.rows)),
             "chosen_iteration": float(learned.chosen_iteration),
@@ -124,12 +128,30 @@ def _look_at_noise(
             experiment.seed,
         )
         enough[fidelity] = reward.enough * floor.between_sets
-        noise |= {f"{fidelity}.{name}": float(value) for name, value in asdict(floor).items()}
+        figures = asdict(floor) | {"signal_to_noise": floor.signal_to_noise}
+        noise |= {
+            f"{fidelity}.{name}": float(value)
+            for name, value in figures.items()
+            if math.isfinite(value)
+        }
         console.print(describe_noise(fidelity, reward.metric, floor), markup=False)
         if floor.is_drowned:
             warnings.append(warn_of_noise(fidelity, reward.metric, floor))
     folder.update(noise=noise, warnings=list(dict.fromkeys(warnings)))
     return enough
+
+
+def _standard_errors(experiment: Experiment, pool: EvaluationPool) -> dict[str, float]:
+    """How far the rewards that were paid for more than once can be off: of each fidelity."""
+    figures: dict[str, float] = {}
+    for _, fidelity in experiment.reward.rungs if experiment.reward.repeats > 1 else ():
+        repeated = pool.repeats(fidelity, experiment.reward.metric)
+        errors = [found.standard_error for found in repeated]
+        if errors:
+            figures[f"{fidelity}.standard_error_median"] = float(np.median(errors))
+            figures[f"{fidelity}.standard_error_max"] = max(errors)
+            figures[f"{fidelity}.repeats_mean"] = float(np.mean([r.num_seeds for r in repeated]))
+    return figures
 
 
 def num_env_runners(experiment: Experiment, num_evaluators: int) -> int:

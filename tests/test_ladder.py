@@ -49,6 +49,8 @@ def test_each_rung_pays_its_iterations_and_the_last_compares_checkpoints(
     assert record.noise["probe.num_sets"] == 16
     assert record.noise["finetune.num_seeds"] == 2
     assert record.noise["finetune.between_seeds"] >= 0
+    assert record.noise["finetune.standard_error_max"] > 0
+    assert record.noise["finetune.repeats_mean"] == 2
     assert record.learning["chosen_iteration"] == 2
     rows = ledger_rows(tmp_path / "run")
     assert {split for fidelity, split in rows.values() if fidelity == "full"} == {"selection_val"}
@@ -67,6 +69,7 @@ def test_each_rung_pays_its_iterations_and_the_last_compares_checkpoints(
     [
         ({"climb": [{"from_iteration": 9, "fidelity": "full"}]}, "there are algorithm.iterations"),
         ({"climb": [{"from_iteration": 2, "fidelity": "probe"}]}, "must be dearer"),
+        ({"enough": 0.5, "noise_floor_seeds": 0}, "noise_floor_seeds: 0 leaves unmeasured"),
         ({"repeats": 3}, "a probe is the same for every seed"),
     ],
 )

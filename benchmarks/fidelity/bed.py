@@ -37,6 +37,8 @@ class Variant:
     """`real`: the 500 real images; `others`: 2,000 other patches; `folds`: each half of the real
     images judged by an extractor trained on the other half."""
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    num_seeds: int = NUM_SEEDS
+    """One where a first look showed it to be dear and no better."""
 
     @property
     def name(self) -> str:
@@ -52,15 +54,18 @@ class Variant:
 VARIANTS = (
     *(Variant("probe", extractor) for extractor in ("real", "others", "folds")),
     *(
-        Variant("finetune", extractor, FinetuneConfig(first_stage=stage, epochs=epochs, lr=lr))
+        Variant("finetune", extractor, FinetuneConfig(first_stage=stage, epochs=epochs, lr=lr), n)
         for extractor in ("real", "others")
-        for stage, epochs, lr in (
-            ("layer4", 3, 1e-3),
-            ("layer4", 10, 1e-3),
-            ("layer4", 3, 1e-4),
-            ("layer3", 3, 1e-3),
-            ("layer3", 3, 3e-4),
-            ("layer1", 3, 1e-3),
+        for stage, epochs, lr, n in (
+            ("layer4", 3, 1e-4, NUM_SEEDS),
+            ("layer4", 3, 3e-4, NUM_SEEDS),
+            ("layer4", 3, 1e-3, NUM_SEEDS),
+            ("layer4", 6, 1e-3, NUM_SEEDS),
+            ("layer4", 10, 1e-3, NUM_SEEDS),
+            ("layer3", 3, 1e-4, 1),
+            ("layer3", 3, 3e-4, 1),
+            ("layer3", 3, 1e-3, 1),
+            ("layer1", 3, 1e-3, 1),
         )
     ),
 )

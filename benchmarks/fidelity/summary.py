@@ -13,6 +13,11 @@ from scipy.stats import spearmanr
 from fidelity.bed import NUM_SEEDS, VARIANTS, bed
 from fidelity.cells import METRICS
 
+from rlsel.records import mean_and_std
+
+NOTHING = "wide none"
+EFFECT_SETS = tuple(f"wide 512 with {share} right" for share in ("0%", "50%", "75%", "100%"))
+"""Sets of which it is shown what they do to the score of the real images alone."""
 TRUTHS = ("accuracy", "auc")
 """Of the test split; what a reward is compared with."""
 
@@ -35,7 +40,7 @@ def summarise(cells: dict[str, Any]) -> dict[str, Any]:
         paid = _matrix(cells, "truth", names, lambda cell, m=metric: cell["reward"][m])
         rows += _judge("full", metric, paid, truth, full_seconds, names, same_trainings=True)
     for variant in VARIANTS:
-        found = [cells.get(f"{variant.name} | {seed}") for seed in range(NUM_SEEDS)]
+        found = [cells.get(f"{variant.name} | {seed}") for seed in range(variant.num_seeds)]
         done = [cell for cell in found if cell is not None]
         if not done:
             continue
@@ -61,8 +66,33 @@ def summarise(cells: dict[str, Any]) -> dict[str, Any]:
             name: {m: [round(v, 4) for v in truth[m][i]] for m in TRUTHS}
             for i, name in enumerate(names)
         },
+        "effects": _effects(cells),
         "rows": rows,
     }
+
+
+def _effects(cells: dict[str, Any]) -> dict[str, Any]:
+    """Reward -> set -> its AUC less that of the real images alone, over seeds."""
+    sets = (NOTHING, *EFFECT_SETS)
+    series = {
+        "truth: full training, test": {
+            one: [cells[f"truth | {one} | {s}"]["test"]["auc"] for s in range(NUM_SEEDS)]
+            for one in sets
+        }
+    }
+    for variant in VARIANTS:
+        found = [cells.get(f"{variant.name} | {seed}") for seed in range(NUM_SEEDS)]
+        if all(found):
+            series[variant.name] = {
+                one: [cell["rewards"][one]["auc"] for cell in found if cell] for one in sets
+            }
+    effects: dict[str, Any] = {}
+    for name, of_set in series.items():
+        effects[name] = {}
+        for one in EFFECT_SETS:
+            mean, std = mean_and_std(np.subtract(of_set[one], of_set[NOTHING]).tolist())
+            effects[name][one] = {"mean": round(mean, 4), "std": round(std, 4)}
+    return effects
 
 
 def _matrix(
@@ -101,7 +131,8 @@ def _judge(
                     reward_M = paid_MS[of][:, chosen].mean(axis=1)
                     truth_M = truth[m][of][:, rest].mean(axis=1)
                     found[m].append(float(spearmanr(reward_M, truth_M).statistic))
-            ratio = between / max(within / repeats, 1e-12)
+            # With one seed nobody knows the noise.
+            ratio = between / max(within / repeats, 1e-12) if num_seeds > 1 else None
             yield {
                 "variant": variant,
                 "metric": metric,
@@ -111,7 +142,7 @@ def _judge(
                 **{f"spearman_{m}": _mean(values) for m, values in found.items()},
                 **{f"spearman_{m}_min": min(values, default=None) for m, values in found.items()},
                 "signal_to_noise": ratio,
-                "signal_to_noise_per_s": ratio / (seconds * repeats),
+                "signal_to_noise_per_s": ratio and ratio / (seconds * repeats),
             }
 
 

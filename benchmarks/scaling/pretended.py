@@ -46,9 +46,9 @@ class Sleeper:
         self._latency = latency
 
     async def introduce(self) -> Place:
-        return Place("here", (), 1.0)
+        return Place("here", ())
 
-    async def pin(self, cores: tuple[int, ...], num_threads: int) -> None:
+    async def pin(self, cores: tuple[int, ...]) -> None:
         """There is nothing to pin."""
 
     async def evaluate(self, seat: int, run_id: str, workbench: list[Any], jobs: list[Job]):

@@ -1,7 +1,6 @@
 """Images, features and settings to measure on: real PCam where it is, else the tissue phantom."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,7 @@ def build_workbench(experiment: Experiment, seed: int = 0) -> Workbench:
         selection_val=splits.selection_val,
     )
     return Workbench.of(
-        replace(splits, train=train),
+        splits,
         pool.candidates,
         features,
         experiment.classifier,

@@ -78,7 +78,7 @@ def measured_code() -> list[Path]:
     """What the figures depend on; other changes leave finished cells as they are."""
     package, here = Path(__file__).parents[2] / "rlsel", Path(__file__).parent
     rewards = [package / "rewards" / f"{name}.py" for name in ("probe", "finetune", "workbench")]
-    own = [here / f"{name}.py" for name in ("naive_peer", "sides", "device_share", "memory")]
+    own = [path for path in here.glob("*.py") if path.stem not in ("sections", "summary")]
     return [*(package / "classifier").glob("*.py"), *rewards, *own]
 
 

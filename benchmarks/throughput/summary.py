@@ -13,7 +13,7 @@ Series = dict[str, dict[int, Cell]]
 
 
 def summarise(cells: dict[str, Cell]) -> dict[str, Any]:
-    """`throughput.SETTING`, `full_over.FIDELITY`, `accuracy` and `share.SETTING`."""
+    """`throughput.SETTING`, `full_over.FIDELITY`, `test_METRIC` and `share.SETTING`."""
     by_part: dict[str, Series] = defaultdict(lambda: defaultdict(dict))
     for key, cell in cells.items():
         part, rest = key.split("/", 1)

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,11 +123,13 @@ def _choose(task: Task, history: History) -> int:
     if task.final_judge is None:
         return ranked[0]
     finalists = ranked[:FINALISTS]
-    for i in finalists:
-        kept_N = keep_most_probable(
-            history.averaged_probability(i, AVERAGED_ITERATIONS), task.keep_fraction
-        )
-        history.rows[i]["final_selection_val"] = task.final_judge(kept_N)
+    kept = [
+        keep_most_probable(history.averaged_probability(i, AVERAGED_ITERATIONS), task.keep_fraction)
+        for i in finalists
+    ]
+    scores = _at_once((task.final_judge, kept_N) for kept_N in kept)
+    for i, score in zip(finalists, scores, strict=True):
+        history.rows[i]["final_selection_val"] = score
     return max(finalists, key=lambda i: history.rows[i]["final_selection_val"])
 
 
@@ -148,11 +151,17 @@ def _iterate(
     averaged_N = history.averaged_probability(iteration, AVERAGED_ITERATIONS)
     kept_N = keep_most_probable(averaged_N, task.keep_fraction)
     row = {"iteration": iteration + 1} | _figures(result, task, history, kept_N)
-    # The judge first: it is the evaluation that may still have to be trained.
-    row |= {"selection_val": rung.judge(kept_N), "reward_val": rung.reward(kept_N)}
+    judged, rewarded = _at_once([(rung.judge, kept_N), (rung.reward, kept_N)])
+    row |= {"selection_val": judged, "reward_val": rewarded}
     row["seconds"] = time.monotonic() - start
     history.rows.append(row)
     return row
+
+
+def _at_once(asked: Iterable[tuple[RewardFn, np.ndarray]]) -> list[float]:
+    """Answers to (who, set), asked side by side, as evaluators may be free for all of them."""
+    with ThreadPoolExecutor() as threads:
+        return list(threads.map(lambda question: question[0](question[1]), asked))
 
 
 def _sample_and_update(algorithm: Algorithm, seed: int, iteration: int) -> dict[str, Any]:

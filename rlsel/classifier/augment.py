@@ -54,10 +54,14 @@ def jitter_colour(
     x_NCHW = (images_NCHW + 1.0) / 2.0
     factors_N3 = 1 + strength * (2 * draws_N3 - 1)
     brightness_N, contrast_N, saturation_N = factors_N3.T[..., None, None, None]
-    luma = x_NCHW.new_tensor(LUMA)[:, None, None]
     x_NCHW = x_NCHW * brightness_N
-    grey_N1HW = (x_NCHW * luma).sum(1, keepdim=True)
-    x_NCHW = torch.lerp(grey_N1HW.mean((2, 3), keepdim=True).expand_as(x_NCHW), x_NCHW, contrast_N)
-    grey_N1HW = (x_NCHW * luma).sum(1, keepdim=True)
-    x_NCHW = torch.lerp(grey_N1HW.expand_as(x_NCHW), x_NCHW, saturation_N)
+    mean_N111 = _grey(x_NCHW).mean((2, 3), keepdim=True)
+    x_NCHW = torch.lerp(mean_N111.expand_as(x_NCHW), x_NCHW, contrast_N)
+    x_NCHW = torch.lerp(_grey(x_NCHW).expand_as(x_NCHW), x_NCHW, saturation_N)
     return x_NCHW.clamp(0.0, 1.0) * 2.0 - 1.0
+
+
+def _grey(x_NCHW: Tensor) -> Float[Tensor, "n 1 h w"]:
+    # Weights as numbers: a tensor of them could not go to the device while a graph is recorded.
+    red, green, blue = (w * x_NCHW[:, c : c + 1] for c, w in enumerate(LUMA))
+    return red + green + blue

@@ -31,10 +31,11 @@ class ClassifierConfig:
     weights: Annotated[Path | None, Field(strict=False)] = None
     """A ResNet34 state dict to start from; None starts from random weights."""
     precision: Precision = "auto"
-    """`auto` is bf16 where the hardware multiplies it natively, else fp32."""
+    """`auto` is bf16 where the hardware multiplies it natively, else fp32. The ledger does not
+    tell which it was: state it for a run that moves to another machine."""
     num_validated_epochs: Annotated[int, Field(ge=1)] = 5
     """Validate after so many of the last epochs; the reward is their best (paper: 5)."""
     acceleration: Literal["auto", "none", "graphs", "compile"] = "auto"
     """`graphs` replays each step as one CUDA graph; `compile` fuses it by torch.compile first,
-    which takes a minute once per process. `auto` is `graphs` on a GPU and `none` on a CPU, where
-    compiled steps were measured to be no faster."""
+    which takes a minute for each of the trainings side by side. `auto` is `graphs`. On a CPU all
+    are `none`: compiled steps were measured to be no faster there."""

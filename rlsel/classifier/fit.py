@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rlsel.classifier.augment import num_draws
 from rlsel.classifier.config import ClassifierConfig
 from rlsel.classifier.crop import crop_kernels
 from rlsel.classifier.plan import TrainingPlan, draw_plan
@@ -56,7 +55,7 @@ class Trainer:
         self._config, self._data = config, data
         height, width = data.images_NCHW.shape[2:]
         self._make_model = make_model or partial(_resnet34, config, num_classes, (height, width))
-        self._graphed: dict[int, list[GraphedSteps]] = {}
+        self._recorded: list[GraphedSteps] = []
 
     def fit(
         self,
@@ -85,15 +84,37 @@ class Trainer:
         description: str | None = None,
     ) -> list[Fitted]:
         """Several trainings, each with rows and seed of its own, side by side on a GPU."""
-        config = self._config
         device = self._data.device
         plans = [
-            draw_plan(config, rows_N, len(self._data), seed).to(device)
+            draw_plan(self._config, rows_N, len(self._data), seed).to(device)
             for rows_N, seed in trainings
         ]
-        lanes = self._lanes(plans, [seed for _, seed in trainings])
+        try:
+            lanes = self._lanes(plans, [seed for _, seed in trainings])
+            logits = self._train(plans, lanes, validation, num_validated_epochs, description)
+        except torch.OutOfMemoryError:
+            self._recorded.clear()  # it holds memory that fewer trainings do not need
+            raise
+        finally:
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+        return [
+            Fitted(steps.result(), [one.cpu() for one in val_logits])
+            for steps, val_logits in zip(lanes, logits, strict=True)
+        ]
+
+    def _train(
+        self,
+        plans: Sequence[TrainingPlan],
+        lanes: Sequence[Steps],
+        validation: Resident | None,
+        num_validated_epochs: int | None,
+        description: str | None,
+    ) -> list[list[Tensor]]:
+        """All epochs; logits of the validated ones, on the device."""
+        config = self._config
         first_validated = config.epochs - (num_validated_epochs or config.num_validated_epochs)
-        logits: list[list[Tensor]] = [[] for _ in trainings]
+        logits: list[list[Tensor]] = [[] for _ in plans]
         epochs = range(config.epochs)
         for epoch in track(epochs, description, len(epochs)) if description else epochs:
             for plan, steps, val_logits in zip(plans, lanes, logits, strict=True):
@@ -103,26 +124,19 @@ class Trainer:
                     if validation is not None and epoch >= first_validated:
                         val_logits.append(predict(steps.model, validation, config.precision))
                         steps.model.train()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return [
-            Fitted(steps.result(), [one.cpu() for one in val_logits])
-            for steps, val_logits in zip(lanes, logits, strict=True)
-        ]
+        return logits
 
     def _lanes(self, plans: Sequence[TrainingPlan], seeds: Sequence[int]) -> Sequence[Steps]:
         config, data = self._config, self._data
-        if data.device.type != "cuda" or config.acceleration == "none":
+        # Fewer images than a batch holds come in all numbers, too many to record a graph of each.
+        small = any(plan.rows_SB.shape[1] < config.batch_size for plan in plans)
+        if small or data.device.type != "cuda" or config.acceleration == "none":
             return [PlainSteps(config, data, self._make_model, seed) for seed in seeds]
-        lanes: list[GraphedSteps] = []
-        for plan, seed in zip(plans, seeds, strict=True):
-            size = plan.rows_SB.shape[1]
-            idle = self._graphed.setdefault(size, [])
-            used = sum(lane.batch_size == size for lane in lanes)
-            if used == len(idle):
-                idle.append(GraphedSteps(config, data, self._make_model, size, num_draws(config)))
-            idle[used].begin(seed)
-            lanes.append(idle[used])
+        while len(self._recorded) < len(plans):
+            self._recorded.append(GraphedSteps(config, data, self._make_model))
+        lanes = self._recorded[: len(plans)]
+        for steps, seed in zip(lanes, seeds, strict=True):
+            steps.begin(seed)
         return lanes
 
 

@@ -4,12 +4,13 @@ Shape letters: B images a step, K random numbers an image.
 """
 
 import copy
+import warnings
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from rlsel.classifier.augment import augment
+from rlsel.classifier.augment import augment, num_draws
 from rlsel.classifier.config import ClassifierConfig
 from rlsel.classifier.resident import Resident, autocast, normalise
 
@@ -53,23 +54,17 @@ class GraphedSteps:
     weights into the same memory. Each has a stream of its own, so several run side by side.
     """
 
-    def __init__(
-        self,
-        config: ClassifierConfig,
-        data: Resident,
-        make_model: MakeModel,
-        batch_size: int,
-        num_draws: int,
-    ) -> None:
-        self._make_model, self.batch_size = make_model, batch_size
+    def __init__(self, config: ClassifierConfig, data: Resident, make_model: MakeModel) -> None:
+        torch.backends.cudnn.deterministic = True  # same seed, same curve
+        self._make_model = make_model
         self.stream: torch.cuda.Stream | None = torch.cuda.Stream(data.device)
         self.model = make_model(0).to(data.device)
         self.model.to(memory_format=torch.channels_last).train()
         compiled = config.acceleration == "compile"
         forward = torch.compile(self.model, dynamic=False) if compiled else self.model
         self._optimizer = make_optimizer(config, self.model, capturable=True)
-        self._rows_B = torch.zeros(batch_size, dtype=torch.long, device=data.device)
-        self._draws_BK = torch.ones(batch_size, num_draws, device=data.device)
+        self._rows_B = torch.zeros(config.batch_size, dtype=torch.long, device=data.device)
+        self._draws_BK = torch.ones(config.batch_size, num_draws(config), device=data.device)
 
         def step() -> None:
             self._optimizer.zero_grad(set_to_none=True)
@@ -77,7 +72,9 @@ class GraphedSteps:
             self._optimizer.step()
 
         self.stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(self.stream):
+        with torch.cuda.stream(self.stream), warnings.catch_warnings():
+            # That its steps are not recorded yet.
+            warnings.filterwarnings("ignore", message=".*constructed with capturable=True")
             for _ in range(WARM_UP_STEPS):
                 step()
         torch.cuda.current_stream().wait_stream(self.stream)
@@ -88,6 +85,9 @@ class GraphedSteps:
 
     def begin(self, seed: int) -> None:
         """Fresh weights and an optimizer that remembers nothing, in the graph's own memory."""
+        assert self.stream is not None
+        queued_here = torch.cuda.current_stream()
+        queued_here.wait_stream(self.stream)  # a training that was broken off may still run
         fresh = self._make_model(seed).state_dict()
         for name, value in self.model.state_dict().items():
             value.copy_(fresh[name])
@@ -96,6 +96,7 @@ class GraphedSteps:
                 if isinstance(value, Tensor):
                     value.zero_()
         self.model.train()
+        self.stream.wait_stream(queued_here)
 
     def run(self, rows_B: Tensor, draws_BK: Tensor, lr: float) -> None:
         """Queue one step on these rows of the resident images."""

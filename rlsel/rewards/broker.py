@@ -56,8 +56,8 @@ class _Seat:
 
     evaluator: Any
     place: Place | None = None
-    pinned: tuple[tuple[int, ...], int] | None = None
-    """Its cores and threads, once it was told."""
+    pinned: tuple[int, ...] | None = None
+    """Its cores, once it was told."""
     group_sizes: dict[tuple[str, Fidelity], int] = field(default_factory=dict)
     """By run and fidelity; it says so with its first answer, and until then gets one job."""
 
@@ -179,7 +179,7 @@ class Broker:
             return
         for seat, share in zip(self._seats, share_cores(places), strict=True):
             if seat.pinned != share:
-                seat.evaluator.pin.remote(*share)
+                seat.evaluator.pin.remote(share)
                 seat.pinned = share
 
     def _hand_out(self) -> None:
@@ -188,8 +188,11 @@ class Broker:
             # Who has been at the same kind of work for a while is going to be free soon as well.
             sharing = len(self._idle) + self._at_work[kind]
             share = math.ceil(len(self._queue) / sharing)
-            seat = self._idle.popleft()
-            size = seat.group_sizes.get((kind.run_id, kind.fidelity), 1)
+            # Rather one that has prepared for this run: a workbench takes a while.
+            known = (kind.run_id, kind.fidelity)
+            seat = next((s for s in self._idle if known in s.group_sizes), self._idle[0])
+            self._idle.remove(seat)
+            size = seat.group_sizes.get(known, 1)
             self._spawn(self._work(seat, kind, self._queue.take(kind, min(share, size))))
 
     async def _work(self, seat: _Seat, kind: Kind, group: list[Request]) -> None:

@@ -14,8 +14,11 @@ from rlsel.rewards.jobs import Evaluation, Fidelity, Job
 from rlsel.rewards.plan import EvaluatorPlan, Place
 from rlsel.rewards.workbench import Workbench
 
-WORKBENCHES_HELD = 2
-"""Runs whose images an evaluator keeps at once; trials of a sweep take turns."""
+WORKBENCHES_HELD = 4
+"""Runs whose images an evaluator keeps at once; trials of a sweep take turns. Where a GPU has no
+room for them, the others go."""
+GPU_MEMORY_SHARE = 0.9
+"""Of what an evaluator booked; beside it stand the libraries' own memory and the driver's."""
 
 
 @dataclass(frozen=True)
@@ -35,36 +38,37 @@ class Answers:
 class Evaluator:
     """One worker: carries out one group of jobs at a time."""
 
-    def __init__(self, gpus_each: float) -> None:
+    def __init__(self, gpus_each: float, num_threads: int = 1) -> None:
         """Wait for jobs.
 
         Args:
             gpus_each: What it booked; below 1 it takes no more than that share of GPU memory.
+            num_threads: What it computes in.
         """
         self._gpus_each = gpus_each
         self._name = ""
         self._workbenches: dict[str, Workbench] = {}
         self._fitting: dict[tuple[str, Fidelity], int] = {}
-        torch.set_num_threads(1)
+        torch.set_num_threads(num_threads)
         if torch.cuda.is_available():
             # Ray only keeps books of fractional GPUs; this is what keeps the peace between them.
-            torch.cuda.set_per_process_memory_fraction(min(1.0, gpus_each or 1.0))
+            torch.cuda.set_per_process_memory_fraction(
+                GPU_MEMORY_SHARE * min(1.0, gpus_each or 1.0)
+            )
 
     def introduce(self) -> Place:
         """Where this worker is; returns when it is up."""
         context = ray.get_runtime_context()
-        self._name, node = str(context.get_actor_id()), context.get_node_id()
-        resources = next(known["Resources"] for known in ray.nodes() if known["NodeID"] == node)
+        self._name = str(context.get_actor_id())
         # With a GPU the cores only feed it, and macOS and Windows pin nobody.
         can_pin = hasattr(os, "sched_getaffinity") and not torch.cuda.is_available()
         cores = tuple(sorted(os.sched_getaffinity(0))) if can_pin else ()
-        return Place(node, cores, resources.get("CPU", 1.0))
+        return Place(context.get_node_id(), cores)
 
-    def pin(self, cores: tuple[int, ...], num_threads: int) -> None:
-        """Stay on these cores (with none of them: wherever) and compute in so many threads."""
+    def pin(self, cores: tuple[int, ...]) -> None:
+        """Stay on these cores; with none of them, wherever."""
         if cores:
             os.sched_setaffinity(0, cores)
-        torch.set_num_threads(num_threads)
 
     def evaluate(self, run_id: str, workbench: list[ray.ObjectRef], jobs: list[Job]) -> Answers:
         """Carry out jobs of one fidelity and split.
@@ -79,13 +83,20 @@ class Evaluator:
         bench, kind = self._workbench(run_id, workbench), (run_id, jobs[0].fidelity)
         group_size = self._fitting.get(kind, bench.group_size(kind[1]))
         asked = min(group_size, len(jobs))
-        try:
-            evaluations, fitting = carry_out(bench, jobs, asked)
-        except torch.OutOfMemoryError:
-            if len(self._workbenches) == 1:
-                raise self._too_large(bench) from None
+        while True:
+            try:
+                evaluations, fitting = carry_out(bench, jobs, asked)
+                break
+            except torch.OutOfMemoryError:
+                if len(self._workbenches) == 1:
+                    raise self._too_large(bench) from None
+            except torch.AcceleratorError:
+                # This process can never use its GPU again. Ray starts it anew, and the broker
+                # gives the jobs to others, one by one.
+                os._exit(1)
+            # Out of the handler: the error holds on to what was on the device.
             self._workbenches = {run_id: bench}
-            return self.evaluate(run_id, workbench, jobs)
+            torch.cuda.empty_cache()
         warning = ""
         if fitting < asked:
             group_size = self._fitting[kind] = fitting
@@ -97,11 +108,11 @@ class Evaluator:
         return Answers(named, group_size, time.perf_counter() - start, warning)
 
     def _workbench(self, run_id: str, reference: list[ray.ObjectRef]) -> Workbench:
-        if run_id not in self._workbenches:
-            while len(self._workbenches) >= WORKBENCHES_HELD:
-                self._workbenches.pop(next(iter(self._workbenches)))
-            self._workbenches[run_id] = ray.get(reference[0])
-        return self._workbenches[run_id]
+        bench = self._workbenches.pop(run_id, None) or ray.get(reference[0])
+        while len(self._workbenches) >= WORKBENCHES_HELD:
+            self._workbenches.pop(next(iter(self._workbenches)))
+        self._workbenches[run_id] = bench  # last, as it was used last
+        return bench
 
     def _too_large(self, bench: Workbench) -> InputError:
         batch_size = f"classifier.batch_size is {bench.classifier.batch_size}"
@@ -147,4 +158,4 @@ def start_evaluators(plan: EvaluatorPlan) -> list[Any]:
     worker = ray.remote(Evaluator).options(
         num_cpus=plan.cpus_each, num_gpus=plan.gpus_each, max_restarts=-1
     )
-    return [worker.remote(plan.gpus_each) for _ in range(plan.count)]
+    return [worker.remote(plan.gpus_each, plan.threads_each) for _ in range(plan.count)]

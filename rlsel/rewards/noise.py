@@ -1,11 +1,11 @@
 """How much of a reward is noise: measured at the start of a run, before anything is learned."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from rlsel.rewards.jobs import Fidelity, Metric
+from rlsel.rewards.jobs import Fidelity, Job, Metric
 from rlsel.rewards.reward import SetReward, repeated_seeds
 from rlsel.seeding import rng
 
@@ -51,15 +51,16 @@ def measure_noise_floor(
     num_sets = PROBED_SETS if is_probe else num_seeds
     draw = rng(seed, "noise floor")
     sets = [draw.random(num_candidates) < share for _ in range(num_sets)]
-    once = replace(reward, repeats=1)
-    under_one_seed = [once(kept_N) for kept_N in sets]
-    between_seeds = 0.0
-    if not is_probe:
-        seeds = repeated_seeds(reward.seed, num_seeds)
-        of_one_set = [replace(once, seed=other)(sets[0]) for other in seeds]
-        between_seeds = float(np.std(of_one_set, ddof=1))
+    seeds = repeated_seeds(reward.seed, 1 if is_probe else num_seeds)
+    jobs = [Job(kept_N, reward.fidelity, reward.seed, reward.split) for kept_N in sets]
+    jobs += [Job(sets[0], reward.fidelity, other, reward.split) for other in seeds[1:]]
+    values = [found.best(reward.metric) for found in reward.evaluations.many(jobs)]
+    of_sets, of_seeds = values[:num_sets], [values[0], *values[num_sets:]]
     return NoiseFloor(
-        between_seeds, float(np.std(under_one_seed, ddof=1)), 0 if is_probe else num_seeds, num_sets
+        between_seeds=0.0 if is_probe else float(np.std(of_seeds, ddof=1)),
+        between_sets=float(np.std(of_sets, ddof=1)),
+        num_seeds=0 if is_probe else num_seeds,
+        num_sets=num_sets,
     )
 
 

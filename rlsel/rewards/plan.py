@@ -40,6 +40,8 @@ class EvaluatorPlan:
     gpus_each: float
     reason: str
     """Said to the user, so that the number can be understood and changed."""
+    threads_each: int = 1
+    """Decided before any is up, since scores differ in the last digits with the threads."""
 
 
 def plan_evaluators(config: EvaluatorsConfig, nodes: Sequence[Node]) -> EvaluatorPlan:
@@ -53,7 +55,9 @@ def plan_evaluators(config: EvaluatorsConfig, nodes: Sequence[Node]) -> Evaluato
         num_cpus = sum(cpus for cpus, _ in nodes)
         count = config.count or max(1, math.floor(num_cpus))
         why = "evaluators.count" if config.count else f"{_counted(num_cpus, 'core')}, no GPU"
-        return EvaluatorPlan(count, _cpus_each(nodes, count), 0.0, why)
+        cores = min(num_cpus / count, *(cpus for cpus, _ in nodes))
+        threads = max(1, math.floor(CPU_SHARE_OF_EVALUATORS * cores))
+        return EvaluatorPlan(count, _cpus_each(nodes, count), 0.0, why, threads)
     gpus_each = config.gpus_each or 1.0
     num_fitting = sum(_fitting(gpus, gpus_each) for _, gpus in nodes)
     count = config.count or max(1, num_fitting)
@@ -108,29 +112,20 @@ class Place:
     node: str
     cores: tuple[int, ...]
     """Those it may run on; empty if it is not to be pinned to any."""
-    num_cpus: float
-    """Cores of the machine that Ray may use; fewer where it was told so, or in a container."""
 
 
-def share_cores(places: Sequence[Place]) -> list[tuple[tuple[int, ...], int]]:
-    """Cores of its own for each evaluator, and the threads it computes in.
+def share_cores(places: Sequence[Place]) -> list[tuple[int, ...]]:
+    """Cores of its own for each evaluator, in their order; none: stay where you are.
 
     Evaluators of a machine get equal parts, and all cores where there are not enough for one each.
-    Threads are fewer than cores where Ray has fewer, and leave env runners their part of them:
-    on a busy core a thread that others wait for costs more than it brings.
-
-    Returns:
-        cores (none: stay where you are) and threads, in the order of the evaluators.
     """
     neighbours: dict[str, list[int]] = defaultdict(list)
     for index, place in enumerate(places):
         neighbours[place.node].append(index)
-    shares: list[tuple[tuple[int, ...], int]] = [((), 1)] * len(places)
+    shares: list[tuple[int, ...]] = [()] * len(places)
     for indices in neighbours.values():
         for position, index in enumerate(indices):
-            place, num = places[index], len(indices)
-            size = len(place.cores) // num
-            own = place.cores[position * size : (position + 1) * size]
-            allowed = math.floor(CPU_SHARE_OF_EVALUATORS * place.num_cpus / num)
-            shares[index] = (own or place.cores, max(1, min(len(own), allowed)))
+            cores = places[index].cores
+            size = len(cores) // len(indices)
+            shares[index] = cores[position * size : (position + 1) * size] or cores
     return shares

@@ -1,7 +1,7 @@
 """The pool of evaluators as a run sees it: opened, asked for evaluations, and closed again."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from rlsel.data.wording import counted
 from rlsel.errors import find_input_error
 from rlsel.progress import console
 from rlsel.rewards.broker import Broker
-from rlsel.rewards.jobs import Evaluation, Job
+from rlsel.rewards.jobs import Evaluation, Fidelity, Job, Metric
 from rlsel.rewards.keys import JobKeys
+from rlsel.rewards.ledger import Ledger, Repeats
 from rlsel.rewards.plan import EvaluatorPlan, EvaluatorsConfig, plan_evaluators
 from rlsel.rewards.workbench import Workbench
 
@@ -24,7 +25,7 @@ class RayEvaluations:
     """`Evaluations` carried out by the broker's pool. Pickles: env runners get a copy each."""
 
     def __init__(self, run_id: str, key_of: JobKeys) -> None:
-        """Use the run that was opened under `run_id`; `key_of` names its jobs."""
+        """Use the run that was opened under `run_id`, the path of its ledger."""
         self.run_id, self.key_of = run_id, key_of
 
     def one(self, job: Job) -> Evaluation:
@@ -96,6 +97,11 @@ class EvaluationPool:
         """Shares of the evaluators' time that they were at work, as the record has them."""
         return self._statistics()["utilisation"]
 
+    def repeats(self, fidelity: Fidelity, metric: Metric) -> list[Repeats]:
+        """Every set that was paid for more than once as a reward, with its standard error."""
+        with closing(Ledger(Path(self.evaluations.run_id))) as ledger:
+            return list(ledger.repeats(fidelity, "reward_val", metric))
+
     def warnings(self) -> list[str]:
         """What did not go as planned, such as groups that were too large for a GPU."""
         return self._statistics()["warnings"]
@@ -141,6 +147,6 @@ def evaluation_pool(
                 cause = find_input_error(error) or next(iter(failures), error)
                 if cause is error:
                     raise
-                raise cause from None
+                raise cause from error
             finally:
                 ray.get(broker.close.remote(evaluations.run_id))

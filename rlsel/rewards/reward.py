@@ -39,8 +39,8 @@ class RewardConfig:
     """Compares the best checkpoints once more, on selection-val, when learning has ended; None
     leaves the choice to the fidelity that was learned by."""
     metric: Metric = "auc"
-    """On reward-val: `accuracy` (paper), `auc`, or `log_loss` after recalibration. The two that
-    are free of calibration learn faster (METHOD: 2 to 4 times)."""
+    """On reward-val: `accuracy` (paper), `auc`, or `log_loss` after recalibration. AUC and log-loss
+    rank sets alike and better than accuracy does (docs/benchmarks.md)."""
     repeats: Annotated[int, Field(ge=1)] = 1
     """Trainings an evaluation is the mean of, each with a seed of its own, the same for all sets.
     The ledger holds them one by one, so the standard error of every evaluation is known. A probe
@@ -70,6 +70,11 @@ class RewardConfig:
             )
         if self.noise_floor_seeds == 1:
             raise ValueError("noise_floor_seeds is 1, which shows no spread; take 2 or more, or 0")
+        if self.enough and not self.noise_floor_seeds:
+            raise ValueError(
+                "enough is a share of the spread between sets, which noise_floor_seeds: 0 leaves "
+                "unmeasured; take 2 or more"
+            )
         starts = [rung.from_iteration for rung in self.climb]
         if starts != sorted(set(starts)):
             raise ValueError("climb: each rung must begin at a later iteration than the one before")

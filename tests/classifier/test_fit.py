@@ -1,5 +1,6 @@
 """Training: reproducible, followed on validation, and without a trace in the global generators."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -173,18 +174,22 @@ def test_trainings_side_by_side_are_those_one_after_the_other() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("acceleration", ["graphs", "compile"])
-def test_a_replayed_graph_learns_what_plain_steps_learn(acceleration: Any) -> None:
-    device = torch.device("cuda")
-    put = [
-        Resident(r.images_NCHW.to(device), r.labels_N.to(device))
-        for r in (resident(40), resident(7, seed=1))
-    ]
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"acceleration": "graphs"},
+        {"acceleration": "graphs", "colour_jitter": 0.2, "optimizer": "sgd"},
+        {"acceleration": "compile"},
+    ],
+)
+def test_a_replayed_graph_learns_what_plain_steps_learn(changed: dict[str, Any]) -> None:
+    put = [on_gpu(40), on_gpu(7, seed=1)]
     rows_N = torch.arange(40)
-    plain = ClassifierConfig(**{**vars(QUICK), "acceleration": "none"})
-    trainer = Trainer(ClassifierConfig(**{**vars(QUICK), "acceleration": acceleration}), put[0], 2)
+    config = replace(QUICK, **changed)
+    trainer = Trainer(config, put[0], 2)
 
-    expected = Trainer(plain, put[0], 2).fit(rows_N, 3, put[1]).val_logits[0]
+    plain = Trainer(replace(config, acceleration="none"), put[0], 2)
+    expected = plain.fit(rows_N, 3, put[1]).val_logits[0]
 
     for _ in range(2):  # the second starts where the first has left its weights
         ours = trainer.fit(rows_N, 3, put[1]).val_logits[0]
@@ -192,3 +197,19 @@ def test_a_replayed_graph_learns_what_plain_steps_learn(acceleration: Any) -> No
     several = trainer.fit_many([(rows_N, 3), (rows_N[:20], 5), (rows_N, 3)], put[1])
     torch.testing.assert_close(several[0].val_logits[0], expected, rtol=0.05, atol=0.05)
     torch.testing.assert_close(several[2].val_logits[0], expected, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_same_seed_gives_the_same_curve_on_a_gpu(precision: Any) -> None:
+    images, validation = on_gpu(40), on_gpu(7, seed=1)
+    trainer = Trainer(replace(QUICK, precision=precision), images, 2)
+
+    first, second = (trainer.fit(torch.arange(40), 3, validation) for _ in range(2))
+
+    assert torch.equal(first.val_logits[0], second.val_logits[0])
+
+
+def on_gpu(num: int, seed: int = 0) -> Resident:
+    images, device = resident(num, seed=seed), torch.device("cuda")
+    return Resident(images.images_NCHW.to(device), images.labels_N.to(device))

@@ -19,17 +19,17 @@ class FakeEvaluator:
     """Has the methods of an actor handle that the broker calls."""
 
     def __init__(self, group_size: int = 1, node: str = "here", cores: tuple[int, ...] = ()):
-        self.group_size, self.place = group_size, Place(node, cores, float(len(cores)))
+        self.group_size, self.place = group_size, Place(node, cores)
         self.groups: list[list[Job]] = []
         self.num_introductions = 0
         self.lost: list[Exception] = []
         """Raised one by one instead of an introduction."""
         self.warning = ""
-        self.pinned: list[tuple[tuple[int, ...], int]] = []
+        self.pinned: list[tuple[int, ...]] = []
         self._answer: asyncio.Future[Answers] | None = None
         self.introduce = SimpleNamespace(remote=self._introduce)
         self.evaluate = SimpleNamespace(remote=self._evaluate)
-        self.pin = SimpleNamespace(remote=lambda *what: self.pinned.append(what))
+        self.pin = SimpleNamespace(remote=self.pinned.append)
 
     @property
     def is_at_work(self) -> bool:

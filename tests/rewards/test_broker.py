@@ -96,6 +96,21 @@ def test_an_evaluator_leaves_their_share_to_those_at_the_same_kind_of_work(tmp_p
     run(test)
 
 
+def test_a_job_goes_to_an_evaluator_that_has_prepared_for_its_run(tmp_path: Path) -> None:
+    async def test() -> None:
+        prepared, stranger = FakeEvaluator(), FakeEvaluator()
+        async with broker_of([prepared, stranger], tmp_path) as broker:
+            for num_kept in (1, 2, 3):
+                asked = ask(broker, num_kept)
+                await everybody_has_had_a_turn()
+                prepared.finish()
+                await asyncio.gather(*asked)
+            assert len(prepared.groups) == 3
+            assert not stranger.groups
+
+    run(test)
+
+
 def test_an_error_reaches_all_who_wait_and_the_evaluator_goes_on(tmp_path: Path) -> None:
     async def test() -> None:
         evaluator = FakeEvaluator()

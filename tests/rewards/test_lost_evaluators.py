@@ -96,7 +96,7 @@ def test_cores_are_shared_out_once_all_evaluators_are_up(tmp_path: Path) -> None
         evaluators = [FakeEvaluator(node=node, cores=(0, 1, 2, 3)) for node in ("a", "b", "a")]
         async with broker_of(evaluators, tmp_path):
             await everybody_has_had_a_turn()
-            assert [[cores for cores, _ in one.pinned] for one in evaluators] == [
+            assert [one.pinned for one in evaluators] == [
                 [(0, 1)],
                 [(0, 1, 2, 3)],
                 [(2, 3)],
@@ -114,7 +114,7 @@ def test_an_evaluator_that_comes_back_is_pinned_again(tmp_path: Path) -> None:
             evaluator.fail(RayActorError())
             await finish_all(other)
             await asyncio.gather(*asked)
-            assert [cores for cores, _ in evaluator.pinned] == [(0,), (0,)]
+            assert evaluator.pinned == [(0,), (0,)]
             assert len(other.pinned) == 1
 
     run(test)

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+import ray
 import torch
 from fake_evaluator import job_of
 from small_workbench import small_workbench
 
 from rlsel.errors import InputError
-from rlsel.rewards import Evaluation, Fidelity, Job, Workbench
+from rlsel.rewards import Evaluation, Fidelity, Job, Workbench, evaluators
 from rlsel.rewards.evaluators import Evaluator, carry_out
 
 
@@ -101,6 +102,18 @@ def test_a_lone_training_that_does_not_fit_is_a_setting_of_the_users(
         evaluator.evaluate("run", [], [job_of(5), job_of(7)])
 
     assert remedy in str(raised.value)
+
+
+def test_the_run_that_was_used_longest_ago_makes_room_for_a_new_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evaluators.ray, "get", lambda _: gpu_for(1))
+    reference = [ray.ObjectRef.from_random()]
+    evaluator = Evaluator(1.0)
+    for name in [*"abcd", "a", "e"]:
+        evaluator.evaluate(name, reference, [job_of(1)])
+
+    assert list(evaluator._workbenches) == ["c", "d", "a", "e"]
 
 
 def test_images_of_another_run_make_room_before_anybody_is_blamed() -> None:

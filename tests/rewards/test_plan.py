@@ -92,41 +92,41 @@ def test_the_reason_says_what_the_number_comes_from(config, nodes, reason: str) 
 
 
 def test_cores_of_a_machine_are_shared_out_without_overlap() -> None:
-    shares = share_cores([Place("a", tuple(range(3, 16)), 13.0)] * 3)
+    shares = share_cores([Place("a", tuple(range(3, 16)))] * 3)
 
-    pinned = [core for cores, _ in shares for core in cores]
+    pinned = [core for cores in shares for core in cores]
     assert len(pinned) == len(set(pinned)) == 12
     assert set(pinned) <= set(range(3, 16))
-    assert {len(cores) for cores, _ in shares} == {4}
+    assert {len(cores) for cores in shares} == {4}
 
 
 def test_each_machine_is_shared_out_by_itself() -> None:
-    a, b = Place("a", (0, 1), 2.0), Place("b", (0, 1), 2.0)
+    a, b = Place("a", (0, 1)), Place("b", (0, 1))
 
-    assert [cores for cores, _ in share_cores([a, b, a])] == [(0,), (0, 1), (1,)]
+    assert share_cores([a, b, a]) == [(0,), (0, 1), (1,)]
 
 
 def test_more_evaluators_than_cores_are_not_pinned() -> None:
-    place = Place("a", (5, 7), 2.0)
+    place = Place("a", (5, 7))
 
     # All of its cores: an evaluator that was pinned to one of them is let go.
-    assert share_cores([place] * 3) == [((5, 7), 1)] * 3
+    assert share_cores([place] * 3) == [(5, 7)] * 3
 
 
 @pytest.mark.parametrize(
-    ("num_cores", "num_cpus", "num_evaluators", "num_threads"),
+    ("cores", "count", "num_threads"),
     [
-        (2, 2.0, 2, 1),
-        (2, 2.0, 1, 1),  # a core is left to the env runners
-        (64, 64.0, 64, 1),
-        (64, 64.0, 4, 12),
-        (64, 4.0, 2, 1),  # a container that may use four cores' worth of 64
-        (0, 16.0, 4, 1),  # with GPUs, and where nobody can be pinned
+        ([2.0], None, 1),
+        ([2.0], 1, 1),  # a core is left to the env runners
+        ([0.5], 1, 1),
+        ([64.0], None, 1),
+        ([64.0], 4, 12),
+        ([8.0, 64.0], 1, 6),  # nobody knows yet on which of them it will be
     ],
 )
 def test_threads_leave_the_env_runners_their_part(
-    num_cores: int, num_cpus: float, num_evaluators: int, num_threads: int
+    cores: list[float], count: int | None, num_threads: int
 ) -> None:
-    place = Place("a", tuple(range(num_cores)), num_cpus)
+    plan = plan_evaluators(EvaluatorsConfig(count=count), [(num, 0.0) for num in cores])
 
-    assert {n for _, n in share_cores([place] * num_evaluators)} == {num_threads}
+    assert plan.threads_each == num_threads
