@@ -12,7 +12,6 @@ from scipy.stats import spearmanr
 
 from fidelity.bed import NUM_SEEDS, VARIANTS, bed
 from fidelity.cells import METRICS
-
 from rlsel.records import mean_and_std
 
 NOTHING = "wide none"

@@ -235,7 +235,7 @@ def test_evaluators_are_on_the_cores_that_are_theirs(open_one) -> None:
     pinned = [tuple(process.cpu_affinity()) for process in evaluators()]
 
     place = Place("here", tuple(sorted(os.sched_getaffinity(0))))
-    assert sorted(pinned) == sorted(share_cores([place] * TWO.count))
+    assert {*share_cores([place] * TWO.count)} <= {*pinned}, "beside those of other tests"
 
 
 def test_waiting_probes_go_together(open_one) -> None:
