@@ -37,7 +37,7 @@ def fidelity_section(record: dict[str, Any], name: str) -> str:
         "prepared once (the extractor, its feature maps) is left out. `real`: the extractor was "
         "trained on the same 500 real images; `others`: on 2,000 other patches; `folds`: on the "
         "half of the real images that the head does not see, both ways. A reward without a "
-        "signal-to-noise was tried with one seed, and is dearer and no better.",
+        "signal-to-noise was tried with one seed alone, and given up as too dear for what it said.",
         "",
     ]
     for family, description in FAMILIES.items():
