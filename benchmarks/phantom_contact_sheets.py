@@ -22,11 +22,11 @@ def main() -> None:
     by_class = {
         name: train.images[train.labels == label] for label, name in enumerate(train.class_names)
     }
-    _save(contact_sheet(by_class, num_rows=3), "phantom_contact_sheet.png")
+    save(contact_sheet(by_class, num_rows=3), "phantom_contact_sheet.png")
     drawn = draw_candidates(PhantomPool(), source, train, np.random.default_rng(1))
     candidates, kinds_N, _ = drawn
     by_kind = {kind.replace("_", " "): candidates.images[kinds_N == kind] for kind in KINDS}
-    _save(contact_sheet(by_kind, num_rows=1), "phantom_candidate_kinds.png")
+    save(contact_sheet(by_kind, num_rows=1), "phantom_candidate_kinds.png")
 
 
 def contact_sheet(images_by_name: dict[str, np.ndarray], num_rows: int) -> Image.Image:
@@ -46,7 +46,7 @@ def contact_sheet(images_by_name: dict[str, np.ndarray], num_rows: int) -> Image
     return sheet
 
 
-def _save(sheet: Image.Image, name: str) -> None:
+def save(sheet: Image.Image, name: str) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     # A palette of 256 colours is a third of the size, and H&E has few hues.
     sheet.quantize(256, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)

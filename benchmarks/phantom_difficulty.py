@@ -124,7 +124,6 @@ class Bed:
             both.num_classes,
             derive_seed(self.seed, "final"),
             Resident.put(splits.test.images, splits.test.labels, best_device()),
-            num_validated_epochs=1,
         )
         logits_NC, labels_N = fitted.val_logits[-1].numpy(), splits.test.labels
         return {

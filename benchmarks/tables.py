@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.section import fidelity_section
+from planted_truth.fault_section import fault_section
+from planted_truth.planted_section import planted_section
 from scaling.section import scaling_section
 from throughput.sections import growth_section, throughput_section
 
@@ -39,14 +41,25 @@ def main() -> None:
         name = path.stem.removeprefix("whole_run_")
         parts.append(_section(TITLES.get(name, name), name, json.loads(path.read_text())))
     parts += _cost_sections()
+    parts += _planted_truth()
     parts.append(_ledger(json.loads((HERE / "records" / "ledger_speed.json").read_text())))
     write_text(PAGE, "\n".join(parts))
     _fill_readme()
 
 
+def _planted_truth() -> list[str]:
+    """Of the three records together, once all are there."""
+    parts = ("learn", "beds", "select")
+    paths = [HERE / "records" / f"planted_truth_{part}.json" for part in parts]
+    if not all(path.exists() for path in paths):
+        return []
+    return [planted_section(*(json.loads(path.read_text()) for path in paths))]
+
+
 def _cost_sections() -> list[str]:
     """Of the records that are there and finished."""
     sections = {
+        "fault_truth": fault_section,
         "reward_fidelity": fidelity_section,
         "reward_throughput": throughput_section,
         "reward_throughput_cuda": throughput_section,

@@ -1,7 +1,7 @@
 """The decision problem: choose, batch by batch, which candidates join the training set.
 
 In: a `SelectionProblem` (candidates cut into batches, with descriptors) and a `RewardFn` (a set of
-candidates -> its worth). Out: a Gymnasium environment. Read `selection.py` first. NumPy and
+candidates -> its worth). Out: Gymnasium environments. Read `selection.py` first. NumPy and
 Gymnasium only, so the problem is stated, and tested, without images, networks or a cluster.
 """
 
@@ -10,6 +10,7 @@ import gymnasium
 from envs.phantom import AdditiveReward, phantom_problem
 from envs.selection import SampleSelectionEnv
 from envs.types import RewardFn, SelectionProblem
+from envs.vector import SampleSelectionVectorEnv
 
 ENV_ID = "rlsel/SampleSelection-v0"
 
@@ -18,6 +19,7 @@ __all__ = [
     "AdditiveReward",
     "RewardFn",
     "SampleSelectionEnv",
+    "SampleSelectionVectorEnv",
     "SelectionProblem",
     "phantom_problem",
 ]

@@ -1,18 +1,22 @@
 """`SampleSelectionEnv`: one episode walks through all batches of the pool and decides each once."""
 
-from typing import Any, Literal
+from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from jaxtyping import Bool, Float32, Int8
+from jaxtyping import Bool, Int8
 
+from envs.episodes import (
+    Covers,
+    Episodes,
+    Observation,
+    SmoothingScope,
+    first_of,
+    observation_space,
+)
 from envs.phantom import phantom_problem
 from envs.types import RewardFn, SelectionProblem
-
-Observation = dict[str, np.ndarray]
-Covers = Literal["decision", "gain", "kept"]
-SmoothingScope = Literal["run", "episode"]
 
 
 class SampleSelectionEnv(gymnasium.Env[Observation, Int8[np.ndarray, " k"]]):
@@ -23,6 +27,7 @@ class SampleSelectionEnv(gymnasium.Env[Observation, Int8[np.ndarray, " k"]]):
 
     Observation (all float32):
         candidates: (K, F) descriptors of the batch, zero on padding.
+        labels: (K,) class number of each candidate, zero on padding.
         valid: (K,) 1 where a place holds a candidate, 0 on padding.
         decision: (D,) one-hot, which decision this is.
         kept: (C + F,) what was kept so far: per class the kept share of the pool's candidates of
@@ -32,10 +37,19 @@ class SampleSelectionEnv(gymnasium.Env[Observation, Int8[np.ndarray, " k"]]):
         MultiBinary(K), 1 = keep. What stands on padding is ignored.
 
     Reward:
-        `reward_fn` of the set that `covers` names, smoothed as in Eq. 5 of the paper:
+        `reward_fn` of what `covers` names, smoothed as in Eq. 5 of the paper:
         q_1 = r_1, q_t = alpha q_(t-1) + (1 - alpha) r_t. With `alpha` 0 it is the raw score.
 
-    Info: `kept` (how many so far), `score` (the last value of `reward_fn`, unsmoothed).
+        | `covers` | score of a decision | evaluations | bias |
+        | --- | --- | ---: | --- |
+        | `decision` | kept of this batch alone | 1 | blind to what other batches hold already |
+        | `contrast` | the same, less that of the discarded of this batch alone | 2 | none where
+            worths add up; else it also prefers halves that leave a bad rest |
+        | `gain` | all kept, less all kept before | 2 | the next bad batch looks free once one was
+            kept |
+        | `kept` | all kept (paper) | 1 | pays a decision for what earlier ones did |
+
+    Info: `kept` (how many so far), `score` (the last score, unsmoothed).
 
     Source: Ye et al. 2020, sections 2.1 and 2.2. Departures: the paper covers all kept so far with
     alpha 0.8; `covers="decision"` and alpha 0 are the defaults because they learn faster.
@@ -56,8 +70,7 @@ class SampleSelectionEnv(gymnasium.Env[Observation, Int8[np.ndarray, " k"]]):
         Args:
             problem: The pool cut into batches. Goes together with `reward_fn`.
             reward_fn: Worth of a set of candidates, higher is better.
-            covers: What a reward is paid for: this `decision`'s kept candidates alone, the `gain`
-                of adding them to those kept before, or all `kept` so far (the paper).
+            covers: Which sets a decision is paid for; see above.
             alpha: Weight of the past in the smoothed reward, in [0, 1); the paper has 0.8.
             smoothing_scope: Whether the smoothing runs on over the episodes of a `run` or starts
                 afresh with every `episode`.
@@ -69,98 +82,29 @@ class SampleSelectionEnv(gymnasium.Env[Observation, Int8[np.ndarray, " k"]]):
             raise ValueError("problem and reward_fn go together: give both or neither")
         if problem is None or reward_fn is None:
             problem, reward_fn = phantom_problem(np.random.default_rng(0))
-        if covers not in ("decision", "gain", "kept"):
-            raise ValueError(f"covers is {covers!r}; known are decision, gain, kept")
-        if smoothing_scope not in ("run", "episode"):
-            raise ValueError(f"smoothing_scope is {smoothing_scope!r}; known are run, episode")
-        if not 0.0 <= alpha < 1.0:
-            raise ValueError(f"alpha is {alpha}; it must lie in [0, 1)")
-        self.problem, self.reward_fn = problem, reward_fn
-        self.covers, self.alpha, self.smoothing_scope = covers, alpha, smoothing_scope
-        self.smoothed: float | None = None
-        self._kept_N = np.zeros(problem.num_candidates, dtype=bool)
-        self._decision = 0
-        self._pool_per_class_C = np.bincount(problem.labels_N, minlength=problem.num_classes)
+        self._episodes = Episodes(problem, reward_fn, 1, covers, alpha, smoothing_scope)
         self.action_space = spaces.MultiBinary(problem.batch_size)
-        self.observation_space = _observation_space(problem)
+        self.observation_space = observation_space(problem)
+
+    @property
+    def problem(self) -> SelectionProblem:
+        return self._episodes.problem
+
+    @property
+    def kept_N(self) -> Bool[np.ndarray, " n"]:
+        """The candidates kept so far in this episode, as a mask over the pool."""
+        return self._episodes.kept_PN[0].copy()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         super().reset(seed=seed)
-        self._kept_N = np.zeros(self.problem.num_candidates, dtype=bool)
-        self._decision = 0
-        if self.smoothing_scope == "episode":
-            self.smoothed = None
-        return self._observe(), {"kept": 0}
+        return first_of(self._episodes.reset()), {"kept": 0}
 
     def step(
         self, action: Int8[np.ndarray, " k"]
     ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        before_N, chosen_N = self._kept_N, self.mask_of(action)
-        self._kept_N = before_N | chosen_N
-        score = self._score(before_N, chosen_N)
-        self._decision += 1
-        terminated = self._decision == self.problem.num_decisions
-        info = {"kept": int(self._kept_N.sum()), "score": score}
-        return self._observe(), self._smooth(score), terminated, False, info
-
-    @property
-    def kept_N(self) -> Bool[np.ndarray, " n"]:
-        """The candidates kept so far in this episode, as a mask over the pool."""
-        return self._kept_N.copy()
-
-    def mask_of(self, action: np.ndarray) -> Bool[np.ndarray, " n"]:
-        """The candidates of the current batch that `action` keeps, as a mask over the pool."""
-        places_K = self.problem.batches_DK[self._decision]
-        mask_N = np.zeros(self.problem.num_candidates, dtype=bool)
-        mask_N[places_K[(places_K >= 0) & (np.asarray(action) == 1)]] = True
-        return mask_N
-
-    def _score(self, before_N: np.ndarray, chosen_N: np.ndarray) -> float:
-        if self.covers == "decision":
-            return self.reward_fn(chosen_N)
-        now = self.reward_fn(before_N | chosen_N)
-        return now - self.reward_fn(before_N) if self.covers == "gain" else now
-
-    def _smooth(self, score: float) -> float:
-        past = score if self.smoothed is None else self.smoothed
-        self.smoothed = self.alpha * past + (1.0 - self.alpha) * score
-        return self.smoothed
-
-    def _observe(self) -> Observation:
-        # After the last decision there is no batch left; the terminal observation repeats the last.
-        decision = min(self._decision, self.problem.num_decisions - 1)
-        places_K = self.problem.batches_DK[decision]
-        valid_K = places_K >= 0
-        candidates_KF = self.problem.descriptors_NF[places_K] * valid_K[:, None]
-        return {
-            "candidates": candidates_KF.astype(np.float32),
-            "valid": valid_K.astype(np.float32),
-            "decision": np.eye(self.problem.num_decisions, dtype=np.float32)[decision],
-            "kept": self._describe_kept(),
-        }
-
-    def _describe_kept(self) -> Float32[np.ndarray, " c_plus_f"]:
-        kept_per_class_C = np.bincount(
-            self.problem.labels_N[self._kept_N], minlength=self.problem.num_classes
-        )
-        share_C = kept_per_class_C / np.maximum(self._pool_per_class_C, 1)
-        kept_NF = self.problem.descriptors_NF[self._kept_N]
-        mean_F = kept_NF.mean(axis=0) if len(kept_NF) else np.zeros(kept_NF.shape[1])
-        return np.concatenate((share_C, mean_F)).astype(np.float32)
-
-
-def _observation_space(problem: SelectionProblem) -> spaces.Dict:
-    places, width = problem.batch_size, problem.descriptors_NF.shape[1]
-    # A mean of descriptors lies within the descriptors' own range, so one bound serves both, up to
-    # rounding.
-    bound = 1.001 * max(1.0, float(np.abs(problem.descriptors_NF).max()))
-    return spaces.Dict(
-        {
-            "candidates": spaces.Box(-bound, bound, (places, width), np.float32),
-            "valid": spaces.Box(0.0, 1.0, (places,), np.float32),
-            "decision": spaces.Box(0.0, 1.0, (problem.num_decisions,), np.float32),
-            "kept": spaces.Box(-bound, bound, (problem.num_classes + width,), np.float32),
-        }
-    )
+        observation, reward_P, info = self._episodes.step(np.asarray(action)[None])
+        told = {"kept": int(info["kept"][0]), "score": float(info["score"][0])}
+        over = self._episodes.are_over
+        return first_of(observation), float(reward_P[0]), over, False, told

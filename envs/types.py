@@ -1,14 +1,17 @@
 """The seams of the decision problem: what it is handed, and nothing about where it came from.
 
 Shape letters in this package: N candidates in the pool, K places in a batch (padding included),
-F descriptors of a candidate, C classes.
+F descriptors of a candidate, C classes, M masks.
 """
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int
+
+Context = Literal["decision", "kept_share", "kept_mean"]
+"""Which decision it is; the share kept of each class so far; the mean descriptor of the kept."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class SelectionProblem:
     labels_N: Int[np.ndarray, " n"]
     num_classes: int
     descriptor_names: tuple[str, ...] = ()
+    context: tuple[Context, ...] = ("decision", "kept_share", "kept_mean")
+    """What is shown of the state beside the batch; the rest is zero."""
 
     def __post_init__(self) -> None:
         listed = np.sort(self.batches_DK[self.batches_DK >= 0])
@@ -51,3 +56,10 @@ class RewardFn(Protocol):
     def __call__(self, kept_N: Bool[np.ndarray, " n"]) -> float:
         """Higher is better. The empty set is legal: it is training on the real images alone."""
         ...
+
+
+def score_all(reward_fn: RewardFn, masks_MN: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
+    """Worths of many sets: together, where `reward_fn` has a method `many` for that."""
+    many: Any = getattr(reward_fn, "many", None)
+    scores = many(masks_MN) if many else [reward_fn(mask_N) for mask_N in masks_MN]
+    return np.asarray(scores, dtype=np.float64)

@@ -20,6 +20,7 @@ from rlsel.records import Record, describe_device, installed_versions
 from rlsel.run_folder import claim
 from rlsel.seeding import rng
 from rlsel.selectors import Selection
+from rlsel.selectors.peers import require_packages
 
 Labelled = tuple[np.ndarray, np.ndarray]
 
@@ -51,6 +52,7 @@ def select(
         InputError: an array is of the wrong shape, type or size, or an option is unknown.
     """
     experiment = build_experiment({"name": "arrays", **options}, "rlsel.select")
+    require_packages(experiment.selection.methods)
     labelled = {"train": train, "val": val, "candidates": candidates}
     labelled |= {"test": test} if test is not None else {}
     arrays = {what: _checked(what, pair) for what, pair in labelled.items()}

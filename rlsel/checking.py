@@ -8,6 +8,7 @@ from rlsel.config import Experiment
 from rlsel.data import load_splits
 from rlsel.pool import InputReport, build_pool, describe_inputs
 from rlsel.progress import console
+from rlsel.selectors.peers import require_packages
 
 
 def check_inputs(experiment: Experiment) -> InputReport:
@@ -16,6 +17,7 @@ def check_inputs(experiment: Experiment) -> InputReport:
     Raises:
         InputError: an input is wrong; the message is the same that a run would give.
     """
+    require_packages(experiment.selection.methods)
     splits = load_splits(experiment.data, experiment.seed)
     pool = build_pool(experiment.pool, splits, experiment.data, experiment.seed)
     report = describe_inputs(splits, pool)

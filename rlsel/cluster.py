@@ -69,6 +69,12 @@ def quieten() -> None:
     # They tell of lost env runners; training goes on, or ends with an error that says why.
     for name in ("ray.rllib.utils.actor_manager", "ray.rllib.execution.rollout_ops"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    # With a traceback, of an error that the user is told of in one line.
+    logging.getLogger("ray.rllib").addFilter(_is_no_mistake_of_the_user)
+
+
+def _is_no_mistake_of_the_user(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], InputError))
 
 
 def _cannot_start(address: str | None, reason: str) -> InputError:

@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from rlsel.algorithms.config import AlgorithmConfig
 from rlsel.classifier import ClassifierConfig
-from rlsel.controllers.config import ControllerConfig
+from rlsel.controllers.config import ControllerConfig, TransformerConfig
 from rlsel.data.config import DataConfig
 from rlsel.errors import InputError
 from rlsel.evaluation.rounds import EvaluationConfig
@@ -49,7 +49,7 @@ class Experiment:
     """What the controller is paid for."""
     evaluators: EvaluatorsConfig = Field(default_factory=EvaluatorsConfig)
     """The pool of workers that carry out evaluations."""
-    controller: ControllerConfig = Field(default_factory=ControllerConfig)
+    controller: ControllerConfig = Field(default_factory=TransformerConfig)
     """The network that decides."""
     algorithm: AlgorithmConfig = Field(default_factory=AlgorithmConfig)
     """How it learns."""
@@ -65,6 +65,12 @@ class Experiment:
                     f"reward.climb: {rung.fidelity} begins at iteration {rung.from_iteration}, and "
                     f"there are algorithm.iterations: {self.algorithm.iterations}"
                 )
+        has_range = self.selection.keep_range or self.selection.keep_range_of_class
+        if has_range and self.controller.name in ("gru", "gru_attention"):
+            raise ValueError(
+                f"selection.keep_range: a {self.controller.name} decides before it has seen all of "
+                "a class, so it cannot hold a range; take controller.name transformer or mlp"
+            )
 
     @property
     def hash(self) -> str:
@@ -123,7 +129,7 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     for key, value in over.items():
         old = merged.get(key)
         if isinstance(old, dict) and isinstance(value, dict):
-            other_kind = "name" in value and value["name"] != old.get("name")
+            other_kind = "name" in old and "name" in value and value["name"] != old["name"]
             merged[key] = value if other_kind else merge(old, value)
         else:
             merged[key] = value

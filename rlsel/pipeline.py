@@ -14,7 +14,7 @@ from rlsel.data import Splits, load_splits
 from rlsel.errors import InputError
 from rlsel.evaluation import find_truth, kinds_kept, score_selections
 from rlsel.evaluation.truth import batch_of_candidates
-from rlsel.features import build_problem, describe_candidates
+from rlsel.features import CandidateTable, Features, build_problem, describe_candidates
 from rlsel.features.stored import extract_or_load
 from rlsel.learning import learn
 from rlsel.monitoring import PeakMemory
@@ -27,6 +27,7 @@ from rlsel.rewards.pool import evaluation_pool
 from rlsel.run_folder import FEATURES, LEDGER, RunFolder, claim
 from rlsel.seeding import rng
 from rlsel.selectors import SELECTORS, BaselineInputs, Selection
+from rlsel.selectors.peers import PeerInputs, require_packages
 from rlsel.selectors.table import selection_of, write_selection
 
 
@@ -132,7 +133,7 @@ def select_and_score(
         folder.finish_stage("evaluators")
         learned = learn(experiment, problem, splits.class_names, evaluators, folder)
         folder.finish_stage("learning")
-        selections = _choose(experiment, table, pool, learned)
+        selections = _choose(experiment, splits, features, table, pool, learned)
         shown = learned or next(s for s in selections if s.method != "real_only")
         write_selection(folder.path, pool, table, batch_of_candidates(problem), shown)
         scores = {}
@@ -175,6 +176,7 @@ def select_and_score(
 
 def _read_inputs(experiment: Experiment, folder: RunFolder) -> tuple[Splits, Pool]:
     try:
+        require_packages(experiment.selection.methods)
         splits = load_splits(experiment.data, experiment.seed)
         pool = build_pool(experiment.pool, splits, experiment.data, experiment.seed)
     except InputError:
@@ -199,12 +201,20 @@ def _require_same_inputs(folder: RunFolder, splits: Splits, pool: Pool) -> None:
 
 
 def _choose(
-    experiment: Experiment, table, pool: Pool, learned: Selection | None
+    experiment: Experiment,
+    splits: Splits,
+    features: Features,
+    table: CandidateTable,
+    pool: Pool,
+    learned: Selection | None,
 ) -> list[Selection]:
     """Every method's selection at the same budget, in the order of the final table."""
     fraction = experiment.selection.keep_fraction or 0.5
     budget = learned.num_kept if learned else round(fraction * len(pool))
-    inputs = BaselineInputs(table, budget, experiment.evaluation.rounds, pool.useful)
+    peers = PeerInputs.of(
+        features, splits.train, splits.reward_val, pool.candidates, experiment.selection.peers
+    )
+    inputs = BaselineInputs(table, budget, experiment.evaluation.rounds, pool.useful, peers)
     names = ["real_only", *(m for m in experiment.selection.methods if m != "controller")]
     if pool.useful is not None:
         names.append("oracle")

@@ -19,7 +19,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "baseline": "value",
             "clip": 0.2,
             "lr": 2.5e-4,
-            "lr_decay": False,
+            "lr_end": None,
             "gamma": 0.0,
         },
         "evaluation": {"rounds": 5},

@@ -28,13 +28,15 @@ from rlsel.learning import num_env_runners
 from rlsel.pipeline import run
 from rlsel.progress import Bar, console, progress_bar
 from rlsel.records import Record, mean_and_std
-from rlsel.rewards.plan import plan_evaluators
+from rlsel.rewards.plan import CPU_SHARE_OF_EVALUATORS, plan_evaluators
 from rlsel.rewards.pool import running_broker
 from rlsel.schema import config
 
 RESULTS = "sweep.json"
 TRIAL_CPUS = 0.05
 """What a trial books for itself: it waits for evaluations, and updates a small network."""
+PROBING_TRIAL_CPUS = 1 - CPU_SHARE_OF_EVALUATORS
+"""The same where it evaluates by itself: what evaluators leave then makes a trial a core."""
 
 
 @config
@@ -149,7 +151,9 @@ def _tuner(
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     num_runners = max(num_env_runners(e, num_evaluators) for e in trials.values())
-    bundles = [{"CPU": TRIAL_CPUS}] * (1 + num_runners)
+    waits = all(experiment.reward.needs_evaluators for experiment in trials.values())
+    own = {"CPU": TRIAL_CPUS if waits else PROBING_TRIAL_CPUS}
+    bundles = [own, *[{"CPU": TRIAL_CPUS}] * num_runners]
     settings = {name: to_dict(experiment) for name, experiment in trials.items()}
     trial = partial(_run_trial, settings, out)
     return tune.Tuner(

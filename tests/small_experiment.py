@@ -132,9 +132,14 @@ def ledger_rows(run_dir: Path) -> dict[str, tuple[str, str]]:
     return {key: (fidelity, split) for key, fidelity, split in rows}
 
 
-PAPER: dict[str, Any] = {"preset": "paper", "evaluation": {"rounds": 1}}
+PAPER: dict[str, Any] = {
+    "preset": "paper",
+    "algorithm": {"num_env_runners": 1},
+    "evaluation": {"rounds": 1},
+}
 """Laid over TINY. Every reward trains a network, so that there is time to be interrupted; and
-rewards are smoothed over the whole run, so that there is something to remember."""
+rewards are smoothed over the whole run by a process that rolls out, so that there is something to
+remember."""
 
 
 @cache

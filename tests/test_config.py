@@ -34,7 +34,7 @@ CHANGES: dict[str, Any] = {
     "classifier": {"epochs": 3},
     "features": {"extractor": {"lr": 0.5}},
     "reward": {"probe": {"l2": 0.5}},
-    "controller": {"positions": "none"},
+    "controller": {"name": "transformer", "positions": "none"},
     "algorithm": {"clip": 0.3},
     "selection": {"methods": ["uniform"]},
     "evaluation": {"rounds": 7},
@@ -153,7 +153,7 @@ def test_an_unknown_key_is_refused_with_what_was_probably_meant(
     [
         ({"seed": "1"}, "seed is '1'; it must be a valid integer"),
         ({"seed": 1.5}, "seed is 1.5; it must be a valid integer"),
-        ({"algorithm": {"lr_decay": 1}}, "algorithm.lr_decay is 1; it must be a valid boolean"),
+        ({"algorithm": {"lr_end": "no"}}, "algorithm.lr_end is 'no'; it must be a valid number"),
         ({"algorithm": {"lr": "fast"}}, "algorithm.lr is 'fast'; it must be a valid number"),
         ({"algorithm": 3}, "algorithm is 3; it must be an object"),
         ({"features": {"inputs": "class"}}, "features.inputs is 'class'; it must be a valid array"),
@@ -204,7 +204,7 @@ def test_an_absurd_value_is_refused_with_its_key(block: str, value: Any) -> None
         ({"name": ""}, "name is '';"),
         ({"data": {"ratios": {"train": 0.9}}}, "data.ratios: ratios sum to 1.2, not to 1"),
         (
-            {"controller": {"num_heads": 3}},
+            {"controller": {"name": "transformer", "num_heads": 3}},
             "controller: num_heads is 3; it must divide hidden_size, 64",
         ),
         (
@@ -230,7 +230,7 @@ def test_settings_that_contradict_each_other_are_refused(
         ({"data": {"source": {"name": "floder"}}}, "data.source.name is 'floder'; known are "),
         (
             {"controller": {"name": "transfomer"}},
-            "controller.name is 'transfomer'; it must be 'transformer'",
+            "controller.name is 'transfomer'; known are transformer, gru, gru_attention, mlp",
         ),
         (
             {"features": {"inputs": ["clas"]}},
@@ -303,7 +303,7 @@ def test_the_paper_preset_is_the_paper() -> None:
     assert (paper.reward.covers, paper.reward.alpha) == ("kept", 0.8)
     assert (paper.features.order, paper.features.inputs) == ("own_distance", ("features",))
     assert paper.features.num_batches == 8
-    controller = paper.controller
+    controller: Any = paper.controller
     assert (controller.num_layers, controller.num_heads, controller.positions) == (
         *(2, 2),
         "sinusoidal",
@@ -333,4 +333,11 @@ def test_a_block_of_another_name_replaces_the_whole_block() -> None:
     assert merge(base, {"pool": {"name": "planted"}}) == {"pool": {"name": "planted"}}
     assert merge(base, {"pool": {"name": "npz", "class_names": ["a"]}}) == {
         "pool": {"name": "npz", "path": "p.npz", "class_names": ["a"]}
+    }
+
+
+def test_a_block_without_a_name_takes_one_on() -> None:
+    # As where a sweep varies algorithm.name over one experiment.
+    assert merge({"algorithm": {"lr": 0.1}}, {"algorithm": {"name": "reinforce"}}) == {
+        "algorithm": {"lr": 0.1, "name": "reinforce"}
     }

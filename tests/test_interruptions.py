@@ -27,7 +27,6 @@ from small_experiment import (
     write_config,
 )
 
-from rlsel.config import merge
 from rlsel.records import Record
 
 pytestmark = pytest.mark.slow
@@ -115,10 +114,7 @@ def require_same(run_dir: Path, reference: Path) -> None:
 def test_a_run_killed_twice_ends_as_one_that_was_never_interrupted(
     paper: Path, tmp_path: Path
 ) -> None:
-    # With a process that rolls out: what it holds must survive too.
-    config = write_config(
-        tmp_path / "a.yaml", **merge(PAPER, {"algorithm": {"num_env_runners": 1}})
-    )
+    config = write_config(tmp_path / "a.yaml", **PAPER)
     num_rewards = Counter(split for _, split in ledger_rows(paper).values())["reward_val"]
     with running(config) as run:
         run.wait_for(lambda: run.num_trained("reward_val") > 0.7 * num_rewards)

@@ -88,7 +88,8 @@ def test_no_file_is_large(repository_files):
 
 def test_every_imported_package_is_a_declared_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = {distribution_name(line) for line in project["dependencies"]}
+    lines = project["dependencies"] + project["optional-dependencies"]["peers"]
+    declared = {distribution_name(line) for line in lines}
     distributions = packages_distributions()
     files = [path for package in ("envs", "rlsel") for path in (ROOT / package).rglob("*.py")]
     imported = {name for path in files for name in imported_packages(path)}

@@ -21,10 +21,10 @@ def scaling_section(record: Record, name: str) -> str:
         "The broker, its ledger and all messages are real; evaluators only sleep, "
         f"{config['mean_s']:g} s a job or exponentially distributed with that mean; "
         f"{config['candidates']:,} candidates, {config['decisions']} decisions an episode. A row "
-        f"is one iteration; {record['n']:,} evaluations in all. All actors shared the two cores (load "
-        f"average {min(loads):.1f} to {max(loads):.1f} before the cells, most of it their own "
-        "start), and with constant durations all answers of a wave come at the same moment, so "
-        "that the last of them waits for its turn: the mean is above the median.",
+        f"is one iteration; {record['n']:,} evaluations in all. All actors shared the two cores "
+        f"(load average {min(loads):.1f} to {max(loads):.1f} before the cells, most of it "
+        "their own start), and with constant durations all answers of a wave come at the same "
+        "moment, so that the last of them waits for its turn: the mean is above the median.",
         "",
         "Utilisation is the share of the evaluators' time, from the first request to the last "
         "answer, that they slept on a job. Beside it is what it would be if messages took no time "

@@ -4,13 +4,16 @@ import io
 import json
 import os
 import shutil
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float
 
+from rlsel.algorithms.advantages import Taken
 from rlsel.atomic_files import write_bytes, writing
 from rlsel.errors import InputError
 
@@ -20,11 +23,13 @@ CHECKPOINTS = "checkpoints"
 
 @dataclass
 class History:
-    """Per finished iteration: a row of figures, and the keep probability of every candidate."""
+    """Per finished iteration: a row of figures, the keep probability of every candidate, and the
+    decisions that were taken."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     probabilities_TN: list[Float[np.ndarray, " n"]] = field(default_factory=list)
-    smoothing: dict[int, list[float | None]] = field(default_factory=dict)
+    smoothing: dict[int, list[float] | None] = field(default_factory=dict)
+    taken: list[Taken] = field(default_factory=list)
 
     def averaged_probability(self, iteration: int, window: int) -> Float[np.ndarray, " n"]:
         """Mean over the last `window` iterations up to this one: steadier than the last alone."""
@@ -47,6 +52,8 @@ def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:
         # By way of memory: NumPy's own writing reports a full disk without an error number.
         np.save(probabilities := io.BytesIO(), np.stack(history.probabilities_TN))
         (partial / "probabilities.npy").write_bytes(probabilities.getvalue())
+        np.savez(taken := io.BytesIO(), **_stacked(history.taken))
+        (partial / "taken.npz").write_bytes(taken.getvalue())
         state = {"rows": history.rows, "smoothing": history.smoothing}
         (partial / "history.json").write_text(json.dumps(state))
         shutil.rmtree(final, ignore_errors=True)
@@ -77,9 +84,26 @@ def load_checkpoint(run_dir: Path) -> tuple[History, Path] | None:
         state = json.loads((newest / "history.json").read_text())
         smoothing = {int(index): values for index, values in state["smoothing"].items()}
         probabilities_TN = list(np.load(newest / "probabilities.npy"))
-        return History(state["rows"], probabilities_TN, smoothing), newest / "rllib"
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        with np.load(newest / "taken.npz") as stored:
+            taken = _unstacked(stored)
+        return History(state["rows"], probabilities_TN, smoothing, taken), newest / "rllib"
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise InputError(
             f"{newest}: is damaged ({error}); remove it, then --resume: the controller learns "
             "from the start, and what the ledger holds is not paid for again"
         ) from None
+
+
+def _stacked(taken: list[Taken]) -> dict[str, np.ndarray]:
+    arrays = {
+        f.name: np.concatenate([getattr(one, f.name) for one in taken]) for f in fields(Taken)
+    }
+    return arrays | {"ends": np.cumsum([len(one.reward_B) for one in taken])}
+
+
+def _unstacked(arrays: Mapping[str, np.ndarray]) -> list[Taken]:
+    cuts = arrays["ends"][:-1]
+    parts = {f.name: np.split(arrays[f.name], cuts) for f in fields(Taken)}
+    return [
+        Taken(**dict(zip(parts, one, strict=True))) for one in zip(*parts.values(), strict=True)
+    ]

@@ -1,122 +1,102 @@
-"""PPO's loss over masks: advantages from real rows alone, ratios per candidate or joint.
+"""The loss over masks: PPO's clipped surrogate, per candidate or joint, or REINFORCE's.
 
-Shape letters: B rows, K candidates per decision, D decisions of an episode.
+Shape letters: B rows, K candidates per decision, X terms of a row: its K candidates, or 1.
 """
 
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
-from ray.rllib.connectors.connector_v2 import ConnectorV2
 from ray.rllib.core.columns import Columns
 from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from torch import Tensor
 
-from rlsel.algorithms.config import Baseline
+from rlsel.algorithms.advantages import Advantages
+from rlsel.algorithms.config import AlgorithmConfig
+from rlsel.algorithms.credit import RidgeCredit
 from rlsel.algorithms.rollouts import seed_everything
+from rlsel.algorithms.schedule import at
 from rlsel.seeding import derive_seed
 
 CLIP_FRACTION = "clip_fraction"
 KL_PER_CANDIDATE = "kl_per_candidate"
 KEEP_FRACTION = "keep_fraction"
 ENTROPY_PER_CANDIDATE = "entropy_per_candidate"
-
-
-def centre_advantages(
-    returns_B: Float[Tensor, " b"],
-    values_advantage_B: Float[Tensor, " b"],
-    decision_BD: Float[Tensor, "b d"],
-    real_B: Bool[Tensor, " b"],
-    baseline: Baseline,
-) -> Float[Tensor, " b"]:
-    """Advantages with mean 0 and variance 1 over real rows; 0 on the rows RLlib makes up.
-
-    All are near 0 where every return is the same, as it is once a policy has collapsed.
-
-    RLlib standardises over one artificial row per episode as well (ray issue 57989), which pushes
-    the mean of real rows to about -0.2. Standardising again over real rows undoes it exactly.
-
-    Args:
-        returns_B: Discounted reward-to-go; with gamma 0 the reward of the decision itself.
-        values_advantage_B: What generalised advantage estimation made with the value head.
-        decision_BD: One-hot, which decision of its episode a row is.
-        real_B: False on artificial rows.
-        baseline: `decision` subtracts the mean return of the same decision; `value` takes
-            `values_advantage_B`.
-    """
-    advantage_B = values_advantage_B
-    if baseline == "decision":
-        member_BD = decision_BD * real_B[:, None]
-        mean_D = (member_BD * returns_B[:, None]).sum(0) / member_BD.sum(0).clamp(min=1)
-        advantage_B = returns_B - decision_BD @ mean_D
-    real = advantage_B[real_B]
-    # Where all returns are alike only rounding is left, which must not be blown up to variance 1.
-    rounding = 1e-5 * returns_B[real_B].abs().max() + 1e-8
-    standard_B = (advantage_B - real.mean()) / real.std(correction=0).clamp(min=rounding)
-    return torch.where(real_B, standard_B, torch.zeros_like(standard_B))
-
-
-class CentreAdvantages(ConnectorV2):
-    """Runs `centre_advantages` after RLlib's own advantage estimation."""
-
-    def __init__(self, baseline: Baseline) -> None:
-        super().__init__()
-        self.baseline: Baseline = baseline
-
-    def __call__(self, *, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        for columns in batch.values():
-            columns[Postprocessing.ADVANTAGES] = centre_advantages(
-                columns[Postprocessing.VALUE_TARGETS],
-                columns[Postprocessing.ADVANTAGES],
-                columns[Columns.OBS]["decision"],
-                columns[Columns.LOSS_MASK].bool(),
-                self.baseline,
-            )
-        return batch
+CREDIT = "credit"
 
 
 def clipped_surrogate(
     log_ratio_BX: Float[Tensor, "b x"],
-    advantage_B: Float[Tensor, " b"],
+    advantage_BX: Float[Tensor, "b x"],
     counts_BX: Float[Tensor, "b x"],
     clip: float,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """PPO's objective (Eq. 4), averaged over the terms that count, and the share it clipped.
 
     Args:
-        log_ratio_BX: log pi_new - log pi_old; X is the candidates, or 1 for the joint ratio.
-        advantage_B: One per decision, shared by its candidates.
-        counts_BX: 1 where a term counts, 0 on padding and artificial rows.
+        log_ratio_BX: log pi_new - log pi_old of each candidate's decision, or of the whole mask.
+        counts_BX: 1 where a term counts, 0 on padding.
 
     Source: Schulman et al. 2017. The paper's Eq. 6 divides by another action's probability, which
     is a slip; the ratio here is of one action under two policies.
     """
     ratio_BX = log_ratio_BX.exp()
     clipped_BX = ratio_BX.clamp(1.0 - clip, 1.0 + clip)
-    gain_BX = torch.minimum(advantage_B[:, None] * ratio_BX, advantage_B[:, None] * clipped_BX)
+    gain_BX = torch.minimum(advantage_BX * ratio_BX, advantage_BX * clipped_BX)
     total = counts_BX.sum().clamp(min=1)
     outside_BX = (ratio_BX - 1.0).abs() > clip
     return (gain_BX * counts_BX).sum() / total, (outside_BX * counts_BX).sum() / total
 
 
+def score_function(
+    log_probability_BX: Float[Tensor, "b x"],
+    advantage_BX: Float[Tensor, "b x"],
+    counts_BX: Float[Tensor, "b x"],
+) -> Float[Tensor, ""]:
+    """REINFORCE's objective (Williams 1992), averaged over the terms that count."""
+    return (advantage_BX * log_probability_BX * counts_BX).sum() / counts_BX.sum().clamp(min=1)
+
+
 class SelectionLearner(PPOTorchLearner):
     """RLlib's PPO learner with our advantages and our loss.
 
-    Settings of ours arrive in `learner_config_dict`: `ratio` and `baseline`.
+    Settings of ours arrive in `learner_config_dict`: `algorithm`, an `AlgorithmConfig`, and
+    `total_steps`, the decisions of a whole run.
     """
 
     def build(self) -> None:
+        self._settings: AlgorithmConfig = self._ours["algorithm"]
+        self._progress = 0.0
         super().build()
+        credit = self._settings.credit
+        self._credit = RidgeCredit(credit) if credit.name != "shared" else None
         # After advantage estimation, which PPO's own `build` has appended last.
-        self._learner_connector.append(CentreAdvantages(self._ours("baseline")))
+        self.advantages = Advantages(self._settings.baseline, self._credit)
+        assert self._learner_connector is not None
+        self._learner_connector.append(self.advantages)
+
+    @property
+    def _ours(self) -> dict[str, Any]:
+        return self.config.learner_config_dict or {}
+
+    def configure_optimizers_for_module(self, module_id: Any, config: Any = None) -> None:
+        module = self.module[module_id]
+        optimizer = torch.optim.AdamW(module.parameters(), weight_decay=self._settings.weight_decay)
+        self.register_optimizer(
+            module_id=module_id,
+            optimizer=optimizer,
+            params=self.get_parameters(module),
+            lr_or_lr_schedule=config.lr,
+        )
 
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
         # Minibatches are shuffled by NumPy's global generator; seeded by progress, an update is the
         # same in a resumed run.
         done = int(timesteps[NUM_ENV_STEPS_SAMPLED_LIFETIME])
         seed_everything(derive_seed(self.config.seed, "update", done))
+        self._progress = done / self._ours["total_steps"]
         super().before_gradient_based_update(timesteps=timesteps)
 
     def compute_loss_for_module(
@@ -126,39 +106,51 @@ class SelectionLearner(PPOTorchLearner):
         distribution = module.get_train_action_dist_cls()
         new = distribution.from_logits(fwd_out[Columns.ACTION_DIST_INPUTS])
         old = distribution.from_logits(batch[Columns.ACTION_DIST_INPUTS])
-        real_B = batch[Columns.LOSS_MASK].to(torch.float32)
-        counts_BK = batch[Columns.OBS]["valid"] * real_B[:, None]
+        settings, progress = self._settings, self._progress
+        counts_BK = batch[Columns.OBS]["valid"]
         num_decided = counts_BK.sum().clamp(min=1)
 
-        actions_BK = batch[Columns.ACTIONS]
-        log_ratio_BK = new.logp_per_candidate(actions_BK) - old.logp_per_candidate(actions_BK)
-        joint = self._ours("ratio") == "joint"
-        surrogate, clip_fraction = clipped_surrogate(
-            log_ratio_BK.sum(-1, keepdim=True) if joint else log_ratio_BK,
-            batch[Postprocessing.ADVANTAGES],
-            real_B[:, None] if joint else counts_BK,
-            config.clip_param,
-        )
-        entropy = (new.entropy() * real_B).sum() / num_decided
-        loss = -surrogate - config.entropy_coeff * entropy
-        if config.use_critic:
-            loss = loss + config.vf_loss_coeff * self._value_loss(module, batch, fwd_out, real_B)
+        log_probability_BK = new.logp_per_candidate(batch[Columns.ACTIONS])
+        log_ratio_BK = log_probability_BK - old.logp_per_candidate(batch[Columns.ACTIONS])
+        advantage_BX = batch[Postprocessing.ADVANTAGES]
+        if settings.name == "reinforce":
+            advantage_BK = advantage_BX.expand_as(log_probability_BK)
+            gain = score_function(log_probability_BK, advantage_BK, counts_BK)
+            clip_fraction = torch.zeros(())
+        else:
+            joint = settings.ratio == "joint"
+            gain, clip_fraction = clipped_surrogate(
+                log_ratio_BK.sum(-1, keepdim=True) if joint else log_ratio_BK,
+                advantage_BX if joint else advantage_BX.expand_as(log_ratio_BK),
+                counts_BK.amax(-1, keepdim=True) if joint else counts_BK,
+                at(progress, settings.clip, settings.clip_end),
+            )
+        entropy = new.entropy().sum() / num_decided
+        bonus = at(progress, settings.entropy_coeff, settings.entropy_coeff_end)
+        loss = -gain - bonus * entropy
+        if settings.baseline == "value":
+            value_B = module.compute_values(batch, embeddings=fwd_out[Columns.EMBEDDINGS])
+            error_B = (value_B - batch[Postprocessing.VALUE_TARGETS]) ** 2
+            loss = loss + settings.value_coeff * error_B.mean()
         diagnostics = {
             CLIP_FRACTION: clip_fraction,
-            KL_PER_CANDIDATE: (old.kl(new) * real_B).sum() / num_decided,
+            KL_PER_CANDIDATE: old.kl(new).sum() / num_decided,
             ENTROPY_PER_CANDIDATE: entropy,
-            KEEP_FRACTION: (actions_BK * counts_BK).sum() / num_decided,
+            KEEP_FRACTION: (batch[Columns.ACTIONS] * counts_BK).sum() / num_decided,
+            **self.advantages.diagnostics,
         }
         self.metrics.log_dict(diagnostics, key=module_id, window=1)
         return loss
 
-    def _ours(self, name: str) -> Any:
-        return self.config.learner_config_dict[name]
+    def get_state(
+        self, components: Any = None, *, not_components: Any = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        state = super().get_state(components, not_components=not_components, **kwargs)
+        if self._credit and self._check_component(CREDIT, components, not_components):
+            state[CREDIT] = self._credit.get_state()
+        return state
 
-    @staticmethod
-    def _value_loss(
-        module: Any, batch: dict[str, Any], fwd_out: dict[str, Any], real_B: Tensor
-    ) -> Tensor:
-        value_B = module.compute_values(batch, embeddings=fwd_out[Columns.EMBEDDINGS])
-        error_B = (value_B - batch[Postprocessing.VALUE_TARGETS]) ** 2
-        return (error_B * real_B).sum() / real_B.sum().clamp(min=1)
+    def set_state(self, state: dict[str, Any]) -> None:
+        if self._credit and CREDIT in state:
+            self._credit.set_state(state[CREDIT])
+        super().set_state(state)

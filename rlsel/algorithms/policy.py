@@ -5,15 +5,16 @@ Shape letters: N candidates, P passes, K places in a batch.
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
-from torch import nn
+from jaxtyping import Bool, Float, Int
 
-from envs import SampleSelectionEnv, SelectionProblem
+from envs import SelectionProblem
+from envs.episodes import Episodes
+from rlsel.controllers import Controller, KeepRanges
 
 
 @torch.no_grad()
 def keep_probabilities(
-    controller: nn.Module, problem: SelectionProblem, seed: int, num_passes: int = 8
+    controller: Controller, problem: SelectionProblem, seed: int, num_passes: int = 8
 ) -> Float[np.ndarray, " n"]:
     """Probability that each candidate is kept, averaged over sampled episodes.
 
@@ -21,23 +22,15 @@ def keep_probabilities(
     actions; they are sampled as in training. Same controller and seed, same probabilities.
     """
     generator = torch.Generator().manual_seed(seed)
-    passes = [SampleSelectionEnv(problem, _no_reward) for _ in range(num_passes)]
-    observations = [env.reset()[0] for env in passes]
+    episodes = Episodes(problem, _no_reward, num_passes)
+    observation = episodes.reset()
     total_N = np.zeros(problem.num_candidates)
     for places_K in problem.batches_DK:
-        stacked = {
-            name: torch.from_numpy(np.stack([each[name] for each in observations]))
-            for name in observations[0]
-        }
-        context_PG = torch.cat((stacked["decision"], stacked["kept"]), dim=-1)
-        logits_PK, _ = controller(stacked["candidates"], stacked["valid"] > 0, context_PG)
-        probability_PK = torch.sigmoid(logits_PK)
-        actions_PK = torch.bernoulli(probability_PK, generator=generator).to(torch.int8)
+        seen = {name: torch.from_numpy(values) for name, values in observation.items()}
+        actions_PK, logits_PK = controller.sample(seen, generator)
         real_K = places_K >= 0
-        total_N[places_K[real_K]] += probability_PK.sum(0).numpy()[real_K]
-        observations = [
-            env.step(action)[0] for env, action in zip(passes, actions_PK.numpy(), strict=True)
-        ]
+        total_N[places_K[real_K]] += torch.sigmoid(logits_PK).sum(0).numpy()[real_K]
+        observation, _, _ = episodes.step(actions_PK.numpy())
     return total_N / num_passes
 
 
@@ -53,6 +46,20 @@ def keep_most_probable(
     expected = probability_N.sum() if keep_fraction is None else keep_fraction * len(probability_N)
     mask_N = np.zeros(len(probability_N), dtype=bool)
     mask_N[np.argsort(-probability_N, kind="stable")[: round(float(expected))]] = True
+    return mask_N
+
+
+def keep_within_ranges(
+    probability_N: Float[np.ndarray, " n"], labels_N: Int[np.ndarray, " n"], ranges: KeepRanges
+) -> Bool[np.ndarray, " n"]:
+    """Of every class the most probable: as many as expected, but no fewer and no more than its
+    range allows, to the next whole number."""
+    mask_N = np.zeros(len(labels_N), dtype=bool)
+    for label, (least, greatest) in enumerate(ranges):
+        members = np.flatnonzero(labels_N == label)
+        if len(members):
+            share = float(np.clip(probability_N[members].mean(), least, greatest))
+            mask_N[members] = keep_most_probable(probability_N[members], share)
     return mask_N
 
 

@@ -12,7 +12,8 @@ import torch
 from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.util.metrics import Counter
 
-from envs import RewardFn, SampleSelectionEnv
+from envs import RewardFn
+from envs.episodes import Episodes
 from rlsel.seeding import derive_seed
 
 DECISION_REWARDS = "decision_rewards"
@@ -73,8 +74,8 @@ def pay_by(reward: RewardFn) -> Callable[[Any], None]:
 
 
 def _pay_by(reward: RewardFn, env_runner: Any) -> None:
-    for env in environments(env_runner):
-        env.reward_fn = reward
+    for episodes in _episodes(env_runner):
+        episodes.reward_fn = reward
 
 
 def seed_everything(seed: int) -> None:
@@ -83,24 +84,24 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def smoothing_states(env_runner: Any) -> tuple[int, list[float | None]]:
-    """A runner's index and the smoothed reward of each of its environments (Eq. 5's state)."""
-    return env_runner.worker_index, [env.smoothed for env in environments(env_runner)]
+def smoothing_states(env_runner: Any) -> tuple[int, list[float] | None]:
+    """A runner's index and the smoothed reward in each place (Eq. 5's state); None before any."""
+    states = [episodes.smoothed_P for episodes in _episodes(env_runner)]
+    known = [smoothed_P.tolist() for smoothed_P in states if smoothed_P is not None]
+    return env_runner.worker_index, known[0] if known else None
 
 
-def restore_smoothing(states: dict[int, list[float | None]]) -> Callable[[Any], None]:
+def restore_smoothing(states: dict[int, list[float] | None]) -> Callable[[Any], None]:
     """For `foreach_env_runner`: put back what `smoothing_states` gave."""
     return partial(_restore_smoothing, states)
 
 
-def _restore_smoothing(states: dict[int, list[float | None]], env_runner: Any) -> None:
-    known = states.get(env_runner.worker_index, [])
-    for env, smoothed in zip(environments(env_runner), known, strict=False):
-        env.smoothed = smoothed
+def _restore_smoothing(states: dict[int, list[float] | None], env_runner: Any) -> None:
+    known = states.get(env_runner.worker_index)
+    for episodes in _episodes(env_runner) if known else ():
+        episodes.smoothed_P = np.array(known)
 
 
-def environments(env_runner: Any) -> list[SampleSelectionEnv]:
-    """The environments inside a runner; the local one has none when there are remote ones."""
-    if env_runner.env is None:
-        return []
-    return [env.unwrapped for env in env_runner.env.unwrapped.envs]
+def _episodes(env_runner: Any) -> list[Episodes]:
+    """Those a runner plays; the local runner has none when there are remote ones."""
+    return [env_runner.env.unwrapped.episodes] if env_runner.env is not None else []

@@ -5,23 +5,30 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from gymnasium import VectorizeMode
+from jaxtyping import Bool, Float
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.tune.registry import register_env
 
-from envs import ENV_ID, RewardFn, SampleSelectionEnv, SelectionProblem
-from rlsel.algorithms import learner, rollouts
+from envs import ENV_ID, RewardFn, SampleSelectionVectorEnv, SelectionProblem
+from rlsel.algorithms import advantages, learner, rollouts
+from rlsel.algorithms.advantages import Taken
 from rlsel.algorithms.config import AlgorithmConfig
 from rlsel.algorithms.history import History, load_checkpoint, save_checkpoint, write_rows
-from rlsel.algorithms.policy import keep_most_probable, keep_probabilities
-from rlsel.controllers import ControllerConfig
+from rlsel.algorithms.policy import (
+    keep_most_probable,
+    keep_probabilities,
+    keep_within_ranges,
+)
+from rlsel.controllers import ControllerConfig, KeepRanges, build_controller
 from rlsel.controllers.rl_module import SelectionModule
 from rlsel.seeding import derive_seed
 
@@ -59,10 +66,18 @@ class Task:
     """`covers`, `alpha` and `smoothing_scope` of the environment."""
     keep_fraction: float | None = None
     """Share of the pool to keep; None leaves it to the controller."""
+    keep_ranges: KeepRanges | None = None
+    """Least and greatest share of each class that every decision keeps; None leaves it free."""
     class_names: tuple[str, ...] = ()
     """For the figures; without them classes go by number."""
     final_judge: RewardFn | None = None
     """Compares the best checkpoints of the last rung once more; None takes the rung's judge."""
+
+    def select(self, probability_N: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """The mask that keep probabilities come to."""
+        if self.keep_ranges:
+            return keep_within_ranges(probability_N, self.problem.labels_N, self.keep_ranges)
+        return keep_most_probable(probability_N, self.keep_fraction)
 
     def rung(self, iteration: int) -> Rung:
         """Of an iteration, counted from 1."""
@@ -76,6 +91,8 @@ class Learned:
     keep_probability_N: Float[np.ndarray, " n"]
     chosen_iteration: int
     rows: list[dict[str, Any]]
+    taken: list[Taken]
+    """Of every iteration, what was kept and what was paid for it."""
 
 
 def train(
@@ -90,8 +107,9 @@ def train(
     """Learn for `config.iterations`, going on from the newest checkpoint in `run_dir`.
 
     Args:
-        num_env_runners: Processes that roll out episodes; must divide `config.episodes`. 0 rolls
-            out in this process, and needs no cluster beyond an initialised Ray.
+        num_env_runners: Processes that roll out episodes, one by one; must divide
+            `config.episodes`. 0 takes all of them in step in this process, and asks for the worth
+            of all their sets at once.
         on_iteration: Called with the row of each finished iteration, those resumed included.
     """
     history, saved = load_checkpoint(run_dir) or (History(), None)
@@ -108,9 +126,11 @@ def train(
                 on_iteration(row)
         finally:
             algorithm.stop()
+            _PLAYED_HERE.pop(_env_name(run_dir), None)
     best = _choose(task, history)
     write_rows(run_dir, history)
-    return Learned(history.averaged_probability(best, AVERAGED_ITERATIONS), best + 1, history.rows)
+    probability_N = history.averaged_probability(best, AVERAGED_ITERATIONS)
+    return Learned(probability_N, best + 1, history.rows, history.taken)
 
 
 def _choose(task: Task, history: History) -> int:
@@ -123,10 +143,7 @@ def _choose(task: Task, history: History) -> int:
     if task.final_judge is None:
         return ranked[0]
     finalists = ranked[:FINALISTS]
-    kept = [
-        keep_most_probable(history.averaged_probability(i, AVERAGED_ITERATIONS), task.keep_fraction)
-        for i in finalists
-    ]
+    kept = [task.select(history.averaged_probability(i, AVERAGED_ITERATIONS)) for i in finalists]
     scores = _at_once((task.final_judge, kept_N) for kept_N in kept)
     for i, score in zip(finalists, scores, strict=True):
         history.rows[i]["final_selection_val"] = score
@@ -142,14 +159,14 @@ def _iterate(
         # Every time, since a runner that was lost comes back with the first rung.
         group.foreach_env_runner(rollouts.pay_by(rung.reward))
     result = _sample_and_update(algorithm, seed, iteration)
+    history.taken.append(algorithm.learner_group._learner.advantages.taken)
     module = algorithm.learner_group._learner.module[DEFAULT_MODULE_ID].unwrapped()
     module.controller.eval()
     history.probabilities_TN.append(
         keep_probabilities(module.controller, task.problem, derive_seed(seed, "read", iteration))
     )
     history.smoothing = dict(group.foreach_env_runner(rollouts.smoothing_states))
-    averaged_N = history.averaged_probability(iteration, AVERAGED_ITERATIONS)
-    kept_N = keep_most_probable(averaged_N, task.keep_fraction)
+    kept_N = task.select(history.averaged_probability(iteration, AVERAGED_ITERATIONS))
     row = {"iteration": iteration + 1} | _figures(result, task, history, kept_N)
     judged, rewarded = _at_once([(rung.judge, kept_N), (rung.reward, kept_N)])
     row |= {"selection_val": judged, "reward_val": rewarded}
@@ -196,6 +213,9 @@ def _figures(
         "kl": update[learner.KL_PER_CANDIDATE],
         "entropy": update[learner.ENTROPY_PER_CANDIDATE],
         "grad_norm": update.get("gradients_default_optimizer_global_norm", math.nan),
+        "lr": update.get("default_optimizer_learning_rate", math.nan),
+        "explained_variance": update[advantages.EXPLAINED_VARIANCE],
+        "positive_advantages": update[advantages.POSITIVE_SHARE],
     }
     per_class = {
         str(names[c]): float(probability_N[problem.labels_N == c].mean())
@@ -226,15 +246,9 @@ def _build(
     run_dir: Path,
     num_env_runners: int,
 ) -> Algorithm:
-    # In the registry rather than in the runners' arguments, so that a lost runner can start again.
-    # One name per run, since the trials of a sweep share the registry.
-    env_name = f"{ENV_ID}/{run_dir.resolve()}"
-    register_env(
-        env_name,
-        lambda _: SampleSelectionEnv(task.problem, task.rungs[0].reward, **task.env_settings),
-    )
+    env_name = _register(task, run_dir, is_played_here=num_env_runners == 0)
     batch_size = config.episodes * task.problem.num_decisions
-    total_steps = batch_size * config.iterations
+    total_steps, is_ppo = batch_size * config.iterations, config.name == "ppo"
     ppo = (
         PPOConfig()
         .environment(
@@ -243,7 +257,8 @@ def _build(
         )
         .env_runners(
             num_env_runners=num_env_runners,
-            num_envs_per_env_runner=1,
+            num_envs_per_env_runner=1 if num_env_runners else config.episodes,
+            gym_env_vectorize_mode=VectorizeMode.VECTOR_ENTRY_POINT,
             num_cpus_per_env_runner=CPUS_PER_RUNNER,
             batch_mode="complete_episodes",
             rollout_fragment_length="auto",
@@ -253,28 +268,59 @@ def _build(
         .fault_tolerance(delay_between_env_runner_restarts_s=RESTART_DELAY_S)
         .learners(num_learners=0)
         .training(
-            lr=[[0, config.lr], [total_steps, 0.0]] if config.lr_decay else config.lr,
+            lr=config.lr
+            if config.lr_end is None
+            else [[0, config.lr], [total_steps, config.lr_end]],
             gamma=config.gamma,
             lambda_=1.0,
-            clip_param=config.clip,
-            num_epochs=config.num_epochs,
-            minibatch_size=min(config.minibatch_size, batch_size),
+            num_epochs=config.num_epochs if is_ppo else 1,
+            minibatch_size=min(config.minibatch_size, batch_size) if is_ppo else None,
             train_batch_size_per_learner=batch_size,
             grad_clip=config.max_grad_norm,
             grad_clip_by="global_norm",
-            entropy_coeff=config.entropy_coeff,
-            vf_loss_coeff=config.value_coeff,
-            use_critic=config.baseline == "value",
             use_kl_loss=False,
             learner_class=learner.SelectionLearner,
-            learner_config_dict={"ratio": config.ratio, "baseline": config.baseline},
+            learner_config_dict={"algorithm": config, "total_steps": total_steps},
         )
         .rl_module(
             rl_module_spec=RLModuleSpec(
-                module_class=SelectionModule, model_config={"controller": controller}
+                module_class=SelectionModule,
+                model_config={
+                    "build": partial(build_controller, controller, task.problem, task.keep_ranges)
+                },
             )
         )
         .callbacks(rollouts.EpisodeWatcher)
         .debugging(seed=derive_seed(seed, "controller"))
     )
     return ppo.build_algo()
+
+
+_PLAYED_HERE: dict[str, Task] = {}
+"""By name of the environment; a task that is played in this process is not pickled."""
+
+
+def _register(task: Task, run_dir: Path, is_played_here: bool) -> str:
+    # In the registry rather than in the runners' arguments, so that a lost runner can start again.
+    name = _env_name(run_dir)
+    if is_played_here:
+        _PLAYED_HERE[name] = task
+        register_env(name, partial(_make_environment_here, name))
+    else:
+        register_env(name, partial(_make_environment, task))
+    return name
+
+
+def _env_name(run_dir: Path) -> str:
+    # One name per run, since the trials of a sweep share the registry.
+    return f"{ENV_ID}/{run_dir.resolve()}"
+
+
+def _make_environment_here(name: str, context: dict[str, Any]) -> SampleSelectionVectorEnv:
+    return _make_environment(_PLAYED_HERE[name], context)
+
+
+def _make_environment(task: Task, context: dict[str, Any]) -> SampleSelectionVectorEnv:
+    return SampleSelectionVectorEnv(
+        task.problem, task.rungs[0].reward, context["num_envs"], **task.env_settings
+    )

@@ -2,26 +2,37 @@
 
 from typing import Annotated, Literal
 
+import torch
 from pydantic import Field
 from torch import nn
 
-from rlsel.controllers.transformer import Positions, TransformerController
+from envs import SelectionProblem
+from rlsel.controllers.controller import Controller, Positions
+from rlsel.controllers.keep_range import KeepRange
+from rlsel.controllers.mlp import MLPEncoder
+from rlsel.controllers.recurrent import GRUEncoder
+from rlsel.controllers.transformer import TransformerEncoder
 from rlsel.schema import config
+
+Size = Annotated[int, Field(ge=1)]
+EvenSize = Annotated[int, Field(ge=2, multiple_of=2)]
+KeepRanges = tuple[tuple[float, float], ...]
+"""Least and greatest share to keep, of each class."""
 
 
 @config
-class ControllerConfig:
-    """Which network decides. The paper: transformer, 2 layers, 2 heads, sinusoidal positions."""
+class TransformerConfig:
+    """Attention among all candidates of a batch (paper: 2 layers, 2 heads, sinusoidal)."""
 
     name: Literal["transformer"] = "transformer"
     """The architecture."""
-    hidden_size: Annotated[int, Field(ge=2, multiple_of=2)] = 64
+    hidden_size: EvenSize = 64
     """Width of a token; the paper gives none."""
-    feedforward_size: Annotated[int, Field(ge=1)] = 128
+    feedforward_size: Size = 128
     """Width inside the feed-forward layers; the paper gives none."""
-    num_layers: Annotated[int, Field(ge=1)] = 2
+    num_layers: Size = 2
     """Encoder layers."""
-    num_heads: Annotated[int, Field(ge=1)] = 2
+    num_heads: Size = 2
     """Attention heads; they must divide `hidden_size`."""
     positions: Positions = "sinusoidal"
     """Position in the sorted batch, or `none`, which makes the network permutation-equivariant."""
@@ -32,15 +43,90 @@ class ControllerConfig:
                 f"num_heads is {self.num_heads}; it must divide hidden_size, {self.hidden_size}"
             )
 
+    def build_encoder(self) -> nn.Module:
+        return TransformerEncoder(
+            self.hidden_size, self.feedforward_size, self.num_layers, self.num_heads
+        )
 
-def build_controller(config: ControllerConfig, num_inputs: int, num_context: int) -> nn.Module:
-    """The network of `config` for `num_inputs` descriptors and `num_context` context numbers."""
-    return TransformerController(
+
+@config
+class GRUConfig:
+    """Candidate by candidate, in order, knowing its earlier decisions."""
+
+    name: Literal["gru"] = "gru"
+    """The architecture."""
+    hidden_size: EvenSize = 64
+    """Width of the state."""
+    num_layers: Size = 1
+    """Stacked GRUs."""
+    positions: Positions = "none"
+    """Position in the sorted batch; the order alone shows it already."""
+
+    def build_encoder(self) -> nn.Module:
+        return GRUEncoder(self.hidden_size, self.num_layers, has_attention=False)
+
+
+@config
+class GRUAttentionConfig:
+    """The same, with attention to all it put out before."""
+
+    name: Literal["gru_attention"] = "gru_attention"
+    """The architecture."""
+    hidden_size: EvenSize = 64
+    """Width of the state."""
+    num_layers: Size = 1
+    """Stacked GRUs."""
+    positions: Positions = "none"
+    """Position in the sorted batch; the order alone shows it already."""
+
+    def build_encoder(self) -> nn.Module:
+        return GRUEncoder(self.hidden_size, self.num_layers, has_attention=True)
+
+
+@config
+class MLPConfig:
+    """Each candidate by itself, as DVRL has it."""
+
+    name: Literal["mlp"] = "mlp"
+    """The architecture."""
+    hidden_size: EvenSize = 64
+    """Width between layers."""
+    feedforward_size: Size = 128
+    """Width inside the layers."""
+    num_layers: Size = 2
+    """Residual layers."""
+    positions: Positions = "none"
+    """Position in the sorted batch, if it is to be told."""
+
+    def build_encoder(self) -> nn.Module:
+        return MLPEncoder(self.hidden_size, self.feedforward_size, self.num_layers)
+
+
+ControllerConfig = Annotated[
+    TransformerConfig | GRUConfig | GRUAttentionConfig | MLPConfig, Field(discriminator="name")
+]
+
+
+def build_controller(
+    config: TransformerConfig | GRUConfig | GRUAttentionConfig | MLPConfig,
+    problem: SelectionProblem,
+    keep_ranges: KeepRanges | None = None,
+) -> Controller:
+    """The controller of `config` for what `problem` shows of a candidate and of the state.
+
+    Args:
+        keep_ranges: Shares of every class that each decision has to keep; None leaves it free.
+    """
+    num_inputs = problem.descriptors_NF.shape[1]
+    keep_range = None
+    if keep_ranges:
+        keep_range = KeepRange(*torch.tensor(keep_ranges, dtype=torch.float32).unbind(1))
+    return Controller(
+        config.build_encoder(),
         num_inputs,
-        num_context,
+        num_context=problem.num_decisions + problem.num_classes + num_inputs,
         hidden_size=config.hidden_size,
-        feedforward_size=config.feedforward_size,
-        num_layers=config.num_layers,
-        num_heads=config.num_heads,
         positions=config.positions,
+        sees_decision="decision" in problem.context,
+        keep_range=keep_range,
     )

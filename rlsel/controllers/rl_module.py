@@ -15,7 +15,7 @@ from ray.rllib.core.rl_module.apis.value_function_api import ValueFunctionAPI
 from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
 from torch import Tensor, nn
 
-from rlsel.controllers.config import build_controller
+from rlsel.controllers.controller import Controller
 
 
 class IndependentBernoulli(TorchDistribution):
@@ -55,25 +55,26 @@ class IndependentBernoulli(TorchDistribution):
 
 
 class SelectionModule(TorchRLModule, ValueFunctionAPI):
-    """Wraps the controller that `model_config["controller"]` describes."""
+    """Wraps the controller that `model_config["build"]()` makes."""
 
     def setup(self) -> None:
-        spaces = self.observation_space.spaces  # pyright: ignore[reportAttributeAccessIssue]
-        self.controller = build_controller(
-            self.model_config["controller"],
-            num_inputs=spaces["candidates"].shape[1],
-            num_context=spaces["decision"].shape[0] + spaces["kept"].shape[0],
-        )
+        self.controller: Controller = self.model_config["build"]()
         self.action_dist_cls = IndependentBernoulli
 
     def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        observation = batch[Columns.OBS]
-        keep_BK, embedding_BH = self.controller(
-            observation["candidates"],
-            observation["valid"] > 0,
-            torch.cat((observation["decision"], observation["kept"]), dim=-1),
-        )
+        keep_BK, embedding_BH = self.controller(batch[Columns.OBS], batch.get(Columns.ACTIONS))
         return {Columns.ACTION_DIST_INPUTS: keep_BK, Columns.EMBEDDINGS: embedding_BH}
+
+    def _forward_exploration(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        if not self.controller.is_sequential:
+            return self._forward(batch)  # RLlib draws
+        actions_BK, keep_BK = self.controller.sample(batch[Columns.OBS])
+        logp_B = IndependentBernoulli.from_logits(keep_BK).logp(actions_BK)
+        return {
+            Columns.ACTIONS: actions_BK,
+            Columns.ACTION_DIST_INPUTS: keep_BK,
+            Columns.ACTION_LOGP: logp_B,
+        }
 
     def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
         if embeddings is None:

@@ -17,7 +17,11 @@ from rlsel.features.centroids import (
     own_and_other_distance,
 )
 from rlsel.features.extract import Features
-from rlsel.features.neighbours import knn_label_agreement
+from rlsel.features.neighbours import (
+    knn_label_agreement,
+    nearest_distance,
+    nearest_other_distance,
+)
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,16 @@ class CandidateTable:
     other_distance: Float[np.ndarray, " n"]
     """Cosine distance to the nearest centroid of another class, in [0, 2]."""
     knn_label_agreement: Float[np.ndarray, " n"]
-    """Share of the nearest images of train and reward-val that have its label, in [0, 1]."""
+    """Share of the nearest images of train and reward-val that have its label, the nearer the
+    more, in [0, 1]."""
     label_log_probability: Float[np.ndarray, " n"]
     """Log-probability that the extractor gives its label, in nats, at most 0."""
+    margin: Float[np.ndarray, " n"]
+    """Logit of its label less the largest other one."""
+    nearest_real: Float[np.ndarray, " n"]
+    """Cosine distance to the nearest image of train, in [0, 2]."""
+    nearest_candidate: Float[np.ndarray, " n"]
+    """Cosine distance to the nearest other candidate, in [0, 2]: small where it is redundant."""
 
     @property
     def free_scores(self) -> dict[str, Float[np.ndarray, " n"]]:
@@ -41,6 +52,9 @@ class CandidateTable:
             "own_distance": -self.own_distance,
             "knn_label_agreement": self.knn_label_agreement,
             "label_log_probability": self.label_log_probability,
+            "margin": self.margin,
+            "nearest_real": -self.nearest_real,
+            "nearest_candidate": self.nearest_candidate,
         }
 
 
@@ -56,7 +70,10 @@ def describe_candidates(
     centroids_CF = class_centroids(features.train, train.labels, train.num_classes)
     distances_NC = cosine_distances(features.candidates, centroids_CF)
     own_N, other_N = own_and_other_distance(distances_NC, candidates.labels)
-    log_probability_NC = log_softmax(features.candidate_logits, axis=1)
+    logits_NC, rows_N = features.candidate_logits, np.arange(len(candidates))
+    own_logit_N = logits_NC[rows_N, candidates.labels]
+    others_NC = logits_NC.copy()
+    others_NC[rows_N, candidates.labels] = -np.inf
     agreement_N = knn_label_agreement(
         features.candidates,
         candidates.labels,
@@ -69,5 +86,8 @@ def describe_candidates(
         own_distance=own_N,
         other_distance=other_N,
         knn_label_agreement=agreement_N,
-        label_log_probability=log_probability_NC[np.arange(len(candidates)), candidates.labels],
+        label_log_probability=log_softmax(logits_NC, axis=1)[rows_N, candidates.labels],
+        margin=own_logit_N - others_NC.max(axis=1),
+        nearest_real=nearest_distance(features.candidates, features.train),
+        nearest_candidate=nearest_other_distance(features.candidates),
     )

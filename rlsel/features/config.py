@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from envs.types import Context
 from rlsel.classifier import ClassifierConfig
 from rlsel.schema import config
 
@@ -13,6 +14,9 @@ Input = Literal[
     "other_distance",
     "knn_label_agreement",
     "label_log_probability",
+    "margin",
+    "nearest_real",
+    "nearest_candidate",
     "principal_components",
     "features",
 ]
@@ -31,7 +35,7 @@ class FeaturesConfig:
     """By what candidates are sorted before the cut: cosine distance to the centroid of their own
     class (paper), to the nearest centroid whatever the label (`label_free`), or at random."""
     num_neighbours: Annotated[int, Field(ge=1)] = 25
-    """Real neighbours that vote in the label agreement."""
+    """Real neighbours that vote in the label agreement, the nearer the more."""
     inputs: Annotated[tuple[Input, ...], Field(min_length=1)] = (
         "class",
         "own_distance",
@@ -39,6 +43,10 @@ class FeaturesConfig:
         "knn_label_agreement",
         "label_log_probability",
     )
-    """What the controller sees of a candidate. `features` are the raw 512 numbers (paper)."""
+    """What the controller sees of a candidate. `features` are the raw 512 numbers (paper);
+    `nearest_candidate` is what tells a near duplicate."""
+    context: tuple[Context, ...] = ("decision", "kept_share", "kept_mean")
+    """What it sees of the state: which decision it is, the share of each class kept so far, and the
+    mean input of the kept (with the input `features` their mean feature)."""
     num_components: Annotated[int, Field(ge=1)] = 16
     """Principal components shown with the input `principal_components`."""

@@ -1,4 +1,10 @@
-"""How far the real images around a candidate agree with its label."""
+"""How far the real images around a candidate agree with its label, and how near anything is.
+
+Shape letters: N images asked about, M reference images, K neighbours, F size of a feature, B of a
+chunk.
+"""
+
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,16 +22,44 @@ def knn_label_agreement(
     reference_labels_M: Int[np.ndarray, " m"],
     num_neighbours: int,
 ) -> Float[np.ndarray, " n"]:
-    """Share of the nearest real images, by cosine similarity, that have the candidate's label.
+    """Share of the nearest real images that have the candidate's label, in [0, 1].
 
-    With fewer reference images than `num_neighbours` all of them vote. In [0, 1].
+    Votes weigh as the inverse of the cosine distance. With fewer reference images than
+    `num_neighbours` all of them vote.
     """
     k = min(num_neighbours, len(reference_MF))
-    reference_FM = normalise_rows(reference_MF).T
     shares = []
+    for part, distance_BM in _distances(features_NF, reference_MF):
+        nearest_BK = np.argpartition(distance_BM, k - 1, axis=1)[:, :k]
+        weight_BK = 1.0 / np.maximum(np.take_along_axis(distance_BM, nearest_BK, axis=1), 1e-6)
+        agrees_BK = reference_labels_M[nearest_BK] == labels_N[part, None]
+        shares.append((weight_BK * agrees_BK).sum(axis=1) / weight_BK.sum(axis=1))
+    return np.concatenate(shares)
+
+
+def nearest_distance(
+    features_NF: Float[np.ndarray, "n f"], reference_MF: Float[np.ndarray, "m f"]
+) -> Float[np.ndarray, " n"]:
+    """Cosine distance to the nearest reference image, in [0, 2]."""
+    parts = [distance_BM.min(axis=1) for _, distance_BM in _distances(features_NF, reference_MF)]
+    return np.concatenate(parts)
+
+
+def nearest_other_distance(features_NF: Float[np.ndarray, "n f"]) -> Float[np.ndarray, " n"]:
+    """Cosine distance to the nearest of the other images, in [0, 2]; 2 where there is none."""
+    parts = []
+    for part, distance_BN in _distances(features_NF, features_NF):
+        itself_B = np.arange(len(features_NF))[part]
+        distance_BN[np.arange(len(itself_B)), itself_B] = 2.0
+        parts.append(distance_BN.min(axis=1))
+    return np.concatenate(parts)
+
+
+def _distances(
+    features_NF: np.ndarray, reference_MF: np.ndarray
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Cosine distances of some rows at a time to all reference images."""
+    reference_FM = normalise_rows(reference_MF).T
     for start in range(0, len(features_NF), CHUNK):
         part = slice(start, start + CHUNK)
-        similarity_BM = normalise_rows(features_NF[part]) @ reference_FM
-        nearest_BK = np.argpartition(-similarity_BM, k - 1, axis=1)[:, :k]
-        shares.append((reference_labels_M[nearest_BK] == labels_N[part, None]).mean(axis=1))
-    return np.concatenate(shares)
+        yield part, np.clip(1.0 - normalise_rows(features_NF[part]) @ reference_FM, 0.0, 2.0)

@@ -35,6 +35,7 @@ def build_problem(
         labels_N=table.labels,
         num_classes=num_classes,
         descriptor_names=names,
+        context=config.context,
     )
 
 

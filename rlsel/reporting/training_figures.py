@@ -10,10 +10,12 @@ from rlsel.reporting.style import BLUE, INK, MUTED, SERIES, VERMILLION, new_figu
 
 HEALTH = {
     "entropy": "Entropy of a decision",
-    "kl": "KL divergence from the old policy",
+    "kl": "KL from the old policy",
     "clip_fraction": "Share of clipped ratios",
-    "explained_variance": "Explained variance of the value",
+    "explained_variance": "Variance explained by the baseline",
+    "positive_advantages": "Share of positive advantages",
     "grad_norm": "Gradient norm",
+    "lr": "Learning rate",
 }
 """Fields of an iteration and what they are called; those that a run lacks are left out."""
 
@@ -34,6 +36,7 @@ def draw_reward(run: Run) -> Figure | None:
         for end in ("reward_min", "reward_max"):
             panel.plot(x_T, run.column(end), color=BLUE, linewidth=0.7, linestyle=(0, (2, 2)))
         _line(panel, x_T, reward_T, BLUE)
+        _noise(panel, x_T, reward_T, run)
         panel.set_title("Reward: mean, ± std (band), least and greatest of an iteration (dashed)")
     if panels_wanted[1]:
         panel = remaining.pop(0)
@@ -115,6 +118,20 @@ def _x_axis(run: Run) -> tuple[np.ndarray, str]:
 
 def _band(panel: Axes, x_T: np.ndarray, mean_T: np.ndarray, std_T: np.ndarray) -> None:
     panel.fill_between(x_T, mean_T - std_T, mean_T + std_T, color=BLUE, alpha=0.16, linewidth=0)
+
+
+def _noise(panel: Axes, x_T: np.ndarray, mean_T: np.ndarray, run: Run) -> None:
+    """The spread of one and the same set over seeds, as a bar before the first iteration."""
+    spreads = [v for name, v in run.record.noise.items() if name.endswith("between_seeds")]
+    known_T = np.isfinite(mean_T)
+    if not spreads or not max(spreads) > 0 or not known_T.any():
+        return
+    first = x_T[known_T][0] - 0.02 * (np.ptp(x_T) or 1.0)
+    panel.errorbar(first, mean_T[known_T][0], max(spreads), color=MUTED, linewidth=1.4, capsize=3)
+    panel.annotate(
+        "± noise", (first, mean_T[known_T][0] + max(spreads)), color=MUTED, fontsize=7.5,
+        ha="center", va="bottom",
+    )  # fmt: skip
 
 
 def _line(panel: Axes, x_T: np.ndarray, y_T: np.ndarray, colour: str, width: float = 1.6) -> None:

@@ -12,6 +12,13 @@ LABELS = {
     "own_distance": "distance to own centroid",
     "knn_label_agreement": "kNN label agreement",
     "label_log_probability": "log-probability of the label",
+    "margin": "margin of the label's logit",
+    "nearest_real": "nearness to a real image",
+    "nearest_candidate": "distance to other candidates",
+    "knn_shapley": "KNN-Shapley",
+    "data_oob": "Data-OOB",
+    "data_banzhaf": "Data Banzhaf",
+    "tmc_shapley": "TMC-Shapley",
 }
 """Methods and free scores whose name is not just its key with spaces."""
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from threading import Lock
 
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job, Split
 from rlsel.rewards.ledger import Ledger
@@ -15,6 +16,7 @@ class LocalEvaluations:
     def __init__(self, workbench: Workbench, ledger: Ledger) -> None:
         self.workbench, self.ledger = workbench, ledger
         self.from_ledger: Counter[str] = Counter()
+        self._one_at_a_time = Lock()
 
     def one(self, job: Job) -> Evaluation:
         """Answer one job."""
@@ -22,7 +24,10 @@ class LocalEvaluations:
 
     def many(self, jobs: Iterable[Job]) -> Iterator[Evaluation]:
         """Answer jobs in their order; those of one kind together, as many as are worth it."""
-        jobs = list(jobs)
+        with self._one_at_a_time:
+            return iter(self._carry_out(list(jobs)))
+
+    def _carry_out(self, jobs: list[Job]) -> list[Evaluation]:
         keys = [self.workbench.keys(job) for job in jobs]
         known = {key: self.ledger.get(key) for key in dict.fromkeys(keys)}
         wanted = {key: job for key, job in zip(keys, jobs, strict=True) if known[key] is None}
@@ -34,7 +39,7 @@ class LocalEvaluations:
         for fidelity, count in Counter(job.fidelity for job in jobs).items():
             paid = sum(job.fidelity == fidelity for job in wanted.values())
             self.from_ledger[fidelity] += count - paid
-        return (answer for key in keys if (answer := known[key]) is not None)
+        return [answer for key in keys if (answer := known[key]) is not None]
 
     def _groups(self, wanted: dict[str, Job]) -> Iterator[list[tuple[str, Job]]]:
         for (fidelity, _), items in groupby(sorted(wanted.items(), key=_kind), key=_kind):

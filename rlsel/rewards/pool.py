@@ -1,5 +1,6 @@
 """The pool of evaluators as a run sees it: opened, asked for evaluations, and closed again."""
 
+from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from rlsel.rewards.broker import Broker
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job, Metric
 from rlsel.rewards.keys import JobKeys
 from rlsel.rewards.ledger import Ledger, Repeats
+from rlsel.rewards.local import LocalEvaluations
 from rlsel.rewards.plan import EvaluatorPlan, EvaluatorsConfig, plan_evaluators
 from rlsel.rewards.workbench import Workbench
 
@@ -92,6 +94,8 @@ class EvaluationPool:
 
     evaluations: RayEvaluations
     num_evaluators: int
+    here: LocalEvaluations
+    """Carries out jobs in this process, into the same ledger: for those that take no time."""
 
     def utilisation(self) -> dict[str, float]:
         """Shares of the evaluators' time that they were at work, as the record has them."""
@@ -109,12 +113,13 @@ class EvaluationPool:
     def counts(self) -> dict[str, Any]:
         """Evaluations paid for and answered by the ledger, as the record has them."""
         known = self._statistics()
+        from_ledger = self.here.from_ledger + Tally(known["from_ledger"])
         by_fidelity = {
             fidelity: {
                 "trained": known["trained"].get(fidelity, 0),
-                "from_ledger": known["from_ledger"].get(fidelity, 0),
+                "from_ledger": from_ledger[fidelity],
             }
-            for fidelity in sorted({*known["trained"], *known["from_ledger"]})
+            for fidelity in sorted({*known["trained"], *from_ledger})
         }
         totals = {
             source: sum(count[source] for count in by_fidelity.values())
@@ -139,8 +144,9 @@ def evaluation_pool(
             reason = plan.reason if num_evaluators == plan.count else "those already up"
             console.print(f"{counted(num_evaluators, 'evaluator')} ({reason})", markup=False)
             evaluations = open_run(broker, workbench, ledger)
+            here = LocalEvaluations(workbench, Ledger(ledger))
             try:
-                yield EvaluationPool(evaluations, num_evaluators)
+                yield EvaluationPool(evaluations, num_evaluators, here)
             except Exception as error:
                 # RLlib keeps to itself what its env runners raise; the broker remembers it.
                 failures = ray.get(broker.failures.remote(evaluations.run_id))
@@ -149,4 +155,5 @@ def evaluation_pool(
                     raise
                 raise cause from error
             finally:
+                here.ledger.close()
                 ray.get(broker.close.remote(evaluations.run_id))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from pydantic import Field
 
 from envs.selection import Covers, SmoothingScope
@@ -89,6 +89,11 @@ class RewardConfig:
         return tuple(fidelity for fidelity in LADDER if fidelity in used)
 
     @property
+    def needs_evaluators(self) -> bool:
+        """Whether a reward is so dear that evaluators are to be asked for it."""
+        return self.fidelities != ("probe",)
+
+    @property
     def rungs(self) -> tuple[tuple[int, Fidelity], ...]:
         """First iteration, counted from 1, and fidelity of each rung."""
         return ((1, self.fidelity), *((rung.from_iteration, rung.fidelity) for rung in self.climb))
@@ -121,21 +126,28 @@ class SetReward:
     """Standard error, in units of the metric, at which repeats stop; 0 takes all of them."""
 
     def __call__(self, kept_N: Bool[np.ndarray, " n"]) -> float:
-        return self.measure(kept_N).value
+        return self.measure(np.asarray(kept_N, dtype=bool)[None])[0].value
 
-    def measure(self, kept_N: Bool[np.ndarray, " n"]) -> Measured:
-        """The mean over repeats: at once, or one by one where they may be enough earlier."""
-        jobs = [
-            Job(np.asarray(kept_N, dtype=bool), self.fidelity, seed, self.split)
-            for seed in repeated_seeds(self.seed, self.repeats)
-        ]
-        values: list[float] = []
+    def many(self, masks_MN: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
+        """The worths of many sets, asked for together."""
+        return np.array([measured.value for measured in self.measure(masks_MN)])
+
+    def measure(self, masks_MN: Bool[np.ndarray, "m n"]) -> list[Measured]:
+        """Means over repeats: at once, or one by one where they may be enough earlier."""
+        values: list[list[float]] = [[] for _ in masks_MN]
+        seeds = repeated_seeds(self.seed, self.repeats)
         first = 2 if self.enough else self.repeats
         for start, end in ((0, first), *((i, i + 1) for i in range(first, self.repeats))):
-            values += [found.best(self.metric) for found in self.evaluations.many(jobs[start:end])]
-            if _standard_error(values) < self.enough:
-                break
-        return Measured(float(np.mean(values)), _standard_error(values), len(values))
+            wanted = [
+                m for m, known in enumerate(values) if not _standard_error(known) < self.enough
+            ]
+            asked = [(m, seed) for m in wanted for seed in seeds[start:end]]
+            jobs = [Job(masks_MN[m], self.fidelity, seed, self.split) for m, seed in asked]
+            for (m, _), found in zip(asked, self.evaluations.many(jobs), strict=True):
+                values[m].append(found.best(self.metric))
+        return [
+            Measured(float(np.mean(of_it)), _standard_error(of_it), len(of_it)) for of_it in values
+        ]
 
 
 def repeated_seeds(seed: int, num: int) -> list[int]:

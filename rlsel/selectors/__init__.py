@@ -2,7 +2,8 @@
 
 In: what is known of the candidates, and how many to keep. Out: a `Selection`. The learned
 controller and its rivals pass through the same evaluation, so comparing them is fair by
-construction. `SELECTORS` lists the ones that learn nothing; `controller.py` is the one that does.
+construction. `SELECTORS` lists the rivals, the published ones of `peers/` among them; the learner
+is `controller.py`.
 """
 
 from rlsel.selectors.baselines import SELECTORS, BaselineInputs

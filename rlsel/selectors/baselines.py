@@ -1,4 +1,4 @@
-"""Selectors that learn nothing. Their budget is the number the controller kept.
+"""Selectors that learn no controller. Their budget is the number the controller kept.
 
 Shape letters: N candidates, R rounds.
 """
@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from rlsel.features import CandidateTable
+from rlsel.selectors.peers import PEERS, PeerInputs, score_candidates
 from rlsel.selectors.selection import Selection
 
 
@@ -22,10 +23,15 @@ class BaselineInputs:
     num_rounds: int
     useful_N: Bool[np.ndarray, " n"] | None = None
     """The truth, where it is known; for the oracle alone."""
+    peers: PeerInputs | None = None
+    """Features and labels; for the peers alone."""
 
     @property
     def num_candidates(self) -> int:
         return len(self.table.labels)
+
+
+Selector = Callable[[BaselineInputs, np.random.Generator], Selection]
 
 
 def real_only(inputs: BaselineInputs, rng: np.random.Generator) -> Selection:
@@ -68,12 +74,29 @@ def oracle(inputs: BaselineInputs, rng: np.random.Generator) -> Selection:
     return Selection("oracle", inputs.useful_N[None])
 
 
-SELECTORS: dict[str, Callable[[BaselineInputs, np.random.Generator], Selection]] = {
+def peer(method: str) -> Selector:
+    """The selector that keeps what a peer scores highest, whatever the class."""
+
+    def select(inputs: BaselineInputs, rng: np.random.Generator) -> Selection:
+        if inputs.peers is None:
+            raise ValueError(f"{method} needs the features of the candidates")
+        score_N = score_candidates(method, inputs.peers, rng)
+        # Ties by lot: a pool may be stored good ones first.
+        order_N = np.lexsort((rng.random(inputs.num_candidates), -score_N))
+        mask_N = np.zeros(inputs.num_candidates, dtype=bool)
+        mask_N[order_N[: inputs.num_keep]] = True
+        return Selection(method, mask_N[None], score_N)
+
+    return select
+
+
+SELECTORS: dict[str, Selector] = {
     "real_only": real_only,
     "keep_all": keep_all,
     "uniform": uniform,
     "centroid": centroid,
     "oracle": oracle,
+    **{method: peer(method) for method in PEERS},
 }
 
 

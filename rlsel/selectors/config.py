@@ -4,9 +4,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from rlsel.errors import InputError
 from rlsel.schema import config
+from rlsel.selectors.peers.config import PeersConfig
 
-Method = Literal["controller", "keep_all", "uniform", "centroid"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+Method = Literal[
+    "controller",
+    "keep_all",
+    "uniform",
+    "centroid",
+    "knn_shapley",
+    "data_oob",
+    "data_banzhaf",
+    "tmc_shapley",
+    "confident_learning",
+]
 
 
 @config
@@ -19,7 +33,42 @@ class SelectionConfig:
         "centroid",
         "controller",
     )
-    """`real_only` always stands beside them, and `oracle` where the pool's truth is known."""
+    """`real_only` always stands beside them, and `oracle` where the pool's truth is known. The last
+    five of the choices are published rivals; `confident_learning` needs the extra `peers`."""
     keep_fraction: Annotated[float | None, Field(gt=0, le=1)] = None
     """Share of the pool to keep. None lets the controller set it (the paper); every other method
     but `keep_all` then keeps exactly as many. Without a controller None means one half (paper)."""
+    keep_range: tuple[Share, Share] | None = None
+    """Least and greatest share of every class to keep: a constraint that the controller's policy
+    obeys in each decision while it learns, and so does the selection."""
+    keep_range_of_class: dict[str, tuple[Share, Share]] = Field(default_factory=dict)
+    """The same for single classes, by name; it goes before `keep_range`."""
+    peers: PeersConfig = PeersConfig()
+    """What the published rivals may spend."""
+
+    def __post_init__(self) -> None:
+        ranges = {"keep_range": self.keep_range, **self.keep_range_of_class}
+        for name, limits in ranges.items():
+            if limits and (limits[0] > limits[1] or limits[0] == 1 or limits[1] == 0):
+                raise ValueError(
+                    f"{name} is {list(limits)}; give [least, greatest], with least below 1 and "
+                    "greatest above 0"
+                )
+        if self.keep_fraction is not None and any(ranges.values()):
+            raise ValueError("keep_fraction and keep_range exclude each other: give one of them")
+
+    def ranges_of(self, class_names: tuple[str, ...]) -> tuple[tuple[float, float], ...] | None:
+        """The range of each class; None where none is set.
+
+        Raises:
+            InputError: a range is set for a class that there is not.
+        """
+        if unknown := sorted(set(self.keep_range_of_class) - set(class_names)):
+            raise InputError(
+                f"selection.keep_range_of_class names {unknown[0]!r}; the classes are "
+                f"{', '.join(class_names)}"
+            )
+        if not self.keep_range and not self.keep_range_of_class:
+            return None
+        everybody = self.keep_range or (0.0, 1.0)
+        return tuple(self.keep_range_of_class.get(name, everybody) for name in class_names)

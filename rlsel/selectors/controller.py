@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from rlsel.algorithms.config import AlgorithmConfig
-from rlsel.algorithms.policy import keep_most_probable
 from rlsel.algorithms.train import Learned, Task, train
 from rlsel.controllers import ControllerConfig
 from rlsel.selectors.selection import Selection
@@ -22,5 +21,5 @@ def learn_selection(
 ) -> tuple[Selection, Learned]:
     """Train (or go on training) in `run_dir`; the selection and how it was learned."""
     learned = train(algorithm, controller, task, seed, run_dir, num_env_runners, on_iteration)
-    mask_N = keep_most_probable(learned.keep_probability_N, task.keep_fraction)
+    mask_N = task.select(learned.keep_probability_N)
     return Selection("controller", mask_N[None], learned.keep_probability_N), learned

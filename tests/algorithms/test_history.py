@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rlsel.algorithms.advantages import Taken
 from rlsel.algorithms.history import (
     CHECKPOINTS,
     ITERATIONS,
@@ -37,7 +38,13 @@ def history(num_iterations: int) -> History:
         {"iteration": i + 1, "reward_mean": i / 7, "grad_norm": float("nan")}
         for i in range(num_iterations)
     ]
-    return History(rows, list(rng.random((num_iterations, 11))), {0: [0.25, None], 3: [0.1 + 0.2]})
+    taken = [
+        # Of unequal size, since episodes of a runner that died are lost.
+        Taken(rng.integers(5, size=7 + i), rng.random((7 + i, 3)), rng.random(7 + i))
+        for i in range(num_iterations)
+    ]
+    smoothing = {0: [0.25, 0.1 + 0.2], 3: None}
+    return History(rows, list(rng.random((num_iterations, 11))), smoothing, taken)
 
 
 def test_a_checkpoint_comes_back_to_the_last_bit(tmp_path: Path) -> None:
@@ -51,6 +58,9 @@ def test_a_checkpoint_comes_back_to_the_last_bit(tmp_path: Path) -> None:
     assert str(restored.rows) == str(saved.rows)  # as text, since NaN is unlike itself
     assert np.array_equal(restored.probabilities_TN, saved.probabilities_TN)
     assert restored.smoothing == saved.smoothing
+    for one, other in zip(restored.taken, saved.taken, strict=True):
+        for name in ("decision_B", "kept_sets_BX", "reward_B"):
+            assert np.array_equal(getattr(one, name), getattr(other, name))
     assert (rllib / "state").read_text() == "3"
 
 
@@ -115,7 +125,7 @@ def test_every_finished_iteration_has_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 64, b"[]", b"{}"])
-@pytest.mark.parametrize("name", ["history.json", "probabilities.npy"])
+@pytest.mark.parametrize("name", ["history.json", "probabilities.npy", "taken.npz"])
 def test_a_damaged_checkpoint_is_named_with_the_way_out(
     tmp_path: Path, name: str, content: bytes
 ) -> None:

@@ -1,5 +1,7 @@
 """Reading a controller: probabilities, and the mask made of them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -8,26 +10,28 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from envs import phantom_problem
-from rlsel.algorithms.policy import keep_most_probable, keep_probabilities
-from rlsel.controllers import ControllerConfig, build_controller
+from rlsel.algorithms.policy import keep_most_probable, keep_probabilities, keep_within_ranges
+from rlsel.controllers import Controller, build_controller
+from rlsel.controllers.config import GRUConfig, MLPConfig, TransformerConfig
+from rlsel.controllers.controller import Observation
 
 PROBLEM, _ = phantom_problem(np.random.default_rng(3), num_candidates=23, num_decisions=5)
 """Its last candidate stands in a batch with padding, which is -1 and so an index of its own."""
 
 
-class FirstDescriptor(nn.Module):
+class FirstDescriptor(Controller):
     """Keeps by the first descriptor, and more of everything the more was kept so far."""
 
     def __init__(self, weight_of_kept: float = 0.0) -> None:
-        super().__init__()
+        super().__init__(nn.Identity(), 3, 5 + 2 + 3, hidden_size=2, positions="none")
         self.weight_of_kept = weight_of_kept
 
     def forward(
-        self, candidates_BKF: Tensor, valid_BK: Tensor, context_BG: Tensor
+        self, observation: Observation, actions_BK: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        kept_share_B1 = context_BG[:, PROBLEM.num_decisions :][:, :2].sum(1, keepdim=True)
-        logits_BK = candidates_BKF[..., 0] + self.weight_of_kept * kept_share_B1
-        return logits_BK.masked_fill(~valid_BK, -1e9), logits_BK[:, :1]
+        kept_share_B1 = observation["kept"][:, :2].sum(1, keepdim=True)
+        logits_BK = observation["candidates"][..., 0] + self.weight_of_kept * kept_share_B1
+        return logits_BK.masked_fill(observation["valid"] == 0, -1e9), logits_BK[:, :1]
 
 
 def test_probabilities_stand_at_their_own_candidate() -> None:
@@ -50,13 +54,18 @@ def test_what_was_kept_before_is_sampled_as_in_training() -> None:
     assert (eager[later] > indifferent[later]).all()
 
 
+@pytest.mark.parametrize(
+    "config",
+    [config(hidden_size=8) for config in (TransformerConfig, GRUConfig, MLPConfig)],
+    ids=lambda config: config.name,
+)
 @given(seed=st.integers(0, 2**31))
-@settings(max_examples=10, deadline=None, derandomize=True)
-def test_probabilities_of_any_controller_lie_between_zero_and_one(seed: int) -> None:
+@settings(max_examples=5, deadline=None, derandomize=True)
+def test_probabilities_of_any_controller_lie_between_zero_and_one(config: Any, seed: int) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        controller = build_controller(ControllerConfig(hidden_size=8), 3, 5 + 2 + 3)
-        nn.init.normal_(controller.policy_head.weight, std=5.0)  # pyright: ignore
+        controller = build_controller(config, PROBLEM)
+        nn.init.normal_(controller.policy_head.weight, std=5.0)
 
     probability_N = keep_probabilities(controller, PROBLEM, seed)
 
@@ -125,3 +134,36 @@ def test_nobody_left_out_is_more_probable_than_somebody_kept(
     assert abs(mask_N.sum() - expected) <= 0.5 + 1e-9
     if mask_N.any() and not mask_N.all():
         assert probability_N[mask_N].min() >= probability_N[~mask_N].max()
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    ranges=st.lists(
+        st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted), min_size=3, max_size=3
+    ),
+)
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_within_ranges_every_class_has_its_most_probable_and_no_more_or_less_than_allowed(
+    seed: int, ranges: list[list[float]]
+) -> None:
+    rng = np.random.default_rng(seed)
+    labels_N, probability_N = rng.integers(3, size=23), rng.random(23)
+
+    mask_N = keep_within_ranges(probability_N, labels_N, tuple((a, b) for a, b in ranges))
+
+    for label, (least, greatest) in enumerate(ranges):
+        members_N = labels_N == label
+        share = np.clip(probability_N[members_N].mean(), least, greatest) if members_N.any() else 0
+        assert abs(mask_N[members_N].sum() - share * members_N.sum()) <= 0.5 + 1e-9
+        kept, left_out = probability_N[members_N & mask_N], probability_N[members_N & ~mask_N]
+        if len(kept) and len(left_out):
+            assert kept.min() >= left_out.max()
+
+
+def test_a_range_overrules_the_controller_class_by_class() -> None:
+    probability_N = np.array([0.9, 0.8, 0.7, 0.95, 0.2, 0.1, 0.3, 0.15])
+    labels_N = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+
+    mask_N = keep_within_ranges(probability_N, labels_N, ((0.0, 0.5), (0.5, 1.0)))
+
+    assert mask_N.tolist() == [True, False, False, True, True, False, True, False]

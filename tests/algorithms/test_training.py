@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +10,19 @@ import numpy as np
 import pytest
 
 from envs import AdditiveReward, SelectionProblem, phantom_problem
-from rlsel.algorithms.config import AlgorithmConfig
+from rlsel.algorithms.config import AlgorithmConfig, CreditConfig
 from rlsel.algorithms.history import CHECKPOINTS, ITERATIONS
 from rlsel.algorithms.policy import keep_most_probable
 from rlsel.algorithms.train import AVERAGED_ITERATIONS, Learned, Rung, Task, train
-from rlsel.controllers import ControllerConfig
+from rlsel.controllers.config import TransformerConfig
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:.*Overriding environment:UserWarning"),
 ]
-CONTROLLER = ControllerConfig(hidden_size=8, feedforward_size=16, num_layers=1)
+CONTROLLER = TransformerConfig(hidden_size=8, feedforward_size=16, num_layers=1)
 SHORT = AlgorithmConfig(iterations=4, episodes=4, lr=0.02, num_epochs=2, minibatch_size=19)
+LONG_MEMORY = replace(SHORT, credit=CreditConfig(name="ridge"))
 ENV_SETTINGS = {"covers": "decision", "alpha": 0.8, "smoothing_scope": "run"}
 
 
@@ -82,18 +84,39 @@ def test_a_resumed_training_ends_as_one_that_was_never_interrupted(
     assert [p.name for p in (tmp_path / CHECKPOINTS).iterdir()] == ["iteration_00004"]
 
 
+def test_a_resumed_training_remembers_what_it_knew_of_the_candidates(
+    ray_cluster: None, tmp_path: Path
+) -> None:
+    def interrupt(row: dict[str, Any]) -> None:
+        if row["iteration"] == 2:
+            raise KeyboardInterrupt
+
+    whole = train(LONG_MEMORY, CONTROLLER, small_task(), 3, tmp_path / "whole", 0)
+    forgetful = replace(LONG_MEMORY, credit=replace(LONG_MEMORY.credit, memory=0.0))
+    without = train(forgetful, CONTROLLER, small_task(), 3, tmp_path / "without", 0)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(LONG_MEMORY, CONTROLLER, small_task(), 3, tmp_path / "cut", 0, interrupt)
+    resumed = train(LONG_MEMORY, CONTROLLER, small_task(), 3, tmp_path / "cut", 0)
+
+    assert without_times(resumed.rows) == without_times(whole.rows)
+    assert np.array_equal(resumed.keep_probability_N, whole.keep_probability_N)
+    assert not np.array_equal(without.keep_probability_N, whole.keep_probability_N)
+
+
 def test_the_number_of_env_runners_does_not_change_what_is_learned(
     ray_cluster: None, tmp_path: Path
 ) -> None:
-    # Without smoothing, whose state belongs to a runner.
-    task = Task(**{**vars(small_task()), "env_settings": ENV_SETTINGS | {"alpha": 0.0}})
+    # Without smoothing, whose state belongs to a runner. None at all is another thing: episodes in
+    # step draw from one generator.
+    task = replace(small_task(), env_settings=ENV_SETTINGS | {"alpha": 0.0})
 
-    alone, spread = (
+    one, two = (
         train(SHORT, CONTROLLER, task, 3, tmp_path / str(number), num_env_runners=number)
-        for number in (0, 2)
+        for number in (1, 2)
     )
 
-    assert np.array_equal(spread.keep_probability_N, alone.keep_probability_N)
+    assert np.array_equal(two.keep_probability_N, one.keep_probability_N)
 
 
 def test_a_finished_training_is_only_read_again(ray_cluster: None, tmp_path: Path) -> None:
@@ -130,11 +153,34 @@ def test_a_row_holds_what_its_iteration_cost_and_found(uninterrupted: Learned) -
 
 def test_a_keep_fraction_sets_how_many_are_selected(ray_cluster: None, tmp_path: Path) -> None:
     one = AlgorithmConfig(iterations=1, episodes=4)
-    task = Task(**{**vars(small_task()), "keep_fraction": 7 / 23})
+    task = replace(small_task(), keep_fraction=7 / 23)
 
     learned = train(one, CONTROLLER, task, 3, tmp_path, num_env_runners=0)
 
     assert learned.rows[0]["num_selected"] == 7
+
+
+def test_a_keep_range_holds_in_every_decision_and_in_the_selection(
+    ray_cluster: None, tmp_path: Path
+) -> None:
+    task = replace(small_task(), keep_ranges=((0.1, 0.2), (0.8, 0.8)))
+
+    learned = train(SHORT, CONTROLLER, task, 3, tmp_path, num_env_runners=0)
+
+    for row in learned.rows:
+        assert 0.1 - 1e-4 <= row["keep_fraction_per_class"]["normal"] <= 0.2 + 1e-4
+        assert row["keep_fraction_per_class"]["tumour"] == pytest.approx(0.8, abs=1e-4)
+    num_tumour = int((task.problem.labels_N == 1).sum())
+    kept_N = task.select(learned.keep_probability_N)
+    assert kept_N[task.problem.labels_N == 1].sum() == round(0.8 * num_tumour)
+
+
+def test_what_was_taken_in_every_iteration_is_kept(uninterrupted: Learned) -> None:
+    assert len(uninterrupted.taken) == 4
+    for taken, row in zip(uninterrupted.taken, uninterrupted.rows, strict=True):
+        assert len(taken.reward_B) == SHORT.episodes * 5
+        assert taken.reward_B.mean() == pytest.approx(row["reward_mean"])
+        assert sorted(taken.decision_B) == sorted(list(range(5)) * SHORT.episodes)
 
 
 def test_a_later_rung_pays_and_judges_from_its_iteration_on(
@@ -142,12 +188,12 @@ def test_a_later_rung_pays_and_judges_from_its_iteration_on(
 ) -> None:
     problem, worth = phantom_problem(np.random.default_rng(0), num_candidates=23, num_decisions=5)
     rungs = (
-        Rung(lambda kept_N: 1000.0 + worth(kept_N), lambda _: 1000.0),
+        Rung(lambda kept_N: 1000.0 + worth(kept_N), lambda kept_N: 1000.0),
         Rung(worth, worth, from_iteration=3),
     )
     task = Task(problem, rungs, ENV_SETTINGS | {"alpha": 0.0})
 
-    learned = train(SHORT, CONTROLLER, task, 3, tmp_path, num_env_runners=2)
+    learned = train(SHORT, CONTROLLER, task, 3, tmp_path, num_env_runners=1)
 
     paid = [row["reward_min"] > 900 for row in learned.rows]
     assert paid == [True, True, False, False]

@@ -1,5 +1,6 @@
 """What RLlib sees of a controller: a policy of independent keep decisions, and a value."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -7,12 +8,12 @@ import pytest
 import torch
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from small_controllers import CONFIGS, POSITIONS, controller
 from torch import Tensor
 
 from envs import SampleSelectionEnv
-from rlsel.controllers import ControllerConfig
+from rlsel.controllers.controller import DISCARD_LOGIT
 from rlsel.controllers.rl_module import IndependentBernoulli, SelectionModule
-from rlsel.controllers.transformer import DISCARD_LOGIT
 
 LOGITS_BK = torch.tensor([[-3.0, -0.5, 0.0, 1.5, DISCARD_LOGIT], [8.0, -8.0, 0.25, 2.0, -1.0]])
 OTHER_BK = torch.tensor([[1.0, -0.5, 0.5, -1.5, DISCARD_LOGIT], [7.0, -9.0, 0.0, 2.5, 1.0]])
@@ -122,16 +123,15 @@ def test_the_deterministic_policy_keeps_what_is_more_likely_kept(
     assert kept_BK.tolist() == [[0, 0, 0, 1, 0], [1, 0, 1, 1, 0]]
 
 
-@pytest.fixture(params=["sinusoidal", "none"])
+@pytest.fixture(params=[(name, positions) for name in CONFIGS for positions in POSITIONS], ids=str)
 def module(request: pytest.FixtureRequest) -> Any:
     env = SampleSelectionEnv()
-    config = ControllerConfig(hidden_size=16, feedforward_size=13, positions=request.param)
-    torch.manual_seed(0)
+    name, positions = request.param
     return RLModuleSpec(
         module_class=SelectionModule,
         observation_space=env.observation_space,
         action_space=env.action_space,
-        model_config={"controller": config},
+        model_config={"build": partial(controller, name, positions, env.problem)},
     ).build()
 
 
@@ -150,37 +150,48 @@ def batch() -> dict:
     return {Columns.OBS: stacked}
 
 
+def rolled_out(module: Any, batch: dict) -> dict:
+    """What an env runner adds to a batch: it draws where the module has not drawn by itself."""
+    module.eval()
+    with torch.no_grad():
+        out = module.forward_exploration(batch)
+    drawn = distribution_of(out[Columns.ACTION_DIST_INPUTS])
+    actions_BK = out.get(Columns.ACTIONS, drawn.sample())
+    logp_B = out.get(Columns.ACTION_LOGP, drawn.logp(actions_BK))
+    return batch | out | {Columns.ACTIONS: actions_BK, Columns.ACTION_LOGP: logp_B}
+
+
 def test_log_probabilities_in_rollouts_and_in_training_are_equal_to_the_last_bit(
     module: Any, batch: dict
 ) -> None:
-    actions_BK = (torch.rand((8, 8)) < 0.5).to(torch.int8)
-    log_probabilities = []
-    for training in (False, True):
-        module.train(training)
-        forward = module.forward_train if training else module.forward_exploration
-        with torch.set_grad_enabled(training):
-            logits_BK = forward(batch)[Columns.ACTION_DIST_INPUTS]
-        distribution = distribution_of(logits_BK)
-        log_probabilities.append(distribution.logp_per_candidate(actions_BK).detach())
+    rollout = rolled_out(module, batch)
 
-    assert torch.equal(*log_probabilities)
+    module.train()
+    logits_BK = module.forward_train(rollout)[Columns.ACTION_DIST_INPUTS]
+
+    new = distribution_of(logits_BK)
+    assert logits_BK.requires_grad
+    assert torch.equal(logits_BK, rollout[Columns.ACTION_DIST_INPUTS])
+    assert torch.equal(new.logp(rollout[Columns.ACTIONS]), rollout[Columns.ACTION_LOGP])
 
 
 def test_there_is_one_value_a_row_with_and_without_embeddings(module: Any, batch: dict) -> None:
-    embeddings = module.forward_train(batch)[Columns.EMBEDDINGS]
+    rollout = rolled_out(module, batch)
+    embeddings = module.forward_train(rollout)[Columns.EMBEDDINGS]
 
-    values_B = module.compute_values(batch)
+    values_B = module.compute_values(rollout)
 
     assert values_B.shape == (8,)
-    torch.testing.assert_close(module.compute_values(batch, embeddings=embeddings), values_B)
+    torch.testing.assert_close(module.compute_values(rollout, embeddings=embeddings), values_B)
 
 
-def test_padding_has_the_logit_that_is_never_kept(module: Any, batch: dict) -> None:
-    logits_BK = module.forward_inference(batch)[Columns.ACTION_DIST_INPUTS]
+def test_padding_is_never_kept_and_has_the_logit_that_says_so(module: Any, batch: dict) -> None:
+    rollout = rolled_out(module, batch)
 
     padding_BK = batch[Columns.OBS]["valid"] == 0
     assert padding_BK.any()
-    assert torch.equal(logits_BK == DISCARD_LOGIT, padding_BK)
+    assert torch.equal(rollout[Columns.ACTION_DIST_INPUTS] == DISCARD_LOGIT, padding_BK)
+    assert not rollout[Columns.ACTIONS][padding_BK].any()
 
 
 def test_the_module_samples_from_independent_decisions(module: Any) -> None:

@@ -1,154 +1,73 @@
-"""The paper's controller: padding is invisible, order matters only through positions."""
+"""The paper's controller, and the MLP: who sees whom, and in what order."""
 
 import math
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from small_controllers import actions, close, controller, observation
 
-from rlsel.controllers import ControllerConfig, TransformerController, build_controller
-from rlsel.controllers.transformer import DISCARD_LOGIT, sinusoidal_positions
-
-B, K, F, G = 3, 11, 5, 7
-
-
-def controller(**settings) -> TransformerController:
-    """With a policy head large enough that all candidates get logits of their own."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        built = TransformerController(F, G, hidden_size=16, feedforward_size=13, **settings)
-        torch.nn.init.normal_(built.policy_head.weight)
-    return built.eval()
+from rlsel.controllers.config import TransformerConfig
+from rlsel.controllers.controller import sinusoidal_positions
+from rlsel.controllers.transformer import TransformerEncoder
 
 
-def inputs(seed: int = 0, places: int = K) -> tuple[Tensor, Tensor, Tensor]:
-    """All places hold candidates."""
-    generator = torch.Generator().manual_seed(seed)
-    candidates_BKF = torch.randn((B, places, F), generator=generator)
-    context_BG = torch.randn((B, G), generator=generator)
-    return candidates_BKF, torch.ones((B, places), dtype=torch.bool), context_BG
-
-
+@pytest.mark.parametrize("name", ["transformer", "mlp"])
 @pytest.mark.parametrize("positions", ["sinusoidal", "none"])
-def test_padding_changes_nothing_for_the_others(positions: str) -> None:
-    network = controller(positions=positions)
-    candidates_BKF, valid_BK, context_BG = inputs()
-    # Four more places, with rubbish on them.
-    wide_BKF = torch.cat((candidates_BKF, torch.full((B, 4, F), 1e3)), dim=1)
-    wide_valid_BK = torch.cat((valid_BK, torch.zeros((B, 4), dtype=torch.bool)), dim=1)
+def test_only_without_positions_does_a_permutation_permute_the_logits(
+    name: str, positions: str
+) -> None:
+    network, seen = controller(name, positions), observation(places=11)
+    order_K = torch.randperm(11, generator=torch.Generator().manual_seed(1))
+    moved = {key: seen[key][:, order_K] for key in ("candidates", "labels", "valid")}
 
-    keep_BK, embedding_BH = network(candidates_BKF, valid_BK, context_BG)
-    wide_keep_BK, wide_embedding_BH = network(wide_BKF, wide_valid_BK, context_BG)
-
-    torch.testing.assert_close(wide_keep_BK[:, :K], keep_BK, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(wide_embedding_BH, embedding_BH, rtol=1e-4, atol=1e-5)
-    assert (wide_keep_BK[:, K:] == DISCARD_LOGIT).all()
-
-
-@pytest.mark.parametrize("positions", ["sinusoidal", "none"])
-def test_only_without_positions_does_a_permutation_permute_the_logits(positions: str) -> None:
-    network = controller(positions=positions)
-    candidates_BKF, valid_BK, context_BG = inputs()
-    valid_BK[1, 4] = False
-    order_K = torch.randperm(K, generator=torch.Generator().manual_seed(1))
-
-    keep_BK, embedding_BH = network(candidates_BKF, valid_BK, context_BG)
-    moved_BK, moved_BH = network(candidates_BKF[:, order_K], valid_BK[:, order_K], context_BG)
+    keep_BK, embedding_BH = network(seen)
+    moved_BK, moved_BH = network(seen | moved)
 
     equivariant = torch.allclose(moved_BK, keep_BK[:, order_K], rtol=1e-4, atol=1e-5)
     assert equivariant == (positions == "none")
     assert torch.allclose(moved_BH, embedding_BH, rtol=1e-4, atol=1e-5) == (positions == "none")
 
 
-def test_a_candidate_is_judged_in_view_of_all_others() -> None:
-    network = controller()
-    candidates_BKF, valid_BK, context_BG = inputs()
-    before_BK, _ = network(candidates_BKF, valid_BK, context_BG)
+@pytest.mark.parametrize("name", ["transformer", "mlp"])
+def test_what_was_decided_is_none_of_its_business(name: str) -> None:
+    network, seen = controller(name), observation()
 
-    candidates_BKF[:, 10] += 1
-    after_BK, _ = network(candidates_BKF, valid_BK, context_BG)
+    keep_BK, _ = network(seen)
+
+    assert torch.equal(network(seen, actions(0, seen))[0], keep_BK)
+
+
+def test_a_candidate_of_the_transformer_is_judged_in_view_of_all_others() -> None:
+    network, seen = controller("transformer"), observation(padded=False)
+    before_BK, _ = network(seen)
+
+    seen["candidates"][:, 10] += 1
+    after_BK, _ = network(seen)
 
     assert ((after_BK - before_BK).abs() > 1e-6).all()
 
 
-def test_the_context_reaches_every_logit() -> None:
-    network = controller()
-    candidates_BKF, valid_BK, context_BG = inputs()
+def test_a_candidate_of_the_mlp_is_judged_by_itself() -> None:
+    network, seen = controller("mlp"), observation(padded=False)
+    before_BK, _ = network(seen)
 
-    one_BK, _ = network(candidates_BKF, valid_BK, context_BG)
-    other_BK, _ = network(candidates_BKF, valid_BK, context_BG + 1)
+    seen["candidates"][:, 10] += 1
+    seen["valid"][:, 7] = 0
+    after_BK, _ = network(seen)
 
-    assert ((one_BK - other_BK).abs() > 1e-6).all()
-
-
-def test_rows_of_a_batch_do_not_see_each_other() -> None:
-    network = controller()
-    candidates_BKF, valid_BK, context_BG = inputs()
-    whole_BK, _ = network(candidates_BKF, valid_BK, context_BG)
-
-    alone_BK, _ = network(candidates_BKF[1:2], valid_BK[1:2], context_BG[1:2])
-
-    torch.testing.assert_close(alone_BK[0], whole_BK[1], rtol=1e-4, atol=1e-5)
+    same_BK = after_BK == before_BK
+    assert [k for k in range(11) if not same_BK[:, k].any()] == [7, 10]
+    assert same_BK.sum() == 9 * len(same_BK)
 
 
-def test_a_row_of_nothing_but_padding_is_finite_and_so_are_its_gradients() -> None:
-    network = controller()
-    candidates_BKF, valid_BK, context_BG = inputs()
-    valid_BK[1] = False
+def test_equal_candidates_of_the_mlp_get_equal_logits() -> None:
+    network, seen = controller("mlp"), observation(padded=False)
+    seen["candidates"][:, 3] = seen["candidates"][:, 9]
 
-    keep_BK, embedding_BH = network(candidates_BKF, valid_BK, context_BG)
-    value_B = network.value(embedding_BH)
-    (torch.sigmoid(keep_BK).sum() + value_B.sum()).backward()
+    keep_BK, _ = network(seen)
 
-    assert (keep_BK[1] == DISCARD_LOGIT).all()
-    assert not embedding_BH[1].any()
-    assert torch.isfinite(value_B).all()
-    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
-
-
-def test_every_probability_starts_near_one_half() -> None:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = build_controller(ControllerConfig(), F, G)
-
-    keep_BK, _ = network(*inputs())
-
-    assert keep_BK.abs().max() < 0.5
-
-
-def test_a_keep_logit_is_the_logit_of_keep_less_that_of_discard() -> None:
-    network = controller()
-    with torch.no_grad():
-        network.policy_head.weight.zero_()
-        network.policy_head.bias.copy_(torch.tensor([0.5, 2.0]))
-
-    keep_BK, _ = network(*inputs())
-
-    assert keep_BK.flatten().tolist() == pytest.approx([1.5] * (B * K))
-
-
-def test_there_is_one_value_a_decision() -> None:
-    network = controller()
-
-    keep_BK, embedding_BH = network(*inputs())
-
-    assert keep_BK.shape == (B, K)
-    assert network.value(embedding_BH).shape == (B,)
-
-
-def test_every_parameter_learns() -> None:
-    network = controller()
-
-    keep_BK, embedding_BH = network(*inputs())
-    (keep_BK.square().sum() + network.value(embedding_BH).square().sum()).backward()
-
-    still = [
-        name
-        for name, parameter in network.named_parameters()
-        if parameter.grad is None or not parameter.grad.any()
-    ]
-    assert still == []
+    close(keep_BK[:, 3], keep_BK[:, 9])
 
 
 def test_positions_are_those_of_vaswani_and_others() -> None:
@@ -162,13 +81,15 @@ def test_positions_are_those_of_vaswani_and_others() -> None:
 
 
 def test_attention_is_that_of_the_equations() -> None:
-    network = controller(num_layers=1, num_heads=2)
-    layer: Any = network.layers[0]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = TransformerEncoder(16, feedforward_size=13, num_layers=1, num_heads=2)
+    layer: Any = encoder.layers[0]
     h_BKH = torch.randn((2, 5, 16), generator=torch.Generator().manual_seed(1))
     valid_BK = torch.tensor([[True] * 5, [True, False, True, True, False]])
 
     with torch.no_grad():
-        computed_BKH = layer(h_BKH, valid_BK)
+        computed_BKH = encoder(h_BKH, valid_BK)
         query, key, value = layer.query_key_value(layer.attention_norm(h_BKH)).chunk(3, dim=-1)
         attended_BKH = torch.zeros_like(h_BKH)
         for b in range(2):
@@ -180,27 +101,41 @@ def test_attention_is_that_of_the_equations() -> None:
         expected_BKH = h_BKH + layer.combine_heads(attended_BKH)
         expected_BKH = expected_BKH + layer.feedforward(expected_BKH)
 
-    torch.testing.assert_close(computed_BKH, expected_BKH, rtol=1e-4, atol=1e-5)
+    close(computed_BKH, expected_BKH)
 
 
 @pytest.mark.parametrize("num_heads", [3, 5])
 def test_heads_that_do_not_divide_the_width_are_refused(num_heads: int) -> None:
     with pytest.raises(ValueError, match="must divide hidden_size, 64"):
-        ControllerConfig(num_heads=num_heads)
+        TransformerConfig(num_heads=num_heads)
     with pytest.raises(ValueError, match="hidden_size 64 is no multiple"):
-        TransformerController(F, G, hidden_size=64, num_heads=num_heads)
+        TransformerEncoder(64, 128, num_layers=1, num_heads=num_heads)
 
 
-def test_a_config_builds_the_network_it_describes() -> None:
-    config = ControllerConfig(
-        hidden_size=6, feedforward_size=13, num_layers=3, num_heads=3, positions="none"
-    )
+@pytest.mark.parametrize(
+    ("name", "settings", "shapes"),
+    [
+        (
+            "transformer",
+            {"feedforward_size": 13, "num_layers": 3, "num_heads": 3},
+            {"layers.2.query_key_value.weight": (18, 6), "layers.0.feedforward.1.weight": (13, 6)},
+        ),
+        ("mlp", {"feedforward_size": 13, "num_layers": 3}, {"layers.2.1.weight": (13, 6)}),
+        ("gru", {"num_layers": 3}, {"gru.weight_hh_l2": (18, 6)}),
+        (
+            "gru_attention",
+            {"num_layers": 3},
+            {"gru.weight_hh_l2": (18, 6), "combine.weight": (6, 12)},
+        ),
+    ],
+)
+def test_a_config_builds_the_network_it_describes(
+    name: str, settings: dict[str, Any], shapes: dict[str, tuple[int, ...]]
+) -> None:
+    network = controller(name, hidden_size=6, **settings)
 
-    network = build_controller(config, F, G)
-
-    assert isinstance(network, TransformerController)
-    assert network.positions == "none"
-    assert [layer.num_heads for layer in network.layers] == [3, 3, 3]
-    shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    assert shapes["layers.0.feedforward.1.weight"] == (13, 6)
-    assert network.embed_candidate.weight.shape == (6, F)
+    found = {key: tuple(value.shape) for key, value in network.encoder.state_dict().items()}
+    assert {key: found[key] for key in shapes} == shapes
+    # The phantom shows 3 numbers of a candidate, and 5 + 2 + 3 of the state.
+    assert network.embed_candidate.weight.shape == (6, 3)
+    assert network.embed_context.weight.shape == (6, 10)

@@ -1,8 +1,10 @@
 """A problem small enough to follow by hand: five candidates of two classes in three batches."""
 
+from typing import Any
+
 import numpy as np
 
-from envs import SelectionProblem
+from envs import SampleSelectionEnv, SelectionProblem
 
 WORTH_N = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
 """Powers of two: every set of candidates has a sum of its own."""
@@ -25,3 +27,13 @@ def small_problem() -> SelectionProblem:
 def squared_worth(kept_N: np.ndarray) -> float:
     """Not additive, so that a gain is not the worth of what was added."""
     return float(WORTH_N[kept_N].sum() ** 2 + 3.0)
+
+
+def make(**settings: Any) -> SampleSelectionEnv:
+    return SampleSelectionEnv(small_problem(), squared_worth, **settings)
+
+
+def play(env: SampleSelectionEnv, actions_DK: np.ndarray = ACTIONS_DK) -> list[float]:
+    """The rewards of one episode."""
+    env.reset()
+    return [env.step(action_K)[1] for action_K in actions_DK]

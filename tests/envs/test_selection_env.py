@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, get_args
 
 import gymnasium
 import jaxtyping
@@ -12,20 +13,11 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_problem import ACTIONS_DK, DESCRIPTORS_NF, small_problem, squared_worth
+from small_problem import ACTIONS_DK, DESCRIPTORS_NF, make, play, small_problem, squared_worth
 
 import envs
 from envs import SampleSelectionEnv, phantom_problem
-
-
-def make(**settings: Any) -> SampleSelectionEnv:
-    return SampleSelectionEnv(small_problem(), squared_worth, **settings)
-
-
-def play(env: SampleSelectionEnv, actions_DK: np.ndarray = ACTIONS_DK) -> list[float]:
-    """The rewards of one episode."""
-    env.reset()
-    return [env.step(action_K)[1] for action_K in actions_DK]
+from envs.episodes import Covers
 
 
 @pytest.mark.parametrize("name", ["rlsel:rlsel/SampleSelection-v0", envs.ENV_ID])
@@ -33,7 +25,7 @@ def test_gymnasium_finds_nothing_to_complain_about(name: str) -> None:
     check_env(gymnasium.make(name).unwrapped)
 
 
-@pytest.mark.parametrize("covers", ["decision", "gain", "kept"])
+@pytest.mark.parametrize("covers", get_args(Covers))
 def test_gymnasium_finds_nothing_to_complain_about_with_a_problem_given(covers: str) -> None:
     env = gymnasium.make(
         envs.ENV_ID, problem=small_problem(), reward_fn=squared_worth, covers=covers
@@ -100,82 +92,6 @@ def test_the_mask_handed_out_is_a_copy() -> None:
     assert env.kept_N.sum() == 3
 
 
-@pytest.mark.parametrize(
-    ("covers", "expected"),
-    [
-        # Worths 8, 16 and 4 join in turn; a set is worth its sum squared, plus 3.
-        ("decision", [64 + 3, 256 + 3, 16 + 3]),
-        ("kept", [64 + 3, 576 + 3, 784 + 3]),
-        ("gain", [64, 512, 208]),
-    ],
-)
-def test_a_reward_covers_what_the_setting_says(covers: str, expected: list[float]) -> None:
-    assert play(make(covers=covers)) == expected
-
-
-@given(st.lists(st.lists(st.integers(0, 1), min_size=2, max_size=2), min_size=3, max_size=3))
-@settings(deadline=None, derandomize=True)
-def test_gains_sum_to_the_gain_of_all_that_was_kept(actions: list[list[int]]) -> None:
-    env = make(covers="gain")
-
-    gains = play(env, np.array(actions, dtype=np.int8))
-
-    assert sum(gains) == squared_worth(env.kept_N) - squared_worth(np.zeros(5, dtype=bool))
-
-
-@pytest.mark.parametrize(("covers", "calls"), [("decision", 3), ("kept", 3), ("gain", 6)])
-def test_an_episode_asks_for_no_more_evaluations_than_it_needs(covers: str, calls: int) -> None:
-    asked = []
-
-    def counting(kept_N: np.ndarray) -> float:
-        asked.append(kept_N)
-        return 0.0
-
-    play(SampleSelectionEnv(small_problem(), counting, covers=cast(Any, covers)))
-
-    assert len(asked) == calls
-
-
-def test_the_smoothed_reward_is_equation_5() -> None:
-    smoothed = play(make(alpha=0.8))
-
-    # q_1 = r_1, then 0.8 q + 0.2 r, with r = 67, 259, 19.
-    assert smoothed == pytest.approx([67.0, 105.4, 88.12])
-
-
-def test_without_alpha_the_reward_is_the_raw_score() -> None:
-    env = make()
-    env.reset()
-
-    for action_K in ACTIONS_DK:
-        _, reward, _, _, info = env.step(action_K)
-        assert reward == info["score"]
-
-
-def test_the_score_in_the_info_is_not_smoothed() -> None:
-    env = make(alpha=0.8)
-    env.reset()
-
-    infos = [env.step(action_K)[4] for action_K in ACTIONS_DK]
-
-    assert infos == [
-        {"kept": 1, "score": 67.0}, {"kept": 2, "score": 259.0}, {"kept": 3, "score": 19.0},
-    ]  # fmt: skip
-
-
-def test_smoothing_over_a_run_goes_on_in_the_next_episode() -> None:
-    env = make(alpha=0.8, smoothing_scope="run")
-    play(env)
-
-    assert play(env)[0] == pytest.approx(0.8 * 88.12 + 0.2 * 67.0)
-
-
-def test_smoothing_over_an_episode_starts_afresh() -> None:
-    env = make(alpha=0.8, smoothing_scope="episode")
-
-    assert play(env) == play(env)
-
-
 def test_an_episode_ends_with_its_last_decision_and_is_never_cut_short() -> None:
     env = make()
     env.reset()
@@ -192,8 +108,10 @@ def test_an_observation_shows_the_batch_in_its_order_and_zero_on_padding() -> No
 
     assert np.array_equal(first["candidates"], DESCRIPTORS_NF[[3, 0]])
     assert first["valid"].tolist() == [1, 1]
+    assert first["labels"].tolist() == [0, 0]
     assert np.array_equal(second["candidates"], [DESCRIPTORS_NF[4], np.zeros(3)])
     assert second["valid"].tolist() == [1, 0]
+    assert second["labels"].tolist() == [1, 0]
     assert second["decision"].tolist() == [0, 1, 0]
 
 
@@ -208,6 +126,35 @@ def test_an_observation_says_what_was_kept_so_far() -> None:
     assert observations[2]["kept"] == pytest.approx([2 / 3, 1 / 2, -7 / 3, 7 / 3, 14 / 3])
 
 
+@pytest.mark.parametrize(
+    ("context", "expected"),
+    [
+        (("decision", "kept_share", "kept_mean"), [1 / 3, 1 / 2, -0.5, 3.0, 6.5]),
+        (("kept_share",), [1 / 3, 1 / 2, 0, 0, 0]),
+        (("kept_mean",), [0, 0, -0.5, 3.0, 6.5]),
+        (("decision",), [0, 0, 0, 0, 0]),
+        ((), [0, 0, 0, 0, 0]),
+    ],
+)
+def test_what_the_context_leaves_out_is_zero(
+    context: tuple[Any, ...], expected: list[float]
+) -> None:
+    env = SampleSelectionEnv(replace(small_problem(), context=context), squared_worth)
+    env.reset()
+    env.step(ACTIONS_DK[0])
+
+    observation = env.step(ACTIONS_DK[1])[0]
+
+    assert observation["kept"] == pytest.approx(expected)
+
+
+def test_which_decision_it_is_is_shown_whatever_the_context() -> None:
+    # The learner compares a reward with those of the same decision; the controller looks away.
+    env = SampleSelectionEnv(replace(small_problem(), context=()), squared_worth)
+
+    assert env.reset()[0]["decision"].tolist() == [1, 0, 0]
+
+
 @given(seed=st.integers(0, 2**32 - 1), num_decisions=st.sampled_from([1, 3, 7]))
 @settings(max_examples=25, deadline=None, derandomize=True)
 def test_every_observation_lies_in_its_space_and_is_zero_on_padding(
@@ -219,7 +166,8 @@ def test_every_observation_lies_in_its_space_and_is_zero_on_padding(
     terminated = False
     while not terminated:
         assert env.observation_space.contains(observation)
-        assert not observation["candidates"][observation["valid"] == 0].any()
+        for name in ("candidates", "labels"):
+            assert not observation[name][observation["valid"] == 0].any()
         action_K = rng.integers(0, 2, env.problem.batch_size).astype(np.int8)
         observation, _, terminated, _, _ = env.step(action_K)
     assert env.observation_space.contains(observation)
@@ -228,7 +176,10 @@ def test_every_observation_lies_in_its_space_and_is_zero_on_padding(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"covers": "everything"}, "covers is 'everything'; known are decision, gain, kept"),
+        (
+            {"covers": "everything"},
+            "covers is 'everything'; known are decision, gain, kept, contrast",
+        ),
         ({"smoothing_scope": "day"}, "smoothing_scope is 'day'; known are run, episode"),
         ({"alpha": 1.0}, "alpha is 1.0"),
         ({"alpha": -0.1}, "alpha is -0.1"),

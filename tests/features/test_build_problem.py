@@ -104,3 +104,9 @@ def test_raw_features_are_shown_in_the_order_of_the_pool(table: CandidateTable) 
     problem = build(FeaturesConfig(inputs=("features",), num_batches=5), table)
 
     assert np.array_equal(problem.descriptors_NF, standardise(small_features().candidates))
+
+
+def test_the_context_is_handed_on(table: CandidateTable) -> None:
+    problem = build(FeaturesConfig(context=("kept_mean",), num_batches=5), table)
+
+    assert problem.context == ("kept_mean",)

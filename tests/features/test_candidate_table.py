@@ -9,7 +9,11 @@ from small_features import image_set, small_features, small_pool, small_splits
 
 from rlsel.features import CandidateTable, Features, describe_candidates
 from rlsel.features.centroids import class_centroids, cosine_distances
-from rlsel.features.neighbours import knn_label_agreement
+from rlsel.features.neighbours import (
+    knn_label_agreement,
+    nearest_distance,
+    nearest_other_distance,
+)
 
 
 def describe(features: Features) -> CandidateTable:
@@ -66,6 +70,47 @@ def test_the_label_log_probability_is_that_of_the_extractor() -> None:
     assert (table.label_log_probability <= 0).all()
 
 
+def test_the_margin_is_the_logit_of_its_label_less_the_largest_other_one() -> None:
+    features, labels_N = small_features(), small_pool().candidates.labels
+
+    table = describe(features)
+
+    for n, label in enumerate(labels_N):
+        logits = features.candidate_logits[n].tolist()
+        own = logits.pop(label)
+        assert table.margin[n] == pytest.approx(own - max(logits), rel=1e-5)
+
+
+def test_of_two_classes_the_margin_is_the_log_odds_of_the_label() -> None:
+    pool, train, reward_val = (image_set(num, seed, 2) for num, seed in ((41, 5), (29, 1), (17, 2)))
+    features = small_features()
+    features = replace(features, candidate_logits=features.candidate_logits[:, :2])
+
+    table = describe_candidates(features, pool, train, reward_val, num_neighbours=5)
+
+    probability_N = np.exp(table.label_log_probability)
+    assert table.margin == pytest.approx(np.log(probability_N / (1 - probability_N)), abs=1e-4)
+
+
+def test_the_nearest_real_image_is_one_of_train_and_the_nearest_candidate_another_one() -> None:
+    features = small_features()
+
+    table = describe(features)
+
+    expected_N = nearest_distance(features.candidates, features.train)
+    assert np.array_equal(table.nearest_real, expected_N)
+    assert np.array_equal(table.nearest_candidate, nearest_other_distance(features.candidates))
+
+
+def test_the_table_does_not_touch_the_logits_it_reads() -> None:
+    features = small_features()
+    before_NC = features.candidate_logits.copy()
+
+    describe(features)
+
+    assert np.array_equal(features.candidate_logits, before_NC)
+
+
 def test_selection_val_leaves_no_trace_in_the_table() -> None:
     features = small_features()
 
@@ -83,7 +128,7 @@ def test_everything_else_does_leave_one(name: str) -> None:
     assert not same(describe(features), describe(changed))
 
 
-def test_a_free_score_ranks_what_should_be_kept_higher() -> None:
+def test_a_free_score_of_the_label_ranks_what_is_labelled_right_higher() -> None:
     rng = np.random.default_rng(0)
     pool, splits = image_set(41, 5), small_splits()
     # One direction for each class: a candidate points the way of its label, or of the next class.
@@ -105,5 +150,18 @@ def test_a_free_score_ranks_what_should_be_kept_higher() -> None:
 
     table = describe_candidates(features, pool, splits.train, splits.reward_val, 5)
 
-    for score_N in table.free_scores.values():
-        assert score_N[right_N].min() > score_N[~right_N].max()
+    for name, score_N in table.free_scores.items():
+        if not name.startswith("nearest"):  # those know no label
+            assert score_N[right_N].min() > score_N[~right_N].max()
+
+
+def test_a_free_score_ranks_what_is_real_and_what_is_unlike_the_others_higher() -> None:
+    features = small_features()
+    candidates_NF = features.candidates.copy()
+    candidates_NF[3] = features.train[7]
+    candidates_NF[11] = candidates_NF[13] + 1e-3
+
+    scores = describe(replace(features, candidates=candidates_NF)).free_scores
+
+    assert scores["nearest_real"].argmax() == 3
+    assert set(scores["nearest_candidate"].argsort()[:2]) == {11, 13}

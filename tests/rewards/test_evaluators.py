@@ -46,6 +46,11 @@ def broker(ray_cluster: None) -> Iterator[Any]:
             yield started
 
 
+def pool_of(evaluations: RayEvaluations) -> EvaluationPool:
+    here = LocalEvaluations(small_workbench(), Ledger(Path(evaluations.run_id)))
+    return EvaluationPool(evaluations, TWO.count, here)
+
+
 @pytest.fixture
 def open_one(broker: Any, tmp_path: Path) -> Iterator[Callable[..., RayEvaluations]]:
     """Opens a run of its own, by name; all are closed in the end."""
@@ -223,7 +228,7 @@ def test_utilisation_is_a_share_of_the_evaluators_time(open_one) -> None:
     evaluations = open_one()
     list(evaluations.many(probe_job(np.arange(NUM_CANDIDATES) < n) for n in range(7)))
 
-    shares = EvaluationPool(evaluations, TWO.count).utilisation()
+    shares = pool_of(evaluations).utilisation()
 
     assert 0.0 < shares["of_all_time"] <= shares["while_wanted"] <= 1.0
 
@@ -266,7 +271,7 @@ def test_counts_have_totals_and_every_fidelity(open_one) -> None:
     evaluations = open_one()
     list(evaluations.many([probe_job(right()), probe_job(none()), probe_job(right())]))
 
-    assert EvaluationPool(evaluations, TWO.count).counts() == {
+    assert pool_of(evaluations).counts() == {
         "by_fidelity": {"probe": {"trained": 2, "from_ledger": 1}},
         "trained": 2,
         "from_ledger": 1,

@@ -1,7 +1,9 @@
 """In this process: every job is paid for once."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from small_workbench import none, probe_job, right, small_workbench
@@ -75,3 +77,41 @@ def test_jobs_of_several_kinds_are_answered_too(ledger: Ledger, trained: list[Jo
         assert answer.best("auc") == pytest.approx(alone.best("auc"), abs=1e-9)
     assert answers[4] == answers[0]
     assert evaluations.from_ledger == {"probe": 1}
+
+
+def test_what_several_threads_ask_for_at_once_is_paid_for_once(
+    ledger: Ledger, trained: list[Job]
+) -> None:
+    evaluations, together = LocalEvaluations(small_workbench(), ledger), Barrier(5)
+    masks = [right(), none(), ~right()]
+
+    def ask(number: int) -> list[Evaluation]:
+        turned = masks[number % 3 :] + masks[: number % 3]
+        together.wait()
+        return list(evaluations.many(probe_job(mask_N) for mask_N in turned))
+
+    with ThreadPoolExecutor(5) as threads:
+        answers = list(threads.map(ask, range(5)))
+
+    assert len(trained) == 3
+    assert evaluations.from_ledger == {"probe": 12}
+    assert ledger.counts() == {"probe": 3}
+    first = answers[0]
+    for number, other in enumerate(answers):
+        assert other == first[number % 3 :] + first[: number % 3]
+
+
+def test_an_error_in_one_thread_does_not_lock_out_the_others(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluations = LocalEvaluations(small_workbench(), ledger)
+
+    def fail(bench: Workbench, group: Sequence[Job]) -> list[Evaluation]:
+        raise RuntimeError("out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Workbench, "evaluate_many", fail)
+        with pytest.raises(RuntimeError, match="out of memory"):
+            evaluations.one(probe_job(right()))
+
+    assert evaluations.one(probe_job(right())).num_train > 17

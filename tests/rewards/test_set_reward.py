@@ -59,7 +59,7 @@ def test_repeats_are_trained_with_seeds_of_their_own_which_all_sets_share() -> N
     answers = Noisy({})
     reward = SetReward(answers, "full", "auc", seed=5, repeats=4)
 
-    measured = reward.measure(np.zeros(3, dtype=bool))
+    [measured] = reward.measure(np.zeros((1, 3), dtype=bool))
     reward(np.ones(3, dtype=bool))
 
     seeds = [job.seed for job in answers.asked]
@@ -76,15 +76,73 @@ def test_repeats_stop_when_the_standard_error_is_small_enough(enough: float, rep
     # 0.050 after two, 0.033 after three.
     answers = Noisy({})
 
-    measured = SetReward(answers, "full", "auc", 5, repeats=5, enough=enough).measure(
-        np.zeros(3, dtype=bool)
-    )
+    reward = SetReward(answers, "full", "auc", 5, repeats=5, enough=enough)
+    [measured] = reward.measure(np.zeros((1, 3), dtype=bool))
 
     assert measured.repeats == len(answers.asked) == repeats
 
 
+class Unsteady(Answers):
+    """Scores that depend on the set and the seed alone; the more is kept, the noisier."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.calls = 0
+
+    def one(self, job: Job) -> Evaluation:
+        self.asked.append(job)
+        rng = np.random.default_rng([job.seed % 2**31, *job.kept_N.astype(int)])
+        noise = 0.01 * job.kept_N.sum() * rng.standard_normal()
+        return Evaluation({"auc": [0.5 + 0.1 * job.kept_N.sum() + noise]}, 1, 0.0)
+
+    def many(self, jobs: Iterable[Job]) -> Iterator[Evaluation]:
+        self.calls += 1
+        return super().many(jobs)
+
+
+@pytest.mark.parametrize("repeats", [1, 2, 7])
+@pytest.mark.parametrize("enough", [0.0, 0.005, 1.0])
+def test_many_sets_at_once_are_worth_what_they_are_one_by_one(repeats: int, enough: float) -> None:
+    together, one_by_one = (
+        SetReward(Unsteady(), "full", "auc", 5, repeats=repeats, enough=enough) for _ in "ab"
+    )
+    masks_MN = np.random.default_rng(0).random((11, 3)) < 0.5
+
+    measured = together.measure(masks_MN)
+
+    alone = [one_by_one.measure(mask_N[None])[0] for mask_N in masks_MN]
+    assert str(measured) == str(alone)  # as text, since NaN is unlike itself
+    assert together.many(masks_MN).tolist() == [one_by_one(mask_N) for mask_N in masks_MN]
+    assert together.many(masks_MN).tolist() == [one.value for one in measured]
+
+
+def test_of_many_sets_only_those_that_are_unsteady_are_repeated_more_often() -> None:
+    answers = Unsteady()
+    reward = SetReward(answers, "full", "auc", 5, repeats=7, enough=0.001)
+    masks_MN = np.array([[0, 0, 0], [1, 1, 1], [0, 0, 0]], dtype=bool)
+
+    measured = reward.measure(masks_MN)
+
+    assert [one.repeats for one in measured] == [2, 7, 2]
+    assert len(answers.asked) == 11
+    assert [one.standard_error < 0.001 for one in measured] == [True, False, True]
+
+
+def test_without_early_stopping_all_repeats_of_all_sets_are_asked_for_at_once() -> None:
+    answers = Unsteady()
+
+    SetReward(answers, "full", "auc", 5, repeats=4).many(np.eye(3, dtype=bool))
+
+    assert answers.calls == 1
+    assert len(answers.asked) == 12
+
+
+def test_no_set_has_no_worth() -> None:
+    assert SetReward(Unsteady(), "full", "auc", 5).many(np.zeros((0, 3), dtype=bool)).shape == (0,)
+
+
 def test_one_evaluation_knows_no_standard_error() -> None:
-    measured = SetReward(Noisy({}), "full", "auc", 5).measure(np.zeros(3, dtype=bool))
+    [measured] = SetReward(Noisy({}), "full", "auc", 5).measure(np.zeros((1, 3), dtype=bool))
 
     assert (measured.value, measured.repeats) == (0.6, 1)
     assert np.isnan(measured.standard_error)
@@ -114,6 +172,19 @@ def test_a_ladder_names_its_rungs_and_fidelities() -> None:
 
     assert config.rungs == ((1, "probe"), (9, "finetune"))
     assert config.fidelities == ("probe", "finetune", "full")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, False),
+        ({"fidelity": "finetune"}, True),
+        ({"final_fidelity": "full"}, True),
+        ({"climb": (Rung(from_iteration=9, fidelity="full"),)}, True),
+    ],
+)
+def test_evaluators_are_needed_unless_probes_alone_pay(settings: dict, expected: bool) -> None:
+    assert RewardConfig(**settings).needs_evaluators is expected
 
 
 def test_a_set_reward_is_what_the_environment_asks_for() -> None:

@@ -14,4 +14,7 @@ def small_table(num: int = 61, num_classes: int = 3, seed: int = 0) -> Candidate
         other_distance=rng.uniform(0.2, 1.6, num),
         knn_label_agreement=rng.random(num),
         label_log_probability=-rng.random(num),
+        margin=rng.standard_normal(num),
+        nearest_real=rng.random(num),
+        nearest_candidate=rng.random(num),
     )

@@ -1,0 +1,107 @@
+"""What is known of a bed without learning: ceiling, free scores, peers, and selections to compare.
+
+Shape letters: N candidates, F inputs.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, cross_val_predict
+
+from rlsel.config import build_experiment
+from rlsel.evaluation.truth import batch_of_candidates
+from rlsel.metrics import auc_binary
+from rlsel.seeding import rng
+from rlsel.selectors.peers import PEERS, PeerInputs, PeersConfig, score_candidates
+
+from .beds import bed_configs
+from .learning import Prepared, prepare
+from .material import material
+from .scoring import probe_scores
+from .studies import DRAWS
+
+NUM_UNIFORM = 8
+MODELS = {
+    "logistic": LogisticRegression(max_iter=1000),
+    "gradient boosting": HistGradientBoostingClassifier(max_iter=100, learning_rate=0.05),
+}
+
+
+def bed_cells() -> Iterator[tuple[str, tuple[str, int]]]:
+    """Key, and bed and draw."""
+    for draw in DRAWS:
+        for name in bed_configs():
+            yield f"bed | {name} | {draw}", (name, draw)
+
+
+def look_at_bed(name: str, draw: int) -> dict[str, Any]:
+    """AUC against the truth of all that costs no rewards; probe scores of plain selections."""
+    prepared = prepare(build_experiment({}, "defaults"), name, draw)
+    useful_N = prepared.bed.useful_N
+    found: dict[str, Any] = {"useful": float(useful_N.mean())}
+    if 0 < useful_N.mean() < 1:
+        found |= {
+            "ceiling": ceilings(prepared),
+            "free": {
+                score: auc_binary(score_N, useful_N)
+                for score, score_N in prepared.table.free_scores.items()
+            },
+            "peers": _peers(prepared, draw),
+        }
+    return found | {"selections": _selections(prepared, draw)}
+
+
+def ceilings(prepared: Prepared) -> dict[str, float]:
+    """AUC of models that are told the truth of other batches: what the inputs hold at most."""
+    groups_N = batch_of_candidates(prepared.problem)
+    useful_N = prepared.bed.useful_N
+    folds = GroupKFold(prepared.problem.num_decisions)
+    return {
+        name: auc_binary(
+            cross_val_predict(
+                model,
+                prepared.problem.descriptors_NF,
+                useful_N,
+                groups=groups_N,
+                cv=folds,
+                method="predict_proba",
+            )[:, 1],
+            useful_N,
+        )
+        for name, model in MODELS.items()
+    }
+
+
+def _peers(prepared: Prepared, draw: int) -> dict[str, dict[str, float]]:
+    bed = prepared.bed
+    reward_val = material(bed.config.source).reward_val
+    inputs = PeerInputs.of(bed.features, bed.real, reward_val, bed.candidates, PeersConfig())
+    found = {}
+    for name in PEERS:
+        start = time.perf_counter()
+        score_N = score_candidates(name, inputs, rng(draw, "peer", name))
+        found[name] = {
+            "auc": auc_binary(score_N, bed.useful_N),
+            "seconds": round(time.perf_counter() - start, 2),
+        }
+    return found
+
+
+def _selections(prepared: Prepared, draw: int) -> dict[str, dict[str, float]]:
+    """Probe scores: real only, everything, the oracle, and half of the pool at random."""
+    useful_N = prepared.bed.useful_N
+    generator = rng(draw, "uniform")
+    half_MN = np.zeros((NUM_UNIFORM, len(useful_N)), dtype=bool)
+    for half_N in half_MN:
+        half_N[generator.permutation(len(useful_N))[: len(useful_N) // 2]] = True
+    masks_MN = np.vstack([np.zeros_like(useful_N), np.ones_like(useful_N), useful_N, half_MN])
+    scores = probe_scores(prepared.bed, masks_MN)
+    named = {"real_only": [0], "keep_all": [1], "oracle": [2], "uniform_half": range(3, 11)}
+    return {
+        name: {split: float(values_M[list(rows)].mean()) for split, values_M in scores.items()}
+        for name, rows in named.items()
+    }

@@ -1,0 +1,83 @@
+"""A record that processes fill cell by cell: killed at any moment, it goes on where it was."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from rlsel.atomic_files import write_text
+from rlsel.progress import progress_bar
+from rlsel.records import describe_device, installed_versions
+
+Cell = dict[str, Any]
+Work = Mapping[str, Callable[[], Cell]]
+"""Key -> what makes the cell; it travels to another process."""
+Summarise = Callable[[dict[str, Cell]], dict[str, Any]]
+
+
+class ResumableRecord:
+    """`benchmarks/records/NAME.json`: summary, n, hardware, versions, config, cells."""
+
+    def __init__(self, path: Path, n: int, config: dict[str, Any], summarise: Summarise) -> None:
+        """Take over the cells that are there.
+
+        Args:
+            n: Seeds of each figure.
+            config: What the cells must agree on. JSON values.
+            summarise: Cells to `summary`; empty while too few of them are there.
+
+        Raises:
+            SystemExit: the cells there were measured with another config.
+        """
+        self.path, self._n, self._config, self._summarise = path, n, config, summarise
+        before = json.loads(path.read_text()) if path.exists() else {"config": config, "cells": {}}
+        for name, value in before["config"].items():
+            if value != config.get(name):
+                raise SystemExit(
+                    f"{path}: {name} is {value!r}, and now {config.get(name)!r}: move the record "
+                    "away to start anew"
+                )
+        self.cells: dict[str, Cell] = before["cells"]
+
+    def fill(self, description: str, work: Work, processes: int) -> None:
+        """Make the cells that are not there yet, in the order given; each is written at once."""
+        missing = {key: make for key, make in work.items() if key not in self.cells}
+        with (
+            ProcessPoolExecutor(
+                processes, mp_context=get_context("spawn"), initializer=_end_with_parent
+            ) as workers,
+            progress_bar(description, len(missing)) as bar,
+        ):
+            futures = {workers.submit(make): key for key, make in missing.items()}
+            for future in as_completed(futures):
+                self.cells[futures[future]] = future.result()
+                self.write()
+                bar.advance(note=futures[future])
+
+    def write(self) -> None:
+        record = {
+            "summary": self._summarise(self.cells),
+            "n": self._n,
+            "hardware": describe_device(),
+            "versions": installed_versions(),
+            "config": self._config,
+            "cells": self.cells,
+        }
+        write_text(self.path, json.dumps(record, indent=1) + "\n")
+
+
+def _end_with_parent() -> None:
+    """Have this worker end when the benchmark is killed, rather than work on for nobody."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,150 @@
+"""`Episodes`: the rules of the game, for any number of episodes side by side.
+
+Both environments are thin: `selection.py` plays one episode, `vector.py` many in step.
+
+Shape letters: P episodes, N candidates, K places in a batch, F descriptors, C classes, D decisions.
+"""
+
+from typing import Literal, get_args
+
+import numpy as np
+from gymnasium import spaces
+from jaxtyping import Bool, Float
+
+from envs.types import RewardFn, SelectionProblem, score_all
+
+Observation = dict[str, np.ndarray]
+Covers = Literal["decision", "gain", "kept", "contrast"]
+SmoothingScope = Literal["run", "episode"]
+
+
+class Episodes:
+    """So many episodes on one problem, all at the same decision.
+
+    What an observation, an action and a reward are stands at `SampleSelectionEnv`.
+    """
+
+    def __init__(
+        self,
+        problem: SelectionProblem,
+        reward_fn: RewardFn,
+        num_episodes: int = 1,
+        covers: Covers = "decision",
+        alpha: float = 0.0,
+        smoothing_scope: SmoothingScope = "run",
+    ) -> None:
+        """Check the settings; `reset` begins.
+
+        Raises:
+            ValueError: a setting is unknown or out of range.
+        """
+        if covers not in get_args(Covers):
+            raise ValueError(f"covers is {covers!r}; known are {', '.join(get_args(Covers))}")
+        if smoothing_scope not in get_args(SmoothingScope):
+            raise ValueError(f"smoothing_scope is {smoothing_scope!r}; known are run, episode")
+        if not 0.0 <= alpha < 1.0:
+            raise ValueError(f"alpha is {alpha}; it must lie in [0, 1)")
+        self.problem, self.reward_fn, self.num_episodes = problem, reward_fn, num_episodes
+        self.covers, self.alpha, self.smoothing_scope = covers, alpha, smoothing_scope
+        self.smoothed_P: Float[np.ndarray, " p"] | None = None
+        self.kept_PN = np.zeros((num_episodes, problem.num_candidates), dtype=bool)
+        self.decision = 0
+        self._onehot_NC = np.eye(problem.num_classes)[problem.labels_N]
+        self._pool_per_class_C = np.maximum(self._onehot_NC.sum(axis=0), 1)
+
+    @property
+    def are_over(self) -> bool:
+        return self.decision == self.problem.num_decisions
+
+    def reset(self) -> Observation:
+        self.kept_PN = np.zeros_like(self.kept_PN)
+        self.decision = 0
+        if self.smoothing_scope == "episode":
+            self.smoothed_P = None
+        return self._observe()
+
+    def step(
+        self, actions_PK: np.ndarray
+    ) -> tuple[Observation, Float[np.ndarray, " p"], dict[str, np.ndarray]]:
+        """Observations, rewards, and what an environment tells as `info`."""
+        before_PN, chosen_PN = self.kept_PN, self.masks_of(actions_PK)
+        self.kept_PN = before_PN | chosen_PN
+        score_P = self._score(before_PN, chosen_PN)
+        self.decision += 1
+        info = {"kept": self.kept_PN.sum(axis=1), "score": score_P}
+        return self._observe(), self._smooth(score_P), info
+
+    def masks_of(self, actions_PK: np.ndarray) -> Bool[np.ndarray, "p n"]:
+        """The candidates of the current batch that actions keep, as masks over the pool."""
+        places_K = self.problem.batches_DK[self.decision]
+        real_K = places_K >= 0
+        masks_PN = np.zeros_like(self.kept_PN)
+        masks_PN[:, places_K[real_K]] = np.asarray(actions_PK)[:, real_K] == 1
+        return masks_PN
+
+    def _score(
+        self, before_PN: Bool[np.ndarray, "p n"], chosen_PN: Bool[np.ndarray, "p n"]
+    ) -> Float[np.ndarray, " p"]:
+        if self.covers == "decision":
+            return score_all(self.reward_fn, chosen_PN)
+        if self.covers == "kept":
+            return score_all(self.reward_fn, before_PN | chosen_PN)
+        if self.covers == "gain":
+            compared = (before_PN | chosen_PN, before_PN)
+        else:
+            everybody_PN = self.masks_of(np.ones((self.num_episodes, self.problem.batch_size)))
+            compared = (chosen_PN, everybody_PN & ~chosen_PN)
+        # Asked for together, so that they can be worked on side by side.
+        both_P = score_all(self.reward_fn, np.concatenate(compared))
+        return both_P[: self.num_episodes] - both_P[self.num_episodes :]
+
+    def _smooth(self, score_P: Float[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:
+        past_P = score_P if self.smoothed_P is None else self.smoothed_P
+        self.smoothed_P = self.alpha * past_P + (1.0 - self.alpha) * score_P
+        return self.smoothed_P
+
+    def _observe(self) -> Observation:
+        # After the last decision there is no batch left; the terminal observation repeats the last.
+        decision = min(self.decision, self.problem.num_decisions - 1)
+        places_K = self.problem.batches_DK[decision]
+        valid_K = places_K >= 0
+        of_all = {
+            "candidates": self.problem.descriptors_NF[places_K] * valid_K[:, None],
+            "labels": np.where(valid_K, self.problem.labels_N[places_K], 0),
+            "valid": valid_K,
+            "decision": np.eye(self.problem.num_decisions)[decision],
+        }
+        observed = {
+            name: np.repeat(values[None].astype(np.float32), self.num_episodes, axis=0)
+            for name, values in of_all.items()
+        }
+        return observed | {"kept": self._describe_kept()}
+
+    def _describe_kept(self) -> np.ndarray:
+        share_PC = self.kept_PN @ self._onehot_NC / self._pool_per_class_C
+        count_P1 = np.maximum(self.kept_PN.sum(axis=1, keepdims=True), 1)
+        mean_PF = self.kept_PN @ self.problem.descriptors_NF.astype(np.float64) / count_P1
+        shown = ("kept_share" in self.problem.context, "kept_mean" in self.problem.context)
+        return np.concatenate((share_PC * shown[0], mean_PF * shown[1]), 1).astype(np.float32)
+
+
+def observation_space(problem: SelectionProblem) -> spaces.Dict:
+    """Of one episode."""
+    places, width = problem.batch_size, problem.descriptors_NF.shape[1]
+    # A mean of descriptors lies within the descriptors' own range, so one bound serves both, up to
+    # rounding.
+    bound = 1.001 * max(1.0, float(np.abs(problem.descriptors_NF).max()))
+    return spaces.Dict(
+        {
+            "candidates": spaces.Box(-bound, bound, (places, width), np.float32),
+            "labels": spaces.Box(0.0, problem.num_classes - 1.0, (places,), np.float32),
+            "valid": spaces.Box(0.0, 1.0, (places,), np.float32),
+            "decision": spaces.Box(0.0, 1.0, (problem.num_decisions,), np.float32),
+            "kept": spaces.Box(-bound, bound, (problem.num_classes + width,), np.float32),
+        }
+    )
+
+
+def first_of(observation: Observation) -> Observation:
+    """Of the only episode."""
+    return {name: values[0] for name, values in observation.items()}

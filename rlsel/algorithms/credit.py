@@ -1,0 +1,120 @@
+"""Which candidate earned the reward? A regression of rewards on who was kept.
+
+Shape letters: B decisions taken, K candidates per decision, F descriptors.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from rlsel.algorithms.config import CreditConfig
+
+
+@dataclass
+class _Sums:
+    """Over all that was seen of one decision; weights of older iterations fade."""
+
+    candidates_KF: Tensor
+    gram_KK: Tensor
+    product_K: Tensor
+    kept_K: Tensor
+    reward: Tensor
+    count: Tensor
+
+    @staticmethod
+    def nothing(candidates_KF: Tensor) -> "_Sums":
+        zero_K = candidates_KF.new_zeros(len(candidates_KF))
+        zero = candidates_KF.new_zeros(())
+        return _Sums(candidates_KF, torch.outer(zero_K, zero_K), zero_K, zero_K, zero, zero)
+
+    def add(self, kept_BK: Tensor, reward_B: Tensor, memory: float) -> None:
+        self.gram_KK = memory * self.gram_KK + kept_BK.T @ kept_BK
+        self.product_K = memory * self.product_K + kept_BK.T @ reward_B
+        self.kept_K = memory * self.kept_K + kept_BK.sum(0)
+        self.reward = memory * self.reward + reward_B.sum()
+        self.count = memory * self.count + len(reward_B)
+
+    def centred(self) -> tuple[Tensor, Tensor]:
+        """Gram matrix of who was kept, and its product with the rewards, about the means."""
+        mean_K = self.kept_K / self.count
+        gram_KK = self.gram_KK - self.count * torch.outer(mean_K, mean_K)
+        return gram_KK, self.product_K - mean_K * self.reward
+
+
+class RidgeCredit:
+    """What each candidate adds to a reward, as the mean of a Gaussian posterior.
+
+    The reward of a decision is a constant of that decision, plus the worths of the kept, plus
+    noise. A worth is a linear function of the candidate's descriptors, the same for all decisions,
+    plus a part of its own. Both have normal priors, so the estimate is a ridge regression; how
+    strong follows from how much the kept sets differ, so no setting has a unit.
+
+    Bias: towards zero; and what a set does beyond the sum of its members counts as noise.
+
+    Source: datamodels (Ilyas et al. 2022), with descriptors beside the indicators.
+    """
+
+    def __init__(self, config: CreditConfig) -> None:
+        self.config = config
+        self._sums: dict[int, _Sums] = {}
+
+    def update(
+        self,
+        kept_BK: Bool[Tensor, "b k"],
+        reward_B: Float[Tensor, " b"],
+        decision_B: Int[Tensor, " b"],
+        candidates_BKF: Float[Tensor, "b k f"],
+    ) -> None:
+        """Take in one iteration."""
+        for decision in decision_B.unique().tolist():
+            rows = (decision_B == decision).nonzero().squeeze(1)
+            if decision not in self._sums:
+                self._sums[decision] = _Sums.nothing(candidates_BKF[rows[0]].double())
+            self._sums[decision].add(
+                kept_BK[rows].double(), reward_B[rows].double(), self.config.memory
+            )
+
+    def worths(self) -> dict[int, Float[Tensor, " k"]]:
+        """Decision -> estimated worth of each of its candidates, in units of the reward."""
+        parts = {decision: (sums, *sums.centred()) for decision, sums in self._sums.items()}
+        ridge = self._ridge(parts)
+        own_ridge = ridge / max(self.config.own, 1e-9)
+        some_x_KF = next(iter(self._sums.values())).candidates_KF
+        num_descriptors = some_x_KF.shape[1]
+        inner_FF = ridge * num_descriptors * torch.eye(num_descriptors, dtype=torch.float64)
+        right_F = some_x_KF.new_zeros(num_descriptors)
+        own_parts: dict[int, Tensor] = {}
+        # The candidates' own parts are eliminated first: what is left is as small as F.
+        for decision, (sums, gram_KK, product_K) in parts.items():
+            x_KF, places = sums.candidates_KF, len(gram_KK)
+            inner_KK = gram_KK + own_ridge * torch.eye(places, dtype=torch.float64)
+            right_KG = torch.cat((product_K[:, None], gram_KK @ x_KF), dim=1)
+            own_parts[decision] = solved_KG = torch.linalg.solve(inner_KK, right_KG)
+            inner_FF = inner_FF + x_KF.T @ gram_KK @ (x_KF - solved_KG[:, 1:])
+            right_F = right_F + x_KF.T @ (product_K - gram_KK @ solved_KG[:, 0])
+        slope_F = torch.linalg.solve(inner_FF, right_F)
+        return {
+            decision: sums.candidates_KF @ slope_F
+            + (own_parts[decision][:, 0] - own_parts[decision][:, 1:] @ slope_F)
+            for decision, (sums, _, _) in parts.items()
+        }
+
+    def _ridge(self, parts: dict[int, tuple[_Sums, Tensor, Tensor]]) -> Tensor:
+        """Noise over prior variance, so that noise is `noise` times what candidates explain."""
+        explained, count = [], []
+        for sums, gram_KK, _ in parts.values():
+            x_KF = sums.candidates_KF
+            by_descriptors = torch.einsum("kf,kl,lf->", x_KF, gram_KK, x_KF) / x_KF.shape[1]
+            explained.append(by_descriptors + self.config.own * gram_KK.trace())
+            count.append(sums.count)
+        # Where all did the same only rounding is left, which must not be taken for a difference.
+        return self.config.noise * (sum(explained) / sum(count)).clamp(min=1e-8)
+
+    def get_state(self) -> dict[int, dict[str, Any]]:
+        return {decision: dict(vars(sums)) for decision, sums in self._sums.items()}
+
+    def set_state(self, state: dict[int, dict[str, Any]]) -> None:
+        self._sums = {decision: _Sums(**sums) for decision, sums in state.items()}

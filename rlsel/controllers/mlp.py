@@ -1,0 +1,31 @@
+"""A feed-forward network for each candidate by itself, as in DVRL.
+
+Source: Yoon et al. 2020, "Data Valuation using Reinforcement Learning". Departure: residual layers
+that normalise first, as in the transformer, so that the two differ in the attention alone.
+"""
+
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+
+class MLPEncoder(nn.Module):
+    """Residual layers; no candidate sees another."""
+
+    def __init__(self, hidden_size: int, feedforward_size: int, num_layers: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Sequential(
+                nn.LayerNorm(hidden_size),
+                nn.Linear(hidden_size, feedforward_size),
+                nn.ReLU(),
+                nn.Linear(feedforward_size, hidden_size),
+            )
+            for _ in range(num_layers)
+        )
+
+    def forward(
+        self, h_BKH: Float[Tensor, "b k h"], valid_BK: Bool[Tensor, "b k"]
+    ) -> Float[Tensor, "b k h"]:
+        for layer in self.layers:
+            h_BKH = h_BKH + layer(h_BKH)
+        return h_BKH

@@ -1,0 +1,59 @@
+"""The alarms of a policy that has collapsed: it looks like an answer, and is none.
+
+Shape letters: N candidates, T iterations.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+FEW_DISTINCT = 0.05
+"""Share of the candidates that have a keep probability of their own, below which it alarms."""
+DIGITS = 3
+SATURATED = 0.9
+"""Share of the candidates whose probability lies within .01 of 0 or 1."""
+ONE_SIGNED = 0.95
+DRIFTED = 0.97
+
+
+def warn_of_collapse(
+    rows: Sequence[dict[str, Any]], probability_N: Float[np.ndarray, " n"]
+) -> list[str]:
+    """One line for every alarm, each with what to try.
+
+    Args:
+        rows: Of the iterations; what is looked at is the last quarter of them.
+        probability_N: Keep probabilities of the chosen selection.
+    """
+    last = rows[-max(1, len(rows) // 4) :]
+    kept = float(probability_N.mean())
+    distinct = len(np.unique(probability_N.round(DIGITS)))
+    saturated = float((np.minimum(probability_N, 1 - probability_N) < 0.01).mean())
+    positive = float(np.mean([row["positive_advantages"] for row in last]))
+    warnings = []
+    if distinct < max(2, FEW_DISTINCT * len(probability_N)):
+        warnings.append(
+            f"few distinct keep probabilities ({distinct} for {len(probability_N):,} candidates): "
+            "the controller tells groups apart, not candidates; look at features.inputs, or learn "
+            "for more iterations"
+        )
+    if saturated > SATURATED:
+        warnings.append(
+            f"saturated: {saturated:.0%} of the keep probabilities are within .01 of 0 or 1, so "
+            "nothing is tried any more; lower algorithm.lr or the iterations, or raise "
+            "algorithm.entropy_coeff"
+        )
+    if kept > DRIFTED or kept < 1 - DRIFTED:
+        everything = "everything" if kept > DRIFTED else "nothing"
+        warnings.append(
+            f"drift: the controller keeps {everything} ({kept:.0%} of the candidates); if the pool "
+            "is not that one-sided, set selection.keep_range, for example [0.3, 0.7]"
+        )
+    if positive > ONE_SIGNED or positive < 1 - ONE_SIGNED:
+        warnings.append(
+            f"one-signed advantages: {positive:.0%} of them were positive in the last iterations, "
+            "so whatever was done was confirmed; set algorithm.baseline: decision"
+        )
+    return warnings

@@ -1,0 +1,102 @@
+"""Does the reward depend on what is kept at all? Asked of the rewards of a run themselves.
+
+Shape letters: R decisions taken in a run, X what is known of a kept set.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.stats import pearsonr
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import GroupKFold, cross_val_predict
+
+if TYPE_CHECKING:
+    from rlsel.algorithms.advantages import Taken
+
+NUM_FOLDS = 5
+SIGNIFICANT = 0.01
+PENALTIES = np.logspace(-2, 4, 13)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """How well rewards can be foretold from the kept sets, out of sample."""
+
+    correlation: float
+    """Of foretold and paid rewards; at most about 0 where there is nothing to foretell."""
+    p_value: float
+    """Chance of such a correlation or a larger one without any signal; one-sided."""
+    num_rewards: int
+
+    @property
+    def is_there(self) -> bool:
+        return self.p_value < SIGNIFICANT
+
+
+def find_signal(
+    kept_sets_RX: Float[np.ndarray, "r x"],
+    reward_R: Float[np.ndarray, " r"],
+    decision_R: Int[np.ndarray, " r"],
+    iteration_R: Int[np.ndarray, " r"],
+) -> Signal | None:
+    """Foretell every reward from the others by a ridge regression on what is known of its set.
+
+    Sets are compared with those of the same decision and iteration, as an advantage does; whole
+    iterations are left out at a time, so that no set is foretold from its neighbours.
+
+    Returns:
+        None where there are too few iterations to tell, or all rewards are alike.
+    """
+    cell_R = np.unique(np.column_stack((decision_R, iteration_R)), axis=0, return_inverse=True)[1]
+    x_RX, y_R = _centred(kept_sets_RX, cell_R), _centred(reward_R[:, None], cell_R)[:, 0]
+    num_iterations = len(np.unique(iteration_R))
+    if num_iterations < 2 or np.allclose(y_R, 0) or np.allclose(x_RX, 0):
+        return None
+    x_RX = x_RX / np.where(x_RX.std(axis=0) > 1e-12, x_RX.std(axis=0), 1.0)
+    folds = GroupKFold(min(NUM_FOLDS, num_iterations))
+    model = RidgeCV(alphas=PENALTIES * len(y_R) / 1000)
+    foretold_R = cross_val_predict(model, x_RX, y_R, groups=iteration_R, cv=folds)
+    if np.allclose(foretold_R, foretold_R[0]):
+        return Signal(0.0, 1.0, len(y_R))
+    result = pearsonr(foretold_R, y_R, alternative="greater")
+    return Signal(float(result.statistic), float(result.pvalue), len(y_R))
+
+
+def signal_in(iterations: "Sequence[Taken]") -> Signal | None:
+    """`find_signal` in all the decisions of a run."""
+    numbers = [np.full(len(taken.reward_B), i) for i, taken in enumerate(iterations)]
+    return find_signal(
+        np.concatenate([taken.kept_sets_BX for taken in iterations]),
+        np.concatenate([taken.reward_B for taken in iterations]),
+        np.concatenate([taken.decision_B for taken in iterations]),
+        np.concatenate(numbers),
+    )
+
+
+def describe_signal(signal: Signal) -> str:
+    """One line for the terminal."""
+    found = "the reward depends on what is kept" if signal.is_there else "no signal found"
+    return (
+        f"signal of the reward: {found} (correlation of foretold and paid rewards "
+        f"{signal.correlation:.2f}, p = {signal.p_value:.1g}, n = {signal.num_rewards:,})"
+    )
+
+
+def warn_of_no_signal(signal: Signal) -> str:
+    """What to do where nothing was to be learned."""
+    return (
+        "this reward carries no signal: what was kept does not foretell it (correlation "
+        f"{signal.correlation:.2f}, p = {signal.p_value:.2g}, n = {signal.num_rewards:,}), so the "
+        "keep probabilities mean nothing; take another reward.metric or reward.fidelity, more "
+        "validation images or more iterations"
+    )
+
+
+def _centred(values_RX: np.ndarray, cell_R: np.ndarray) -> np.ndarray:
+    count_G = np.bincount(cell_R)
+    sums_GX = np.zeros((len(count_G), values_RX.shape[1]))
+    np.add.at(sums_GX, cell_R, values_RX)
+    return values_RX - (sums_GX / count_G[:, None])[cell_R]

@@ -1,0 +1,47 @@
+"""The figures of every iteration, for TensorBoard."""
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tensorboardX import SummaryWriter
+
+FOLDER = "tensorboard"
+GROUPS = {
+    "reward": ("reward_mean", "reward_std", "reward_val", "selection_val"),
+    "policy": ("keep_fraction", "entropy", "kl", "clip_fraction", "num_selected"),
+    "learning": ("lr", "grad_norm", "explained_variance", "positive_advantages"),
+}
+"""Heading -> figures under it; those that an iteration lacks are left out."""
+
+
+class TensorBoard:
+    """Writes `tensorboard/` in a run folder; `tensorboard --logdir RUN` shows it, also live."""
+
+    def __init__(self, run_dir: Path) -> None:
+        # A run that goes on hands over its finished iterations once more.
+        shutil.rmtree(run_dir / FOLDER, ignore_errors=True)
+        self._writer = SummaryWriter(str(run_dir / FOLDER))
+
+    def __enter__(self) -> "TensorBoard":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._writer.close()
+
+    def show(self, row: dict[str, Any]) -> None:
+        """The figures of one iteration, over the evaluations that it took so far."""
+        step = int(row["evaluations"])
+        figures = {
+            f"{group}/{name}": row.get(name, math.nan)
+            for group, names in GROUPS.items()
+            for name in names
+        }
+        figures |= {
+            f"kept_of_class/{name}": share for name, share in row["keep_fraction_per_class"].items()
+        }
+        for name, value in figures.items():
+            if math.isfinite(value):
+                self._writer.add_scalar(name, value, step)
+        self._writer.flush()

@@ -1,0 +1,226 @@
+"""Credit against one dense Gaussian posterior over all candidates at once.
+
+Shape letters: B decisions taken, N candidates of all decisions, F descriptors.
+"""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from envs import phantom_problem
+from rlsel.algorithms.config import CreditConfig
+from rlsel.algorithms.credit import RidgeCredit
+
+PLACES, DECISIONS, F = 5, 3, 2
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Who was kept (B, PLACES), rewards, and which decision it was."""
+rng = np.random.default_rng(7)
+CANDIDATES_DKF = rng.standard_normal((DECISIONS, PLACES, F))
+
+
+def credit(**changed: Any) -> RidgeCredit:
+    return RidgeCredit(CreditConfig(name="ridge", **changed))
+
+
+def random_rows(seed: int, rows: int = 23, keep: float = 0.5) -> Rows:
+    """Rewards that are noise about levels of their own for each decision."""
+    random = np.random.default_rng(seed)
+    decision_B = np.arange(rows) % DECISIONS
+    reward_B = random.standard_normal(rows) + 10.0 * decision_B
+    return random.random((rows, PLACES)) < keep, reward_B, decision_B
+
+
+def update(one: RidgeCredit, rows: Rows, candidates_DKF: np.ndarray = CANDIDATES_DKF) -> None:
+    kept_BK, reward_B, decision_B = rows
+    candidates_BKF = torch.tensor(candidates_DKF[decision_B], dtype=torch.float64)
+    one.update(
+        torch.tensor(kept_BK), torch.tensor(reward_B), torch.tensor(decision_B), candidates_BKF
+    )
+
+
+def worths(one: RidgeCredit) -> np.ndarray:
+    """One after the other, (N,)."""
+    return np.concatenate([one.worths()[decision].numpy() for decision in range(DECISIONS)])
+
+
+def dense_worths(iterations: list[Rows], memory: float, own: float, noise: float) -> np.ndarray:
+    """The posterior mean of all worths; rows of older iterations weigh less, as if repeated less.
+
+    Worths have the prior covariance X X^T / F + own I. The level of a decision is unknown.
+    """
+    weight_B = np.concatenate(
+        [np.full(len(rows[1]), memory**age) for age, rows in enumerate(reversed(iterations))][::-1]
+    )
+    kept_BK, reward_B, decision_B = (
+        np.concatenate(parts) for parts in zip(*iterations, strict=True)
+    )
+    shown_BN = np.zeros((len(reward_B), DECISIONS * PLACES))
+    for b, decision in enumerate(decision_B):
+        shown_BN[b, decision * PLACES : (decision + 1) * PLACES] = kept_BK[b]
+    x_NF = CANDIDATES_DKF.reshape(-1, F)
+    prior_NN = x_NF @ x_NF.T / F + own * np.eye(len(x_NF))
+    for decision in range(DECISIONS):
+        rows = decision_B == decision
+        share_B = weight_B[rows] / weight_B[rows].sum()
+        shown_BN[rows] -= share_B @ shown_BN[rows]
+        reward_B[rows] -= share_B @ reward_B[rows]
+    gram_NN = shown_BN.T @ (weight_B[:, None] * shown_BN)
+    # Noise is so many times what the candidates explain of a reward, on average over rewards.
+    variance = noise * np.trace(prior_NN @ gram_NN) / weight_B.sum()
+    noise_BB = np.diag(variance / weight_B)
+    return (
+        prior_NN
+        @ shown_BN.T
+        @ np.linalg.solve(shown_BN @ prior_NN @ shown_BN.T + noise_BB, reward_B)
+    )
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    num_iterations=st.integers(1, 4),
+    memory=st.sampled_from([0.3, 0.9, 1.0]),
+    own=st.sampled_from([0.01, 0.2, 5.0]),
+    noise=st.sampled_from([0.1, 1.0, 30.0]),
+)
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_worths_are_the_mean_of_the_posterior(
+    seed: int, num_iterations: int, memory: float, own: float, noise: float
+) -> None:
+    iterations = [random_rows(seed + i) for i in range(num_iterations)]
+    one = credit(memory=memory, own=own, noise=noise)
+
+    for rows in iterations:
+        update(one, rows)
+
+    expected_N = dense_worths(iterations, memory, own, noise)
+    assert worths(one) == pytest.approx(expected_N, abs=1e-7 + 1e-6 * np.abs(expected_N).max())
+
+
+def test_without_a_part_of_their_own_worths_are_linear_in_the_descriptors() -> None:
+    one = credit(own=0.0)
+
+    update(one, random_rows(0))
+
+    x_NF, worth_N = CANDIDATES_DKF.reshape(-1, F), worths(one)
+    slope_F, *_ = np.linalg.lstsq(x_NF, worth_N, rcond=None)
+    assert np.abs(worth_N).max() > 0.01
+    assert worth_N == pytest.approx(x_NF @ slope_F, abs=1e-6)
+
+
+@pytest.mark.parametrize(("own", "differ"), [(0.0, False), (0.2, True)])
+def test_only_with_a_part_of_their_own_do_candidates_that_look_alike_differ(
+    own: float, differ: bool
+) -> None:
+    alike_DKF = CANDIDATES_DKF.copy()
+    alike_DKF[1, 3] = alike_DKF[0, 2]
+    one = credit(own=own)
+
+    update(one, random_rows(0), alike_DKF)
+
+    first, second = one.worths()[0][2], one.worths()[1][3]
+    assert (float((first - second).abs()) > 1e-3) is differ
+
+
+def test_additive_worths_are_found_better_and_better() -> None:
+    problem, worth = phantom_problem(np.random.default_rng(0), 23, DECISIONS)
+    random = np.random.default_rng(1)
+    places_DK = problem.batches_DK
+    candidates_DKF = problem.descriptors_NF[places_DK].astype(np.float64)
+    one = credit(noise=0.01)
+    correlations = []
+    for _ in range(3):
+        kept_BK = (random.random((60, places_DK.shape[1])) < 0.5) & (
+            places_DK[np.arange(60) % DECISIONS] >= 0
+        )
+        decision_B = np.arange(60) % DECISIONS
+        worth_BK = worth.worth_N[places_DK[decision_B]]
+        noise_B = 0.02 * random.standard_normal(60)
+        update(one, (kept_BK, (worth_BK * kept_BK).sum(1) + noise_B, decision_B), candidates_DKF)
+        found = [one.worths()[d][places_DK[d] >= 0].numpy() for d in range(DECISIONS)]
+        true = [worth.worth_N[places_K[places_K >= 0]] for places_K in places_DK]
+        correlations.append(np.corrcoef(np.concatenate(found), np.concatenate(true))[0, 1])
+
+    assert correlations == sorted(correlations)
+    assert correlations[-1] > 0.97
+
+
+def test_padding_is_worth_nothing_that_was_ever_seen() -> None:
+    kept_BK, reward_B, decision_B = random_rows(0)
+    padded_DKF = CANDIDATES_DKF.copy()
+    padded_DKF[:, 4] = 0.0
+    kept_BK[:, 4] = False
+    one = credit()
+
+    update(one, (kept_BK, reward_B, decision_B), padded_DKF)
+
+    assert all(worth_K[4] == pytest.approx(0, abs=1e-12) for worth_K in one.worths().values())
+
+
+def test_a_level_of_a_decision_changes_no_worth() -> None:
+    kept_BK, reward_B, decision_B = random_rows(0)
+    one, lifted = credit(), credit()
+
+    update(one, (kept_BK, reward_B, decision_B))
+    update(lifted, (kept_BK, reward_B + np.array([5.0, -3.0, 100.0])[decision_B], decision_B))
+
+    assert worths(lifted) == pytest.approx(worths(one), abs=1e-9)
+
+
+def test_worths_have_the_unit_of_the_reward() -> None:
+    kept_BK, reward_B, decision_B = random_rows(0)
+    one, larger = credit(), credit()
+
+    update(one, (kept_BK, reward_B, decision_B))
+    update(larger, (kept_BK, 1000 * reward_B, decision_B))
+
+    assert worths(larger) == pytest.approx(1000 * worths(one), rel=1e-9)
+
+
+@pytest.mark.parametrize("keep", [0.0, 1.0])
+def test_where_all_did_the_same_nobody_has_credit(keep: float) -> None:
+    one = credit()
+
+    update(one, random_rows(0, keep=keep))
+
+    # Of rewards of up to 20.
+    assert worths(one) == pytest.approx(np.zeros(DECISIONS * PLACES), abs=1e-4)
+
+
+def test_without_memory_the_last_iteration_alone_counts() -> None:
+    one, fresh = credit(memory=0.0), credit(memory=0.0)
+
+    update(one, random_rows(0))
+    update(one, random_rows(1))
+    update(fresh, random_rows(1))
+
+    assert np.array_equal(worths(one), worths(fresh))
+
+
+def test_with_all_memory_two_iterations_count_like_one_of_both() -> None:
+    one, both = credit(memory=1.0), credit()
+
+    update(one, random_rows(0))
+    update(one, random_rows(1))
+    kept_BK, reward_B, decision_B = (
+        np.concatenate(two) for two in zip(random_rows(0), random_rows(1), strict=True)
+    )
+    update(both, (kept_BK, reward_B, decision_B))
+
+    assert worths(one) == pytest.approx(worths(both), abs=1e-9)
+
+
+def test_a_state_that_was_put_back_goes_on_as_if_nothing_had_happened() -> None:
+    one, restored = credit(memory=0.9), credit(memory=0.9)
+    update(one, random_rows(0))
+    restored.set_state(one.get_state())
+    before_N = worths(one)
+
+    update(restored, random_rows(1))
+
+    assert np.array_equal(worths(one), before_N), "a state is not shared"
+    update(one, random_rows(1))
+    assert np.array_equal(worths(restored), worths(one))
