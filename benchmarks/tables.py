@@ -9,6 +9,7 @@ from typing import Any
 
 from fidelity.section import fidelity_section
 from planted_truth.fault_section import fault_section
+from planted_truth.planted_figures import draw_curves
 from planted_truth.planted_section import planted_section
 from scaling.section import scaling_section
 from throughput.sections import growth_section, throughput_section
@@ -53,7 +54,9 @@ def _planted_truth() -> list[str]:
     paths = [HERE / "records" / f"planted_truth_{part}.json" for part in parts]
     if not all(path.exists() for path in paths):
         return []
-    return [planted_section(*(json.loads(path.read_text()) for path in paths))]
+    learned, beds, selections = (json.loads(path.read_text()) for path in paths)
+    draw_curves(learned["cells"], beds["cells"])
+    return [planted_section(learned, beds, selections)]
 
 
 def _cost_sections() -> list[str]:

@@ -1,7 +1,8 @@
-"""What planted faults do to a classifier, measured: the truth that a bed may be built on.
+"""Beds with planted faults: what the faults do, and whether a controller finds them.
 
-In: real PCam. Out: cells of a record, and the page. `faults.py` has the kinds of image and their
-strengths, `fault_cells.py` the trainings, `fault_summary.py` the differences and verdicts,
-`fault_section.py` the page; `resumable.py` keeps a record that outlives whoever fills it.
-`../fault_truth.py` runs it all.
+In: real PCam and the phantom. Out: cells of records, and pages. What faults do to a classifier:
+`faults.py`, `fault_*.py` (run by `../fault_truth.py`). Whether it is learned: `material.py` and
+`beds.py` make the pools, `learning.py` runs on one, `studies.py` reads `cells.yaml`. `bed_cells.py`
+has ceilings and rivals, `selection_cells.py` full trainings, `planted_*.py` summary and pages (run
+by `../planted_truth.py`). `loop_cells.py` and `plain_loop.py` time it (`../learning_loop.py`).
 """

@@ -164,7 +164,10 @@ def _lengths(summary: dict[str, Any], ceilings: dict[str, float]) -> list[str]:
         "### How much it takes",
         "",
         "A run of its own for each number of evaluations, since the learning rate falls to nothing "
-        "over a run.",
+        "over a run. The picture shows the longest of them as they learned: mean and range over "
+        "draws.",
+        "",
+        "![AUC over evaluations on two beds](images/planted_truth.png)",
         "",
         *_table(
             ("bed", "reward", "evaluations", "AUC", "within batches", "of the way to the ceiling",
