@@ -16,6 +16,8 @@ from envs.types import RewardFn, SelectionProblem, score_all
 Observation = dict[str, np.ndarray]
 Covers = Literal["decision", "gain", "kept", "contrast"]
 SmoothingScope = Literal["run", "episode"]
+SETS_PER_DECISION: dict[Covers, int] = {"decision": 1, "gain": 2, "kept": 1, "contrast": 2}
+"""Evaluations that a reward takes."""
 
 
 class Episodes:

@@ -139,12 +139,11 @@ def _learn_in(
             return exact
         return NoisyReward(exact, RETRAINING_NOISE, keep=float(cell.pay == "noisy"))
 
-    covers = experiment.reward.covers
     task = Task(
         prepared.problem,
         (Rung(reward("reward_val"), reward("selection_val")),),
         {
-            "covers": covers,
+            "covers": experiment.reward.covers,
             "alpha": experiment.reward.alpha,
             "smoothing_scope": experiment.reward.smoothing_scope,
         },
@@ -159,13 +158,12 @@ def _learn_in(
     evaluations.ledger.close()
     useful_N = prepared.bed.useful_N
     batch_N = batch_of_candidates(prepared.problem)
-    per_decision = 2 if covers in ("gain", "contrast") else 1
     last = len(history.rows) - 1
     signal = signal_in(learned.taken)
     at_the_end_N = history.averaged_probability(last, AVERAGED_ITERATIONS)
     return learned.keep_probability_N, {
         "seconds": round(seconds, 2),
-        "evaluations": [per_decision * int(row["evaluations"]) for row in history.rows],
+        "evaluations": [int(row["evaluations"]) for row in history.rows],
         "auc": auc_binary(learned.keep_probability_N, useful_N),
         "auc_at_the_end": auc_binary(at_the_end_N, useful_N),
         "within_batches": auc_within_batches(learned.keep_probability_N, useful_N, batch_N),

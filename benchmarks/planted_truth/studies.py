@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from envs.episodes import SETS_PER_DECISION
 from rlsel.algorithms.config import AlgorithmConfig
 from rlsel.config import merge, read_yaml
 from rlsel.schema import config
@@ -64,7 +65,6 @@ def _options(options: dict[str, Any], evaluations: int) -> dict[str, Any]:
     """The options, with as many iterations as make the evaluations."""
     algorithm = options.get("algorithm", {})
     episodes = algorithm.get("episodes", AlgorithmConfig().episodes)
-    # A reward that compares two sets is paid for twice.
-    each = 2 if options.get("reward", {}).get("covers") in ("gain", "contrast") else 1
+    each = SETS_PER_DECISION[options.get("reward", {}).get("covers", "decision")]
     iterations = max(1, round(evaluations / (episodes * DECISIONS * each)))
     return merge(options, {"algorithm": {"iterations": iterations}})

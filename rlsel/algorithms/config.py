@@ -24,8 +24,9 @@ class CreditConfig:
     there are candidates. `ridge`: a ridge regression of rewards on who was kept estimates what each
     candidate adds, and each is paid by its own estimate; costs no evaluation, biased where worths
     do not add up. `factored`: the same, and what the regression does not explain is shared by all;
-    unbiased (what is taken off a candidate's advantage depends on the others alone), with less
-    noise than `shared` by as much as the regression explains."""
+    what is taken off a candidate's advantage depends on the others alone, so the gradient is
+    unbiased up to the regression's having seen this very reward, and has less noise than that of
+    `shared` by as much as the regression explains."""
     memory: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Of both: weight that what was known keeps from iteration to iteration; 0 knows the present
     one alone, 1 forgets nothing."""

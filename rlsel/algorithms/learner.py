@@ -96,7 +96,9 @@ class SelectionLearner(PPOTorchLearner):
         # same in a resumed run.
         done = int(timesteps[NUM_ENV_STEPS_SAMPLED_LIFETIME])
         seed_everything(derive_seed(self.config.seed, "update", done))
-        self._progress = done / self._ours["total_steps"]
+        # As RLlib has it for the learning rate, which it changes after the update.
+        before = done - self.config.train_batch_size_per_learner
+        self._progress = before / self._ours["total_steps"]
         super().before_gradient_based_update(timesteps=timesteps)
 
     def compute_loss_for_module(

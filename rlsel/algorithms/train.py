@@ -19,6 +19,7 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.tune.registry import register_env
 
 from envs import ENV_ID, RewardFn, SampleSelectionVectorEnv, SelectionProblem
+from envs.episodes import SETS_PER_DECISION
 from rlsel.algorithms import advantages, learner, rollouts
 from rlsel.algorithms.advantages import Taken
 from rlsel.algorithms.config import AlgorithmConfig
@@ -202,7 +203,7 @@ def _figures(
     before = history.rows[-1]["evaluations"] if history.rows else 0
     probability_N = history.probabilities_TN[-1]
     figures = {
-        "evaluations": before + len(rewards),
+        "evaluations": before + len(rewards) * SETS_PER_DECISION[task.env_settings["covers"]],
         "reward_mean": rewards.mean(),
         "reward_std": rewards.std(ddof=1) if len(rewards) > 1 else math.nan,
         "reward_min": rewards.min(),

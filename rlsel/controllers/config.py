@@ -116,10 +116,15 @@ def build_controller(
 
     Args:
         keep_ranges: Shares of every class that each decision has to keep; None leaves it free.
+
+    Raises:
+        ValueError: a controller that decides one by one cannot hold a range.
     """
     num_inputs = problem.descriptors_NF.shape[1]
     keep_range = None
     if keep_ranges:
+        if isinstance(config, GRUConfig | GRUAttentionConfig):
+            raise ValueError(f"a {config.name} decides before it has seen all: it holds no range")
         keep_range = KeepRange(*torch.tensor(keep_ranges, dtype=torch.float32).unbind(1))
     return Controller(
         config.build_encoder(),

@@ -72,6 +72,7 @@ class Line:
                 lambda_=1.0,
                 num_epochs=self.settings.num_epochs if is_ppo else 1,
                 minibatch_size=self.settings.minibatch_size if is_ppo else None,
+                train_batch_size_per_learner=EPISODES * DECISIONS,
                 use_kl_loss=False,
             )
             .rl_module(

@@ -47,7 +47,7 @@ def test_with_the_value_as_baseline_advantages_are_those_of_a_naive_loop(gamma: 
     assert advantage_ED == pytest.approx(naive_advantages(line, values_ED, gamma), abs=1e-4)
 
 
-@pytest.mark.parametrize("gamma", [0.0, 0.7, 1.0])
+@pytest.mark.parametrize("gamma", [0.0, 0.7])
 def test_with_the_decision_as_baseline_advantages_are_those_of_a_naive_loop(gamma: float) -> None:
     line = Line(gamma=gamma)
     targets_ED = line.by_episode(line.batch()[Postprocessing.VALUE_TARGETS])

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from line import QUICK, TOTAL_STEPS, Line
+from line import DECISIONS, EPISODES, QUICK, TOTAL_STEPS, Line
 from ray.rllib.core.columns import Columns
 from ray.rllib.evaluation.postprocessing import Postprocessing
 
@@ -106,8 +106,10 @@ def test_the_gradient_of_reinforce_is_that_of_ppos_first_step(controller: Any, c
 
 
 def loss_at(line: Line, batch: dict[str, Any], progress: float) -> float:
+    """Of an update before which so much of the run was sampled, and with it one iteration more."""
+    sampled = round(progress * TOTAL_STEPS) + EPISODES * DECISIONS
     line.learner.before_gradient_based_update(
-        timesteps={"num_env_steps_sampled_lifetime": round(progress * TOTAL_STEPS)}
+        timesteps={"num_env_steps_sampled_lifetime": sampled}
     )
     return line.loss(batch, **{Columns.ACTION_DIST_INPUTS: moved_logits(batch)}).item()
 
