@@ -108,9 +108,7 @@ def test_the_gradient_of_reinforce_is_that_of_ppos_first_step(controller: Any, c
 def loss_at(line: Line, batch: dict[str, Any], progress: float) -> float:
     """Of an update before which so much of the run was sampled, and with it one iteration more."""
     sampled = round(progress * TOTAL_STEPS) + EPISODES * DECISIONS
-    line.learner.before_gradient_based_update(
-        timesteps={"num_env_steps_sampled_lifetime": sampled}
-    )
+    line.learner.before_gradient_based_update(timesteps={"num_env_steps_sampled_lifetime": sampled})
     return line.loss(batch, **{Columns.ACTION_DIST_INPUTS: moved_logits(batch)}).item()
 
 
