@@ -85,10 +85,13 @@ def running(config: Path, *more: str) -> Iterator[Running]:
     """`python -m rlsel run` of a config, into the folder `run` beside it; ended with the block."""
     out, log = config.parent / "run", config.parent / "log.txt"
     command = [sys.executable, "-m", "rlsel", "run", str(config), "--out", str(out), *more]
+    # Whoever runs the tests in the background may have it ignored, and that would be handed down.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with log.open("w") as stream:
         process = subprocess.Popen(
             command, stdout=stream, stderr=stream, cwd=config.parent, start_new_session=True
         )
+    signal.signal(signal.SIGINT, before)
     try:
         yield Running(process, out, log)
     finally:
