@@ -82,17 +82,15 @@ def kind_table(record: Record) -> Table | None:
     if not kinds:
         return None
     competing = (m for row in kinds.values() for m in row["kept"] if m not in TRIVIAL)
-    methods = in_order(list(dict.fromkeys(competing)))
-    has_probability = any(math.isfinite(row["mean_keep_probability"]) for row in kinds.values())
-    rows = []
-    for kind, row in kinds.items():
-        cells = [f"{row['count']:,}"]
-        cells += [_share(row["kept"].get(method), row["count"]) for method in methods]
-        if has_probability:
-            cells.append(decimal(row["mean_keep_probability"], digits=2))
-        rows.append(Row(kind, tuple(cells)))
-    last = ("keep probability",) if has_probability else ()
-    columns = ("kind", "count", *map(label, methods), *last)
+    rows = [Row("how many", tuple(f"{row['count']:,}" for row in kinds.values()), "free")]
+    for method in in_order(list(dict.fromkeys(competing))):
+        shares = (_share(row["kept"].get(method), row["count"]) for row in kinds.values())
+        rows.append(Row(label(method), tuple(shares), _emphasis(method)))
+    probabilities = [row["mean_keep_probability"] for row in kinds.values()]
+    if any(map(math.isfinite, probabilities)):
+        cells = (decimal(probability, digits=2) for probability in probabilities)
+        rows.append(Row("mean keep probability", tuple(cells)))
+    columns = ("method", *(kind.replace("_", " ") for kind in kinds))
     return Table("Share of each kind that was kept", columns, tuple(rows))
 
 
