@@ -27,7 +27,7 @@ def learn(
     if "controller" not in experiment.selection.methods:
         return None
     # Only now: importing RLlib takes seconds, which a run without a controller need not pay.
-    from rlsel.algorithms.train import Rung, Task
+    from rlsel.algorithms.task import Rung, Task
     from rlsel.selectors.controller import learn_selection
 
     reward = experiment.reward

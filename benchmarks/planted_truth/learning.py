@@ -18,7 +18,8 @@ from scipy.stats import norm
 from envs import SelectionProblem
 from rlsel.algorithms.history import load_checkpoint
 from rlsel.algorithms.policy import keep_most_probable
-from rlsel.algorithms.train import AVERAGED_ITERATIONS, Rung, Task, train
+from rlsel.algorithms.task import Rung, Task
+from rlsel.algorithms.train import AVERAGED_ITERATIONS, train
 from rlsel.config import Experiment, build_experiment
 from rlsel.evaluation.collapse import warn_of_collapse
 from rlsel.evaluation.signal import signal_in

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from rlsel.algorithms.config import AlgorithmConfig
-from rlsel.algorithms.train import Rung, Task, train
+from rlsel.algorithms.task import Rung, Task
+from rlsel.algorithms.train import train
 from rlsel.config import build_experiment
 from rlsel.controllers import build_controller
 from rlsel.metrics import auc, auc_binary

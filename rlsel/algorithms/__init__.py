@@ -1,5 +1,6 @@
-"""Learning to choose: RLlib's PPO around the environment and a controller.
+"""Learning to choose: PPO and REINFORCE, on RLlib, around the environment and a controller.
 
-In: a `SelectionProblem`, the reward to train on, the reward to choose checkpoints by. Out: the
-keep probability of every candidate. Read `train.py` first, then `learner.py` for the loss.
+In: a `Task`, the problem, what pays and what chooses among checkpoints. Out: the keep probability
+of every candidate. Read `train.py` first; `advantages.py` says what a decision is paid, and
+`learner.py` has the loss.
 """

@@ -5,84 +5,32 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gymnasium import VectorizeMode
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from ray.rllib.algorithms.algorithm import Algorithm
-from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core import DEFAULT_MODULE_ID
-from ray.rllib.core.rl_module.rl_module import RLModuleSpec
-from ray.tune.registry import register_env
 
-from envs import ENV_ID, RewardFn, SampleSelectionVectorEnv, SelectionProblem
+from envs import RewardFn
 from envs.episodes import SETS_PER_DECISION
 from rlsel.algorithms import advantages, learner, rollouts
 from rlsel.algorithms.advantages import Taken
+from rlsel.algorithms.build import build_algorithm, forget, restore
 from rlsel.algorithms.config import AlgorithmConfig
 from rlsel.algorithms.history import History, load_checkpoint, save_checkpoint, write_rows
-from rlsel.algorithms.policy import (
-    keep_most_probable,
-    keep_probabilities,
-    keep_within_ranges,
-)
-from rlsel.controllers import ControllerConfig, KeepRanges, build_controller
-from rlsel.controllers.rl_module import SelectionModule
+from rlsel.algorithms.policy import keep_probabilities
+from rlsel.algorithms.task import Task
+from rlsel.controllers import ControllerConfig
 from rlsel.seeding import derive_seed
 
-CPUS_PER_RUNNER = 0.05
-"""What an env runner books; it mostly waits for evaluations."""
 AVERAGED_ITERATIONS = 5
 """Keep probabilities are averaged over so many iterations: one iteration alone is noisy."""
-RESTART_DELAY_S = 1.0
-"""How long an env runner that met an error waits before it starts again; RLlib's own is 60."""
 FINALISTS = 3
 """Checkpoints that the final judge compares."""
 MAX_ATTEMPTS = 5
 """At an iteration. One is lost where every env runner was, and one more until they are back."""
-
-
-@dataclass(frozen=True)
-class Rung:
-    """What pays and what judges from one iteration on."""
-
-    reward: RewardFn
-    """Paid during learning; sees reward-val."""
-    judge: RewardFn
-    """Scores a whole selection after every iteration; sees selection-val, which no reward does."""
-    from_iteration: int = 1
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is to be learned: the problem, what it pays, and what chooses among checkpoints."""
-
-    problem: SelectionProblem
-    rungs: tuple[Rung, ...]
-    """From the cheapest on. Scores of different rungs are not compared with each other."""
-    env_settings: dict[str, Any]
-    """`covers`, `alpha` and `smoothing_scope` of the environment."""
-    keep_fraction: float | None = None
-    """Share of the pool to keep; None leaves it to the controller."""
-    keep_ranges: KeepRanges | None = None
-    """Least and greatest share of each class that every decision keeps; None leaves it free."""
-    class_names: tuple[str, ...] = ()
-    """For the figures; without them classes go by number."""
-    final_judge: RewardFn | None = None
-    """Compares the best checkpoints of the last rung once more; None takes the rung's judge."""
-
-    def select(self, probability_N: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
-        """The mask that keep probabilities come to."""
-        if self.keep_ranges:
-            return keep_within_ranges(probability_N, self.problem.labels_N, self.keep_ranges)
-        return keep_most_probable(probability_N, self.keep_fraction)
-
-    def rung(self, iteration: int) -> Rung:
-        """Of an iteration, counted from 1."""
-        return [rung for rung in self.rungs if rung.from_iteration <= iteration][-1]
 
 
 @dataclass(frozen=True)
@@ -118,16 +66,16 @@ def train(
     for row in history.rows:
         on_iteration(row)
     if len(history.rows) < config.iterations:
-        algorithm = _build(config, controller, task, seed, run_dir, num_env_runners)
+        algorithm = build_algorithm(config, controller, task, seed, run_dir, num_env_runners)
         try:
-            _restore(algorithm, history, saved)
+            restore(algorithm, history, saved)
             for iteration in range(len(history.rows), config.iterations):
                 row = _iterate(algorithm, task, history, seed, iteration)
                 save_checkpoint(run_dir, history, algorithm)
                 on_iteration(row)
         finally:
             algorithm.stop()
-            _PLAYED_HERE.pop(_env_name(run_dir), None)
+            forget(run_dir)
     best = _choose(task, history)
     write_rows(run_dir, history)
     probability_N = history.averaged_probability(best, AVERAGED_ITERATIONS)
@@ -225,103 +173,3 @@ def _figures(
     return {name: float(value) for name, value in figures.items()} | {
         "keep_fraction_per_class": per_class
     }
-
-
-def _restore(algorithm: Algorithm, history: History, saved: Path | None) -> None:
-    if saved is None:
-        return
-    algorithm.restore_from_path(str(saved.resolve()))
-    # Ray 2.60 leaves the remote runners with fresh weights here, and they would sample the next
-    # iteration from a policy that was never trained.
-    weights = algorithm.learner_group._learner.module[DEFAULT_MODULE_ID].get_state()
-    group = algorithm.env_runner_group
-    group.foreach_env_runner(lambda runner: runner.module.set_state(weights))
-    group.foreach_env_runner(rollouts.restore_smoothing(history.smoothing))
-
-
-def _build(
-    config: AlgorithmConfig,
-    controller: ControllerConfig,
-    task: Task,
-    seed: int,
-    run_dir: Path,
-    num_env_runners: int,
-) -> Algorithm:
-    env_name = _register(task, run_dir, is_played_here=num_env_runners == 0)
-    batch_size = config.episodes * task.problem.num_decisions
-    total_steps, is_ppo = batch_size * config.iterations, config.name == "ppo"
-    ppo = (
-        PPOConfig()
-        .environment(
-            env_name,
-            disable_env_checking=True,  # it would pay for evaluations; our tests check the env
-        )
-        .env_runners(
-            num_env_runners=num_env_runners,
-            num_envs_per_env_runner=1 if num_env_runners else config.episodes,
-            gym_env_vectorize_mode=VectorizeMode.VECTOR_ENTRY_POINT,
-            num_cpus_per_env_runner=CPUS_PER_RUNNER,
-            batch_mode="complete_episodes",
-            rollout_fragment_length="auto",
-            # By default an iteration slower than 60 s is thrown away in silence.
-            sample_timeout_s=None,
-        )
-        .fault_tolerance(delay_between_env_runner_restarts_s=RESTART_DELAY_S)
-        .learners(num_learners=0)
-        .training(
-            lr=config.lr
-            if config.lr_end is None
-            else [[0, config.lr], [total_steps, config.lr_end]],
-            gamma=config.gamma,
-            lambda_=1.0,
-            num_epochs=config.num_epochs if is_ppo else 1,
-            minibatch_size=min(config.minibatch_size, batch_size) if is_ppo else None,
-            train_batch_size_per_learner=batch_size,
-            grad_clip=config.max_grad_norm,
-            grad_clip_by="global_norm",
-            use_kl_loss=False,
-            learner_class=learner.SelectionLearner,
-            learner_config_dict={"algorithm": config, "total_steps": total_steps},
-        )
-        .rl_module(
-            rl_module_spec=RLModuleSpec(
-                module_class=SelectionModule,
-                model_config={
-                    "build": partial(build_controller, controller, task.problem, task.keep_ranges)
-                },
-            )
-        )
-        .callbacks(rollouts.EpisodeWatcher)
-        .debugging(seed=derive_seed(seed, "controller"))
-    )
-    return ppo.build_algo()
-
-
-_PLAYED_HERE: dict[str, Task] = {}
-"""By name of the environment; a task that is played in this process is not pickled."""
-
-
-def _register(task: Task, run_dir: Path, is_played_here: bool) -> str:
-    # In the registry rather than in the runners' arguments, so that a lost runner can start again.
-    name = _env_name(run_dir)
-    if is_played_here:
-        _PLAYED_HERE[name] = task
-        register_env(name, partial(_make_environment_here, name))
-    else:
-        register_env(name, partial(_make_environment, task))
-    return name
-
-
-def _env_name(run_dir: Path) -> str:
-    # One name per run, since the trials of a sweep share the registry.
-    return f"{ENV_ID}/{run_dir.resolve()}"
-
-
-def _make_environment_here(name: str, context: dict[str, Any]) -> SampleSelectionVectorEnv:
-    return _make_environment(_PLAYED_HERE[name], context)
-
-
-def _make_environment(task: Task, context: dict[str, Any]) -> SampleSelectionVectorEnv:
-    return SampleSelectionVectorEnv(
-        task.problem, task.rungs[0].reward, context["num_envs"], **task.env_settings
-    )

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from rlsel.algorithms.config import AlgorithmConfig
-from rlsel.algorithms.train import Learned, Task, train
+from rlsel.algorithms.task import Task
+from rlsel.algorithms.train import Learned, train
 from rlsel.controllers import ControllerConfig
 from rlsel.selectors.selection import Selection
 

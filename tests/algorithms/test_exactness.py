@@ -9,7 +9,8 @@ import pytest
 
 from envs import RewardFn, SelectionProblem, phantom_problem
 from rlsel.algorithms.config import AlgorithmConfig, CreditConfig
-from rlsel.algorithms.train import Learned, Rung, Task, train
+from rlsel.algorithms.task import Rung, Task
+from rlsel.algorithms.train import Learned, train
 from rlsel.controllers.config import GRUAttentionConfig, GRUConfig, MLPConfig, TransformerConfig
 
 pytestmark = [

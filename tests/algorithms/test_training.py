@@ -13,7 +13,8 @@ from envs import AdditiveReward, SelectionProblem, phantom_problem
 from rlsel.algorithms.config import AlgorithmConfig, CreditConfig
 from rlsel.algorithms.history import CHECKPOINTS, ITERATIONS
 from rlsel.algorithms.policy import keep_most_probable
-from rlsel.algorithms.train import AVERAGED_ITERATIONS, Learned, Rung, Task, train
+from rlsel.algorithms.task import Rung, Task
+from rlsel.algorithms.train import AVERAGED_ITERATIONS, Learned, train
 from rlsel.controllers.config import TransformerConfig
 
 pytestmark = [

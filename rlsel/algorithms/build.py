@@ -1,0 +1,133 @@
+"""RLlib's PPO around the environment and a controller: put together, and taken up again."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gymnasium import VectorizeMode
+from ray.rllib.algorithms.algorithm import Algorithm
+from ray.rllib.algorithms.ppo import PPOConfig
+from ray.rllib.core import DEFAULT_MODULE_ID
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.tune.registry import register_env
+
+from envs import ENV_ID, SampleSelectionVectorEnv
+from rlsel.algorithms import learner, rollouts
+from rlsel.algorithms.config import AlgorithmConfig
+from rlsel.algorithms.history import History
+from rlsel.algorithms.task import Task
+from rlsel.controllers import ControllerConfig, build_controller
+from rlsel.controllers.rl_module import SelectionModule
+from rlsel.seeding import derive_seed
+
+CPUS_PER_RUNNER = 0.05
+"""What an env runner books; it mostly waits for evaluations."""
+RESTART_DELAY_S = 1.0
+"""How long an env runner that met an error waits before it starts again; RLlib's own is 60."""
+
+
+def build_algorithm(
+    config: AlgorithmConfig,
+    controller: ControllerConfig,
+    task: Task,
+    seed: int,
+    run_dir: Path,
+    num_env_runners: int,
+) -> Algorithm:
+    """An untrained algorithm; whoever built it calls `stop`, and `forget` for the folder."""
+    env_name = _register(task, run_dir, is_played_here=num_env_runners == 0)
+    batch_size = config.episodes * task.problem.num_decisions
+    total_steps, is_ppo = batch_size * config.iterations, config.name == "ppo"
+    ppo = (
+        PPOConfig()
+        .environment(
+            env_name,
+            disable_env_checking=True,  # it would pay for evaluations; our tests check the env
+        )
+        .env_runners(
+            num_env_runners=num_env_runners,
+            num_envs_per_env_runner=1 if num_env_runners else config.episodes,
+            gym_env_vectorize_mode=VectorizeMode.VECTOR_ENTRY_POINT,
+            num_cpus_per_env_runner=CPUS_PER_RUNNER,
+            batch_mode="complete_episodes",
+            rollout_fragment_length="auto",
+            # By default an iteration slower than 60 s is thrown away in silence.
+            sample_timeout_s=None,
+        )
+        .fault_tolerance(delay_between_env_runner_restarts_s=RESTART_DELAY_S)
+        .learners(num_learners=0)
+        .training(
+            lr=config.lr
+            if config.lr_end is None
+            else [[0, config.lr], [total_steps, config.lr_end]],
+            gamma=config.gamma,
+            lambda_=1.0,
+            num_epochs=config.num_epochs if is_ppo else 1,
+            minibatch_size=min(config.minibatch_size, batch_size) if is_ppo else None,
+            train_batch_size_per_learner=batch_size,
+            grad_clip=config.max_grad_norm,
+            grad_clip_by="global_norm",
+            use_kl_loss=False,
+            learner_class=learner.SelectionLearner,
+            learner_config_dict={"algorithm": config, "total_steps": total_steps},
+        )
+        .rl_module(
+            rl_module_spec=RLModuleSpec(
+                module_class=SelectionModule,
+                model_config={
+                    "build": partial(build_controller, controller, task.problem, task.keep_ranges)
+                },
+            )
+        )
+        .callbacks(rollouts.EpisodeWatcher)
+        .debugging(seed=derive_seed(seed, "controller"))
+    )
+    return ppo.build_algo()
+
+
+_PLAYED_HERE: dict[str, Task] = {}
+"""By name of the environment; a task that is played in this process is not pickled."""
+
+
+def _register(task: Task, run_dir: Path, is_played_here: bool) -> str:
+    # In the registry rather than in the runners' arguments, so that a lost runner can start again.
+    name = _env_name(run_dir)
+    if is_played_here:
+        _PLAYED_HERE[name] = task
+        register_env(name, partial(_make_environment_here, name))
+    else:
+        register_env(name, partial(_make_environment, task))
+    return name
+
+
+def _env_name(run_dir: Path) -> str:
+    # One name per run, since the trials of a sweep share the registry.
+    return f"{ENV_ID}/{run_dir.resolve()}"
+
+
+def _make_environment_here(name: str, context: dict[str, Any]) -> SampleSelectionVectorEnv:
+    return _make_environment(_PLAYED_HERE[name], context)
+
+
+def _make_environment(task: Task, context: dict[str, Any]) -> SampleSelectionVectorEnv:
+    return SampleSelectionVectorEnv(
+        task.problem, task.rungs[0].reward, context["num_envs"], **task.env_settings
+    )
+
+
+def forget(run_dir: Path) -> None:
+    """Let go of a task that was played in this process."""
+    _PLAYED_HERE.pop(_env_name(run_dir), None)
+
+
+def restore(algorithm: Algorithm, history: History, saved: Path | None) -> None:
+    """Take up the state that `save_checkpoint` left; None leaves it as it is."""
+    if saved is None:
+        return
+    algorithm.restore_from_path(str(saved.resolve()))
+    # Ray 2.60 leaves the remote runners with fresh weights here, and they would sample the next
+    # iteration from a policy that was never trained.
+    weights = algorithm.learner_group._learner.module[DEFAULT_MODULE_ID].get_state()
+    group = algorithm.env_runner_group
+    group.foreach_env_runner(lambda runner: runner.module.set_state(weights))
+    group.foreach_env_runner(rollouts.restore_smoothing(history.smoothing))
