@@ -13,12 +13,8 @@ Every finished cell is written at once, and a second start goes on from there.
 
 import argparse
 import json
-import os
-import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +22,11 @@ import torch
 from fidelity.bed import CONFIG, NUM_SEEDS, PACE_SET, VARIANTS, bed
 from fidelity.cells import pay, train_fully
 from fidelity.summary import summarise
+from planted_truth.resumable import fill
 
 from rlsel.atomic_files import write_text
 from rlsel.config import load_experiment
-from rlsel.progress import console, progress_bar
+from rlsel.progress import console
 from rlsel.records import describe_device, installed_versions
 
 RECORD = Path(__file__).parent / "records" / "reward_fidelity.json"
@@ -42,49 +39,26 @@ def main() -> None:
     arguments = parser.parse_args()
     record = json.loads(RECORD.read_text()) if RECORD.exists() else {"cells": {}}
     cells = record["cells"]
-    todo: list[tuple[str, Callable[..., dict], tuple]] = []
+    work: dict[str, Callable[[], dict]] = {}
     if arguments.part == "truth":
-        todo = [
-            (f"truth | {name} | {seed}", train_fully, (name, seed))
+        work = {
+            f"truth | {name} | {seed}": partial(train_fully, name, seed)
             for seed in range(NUM_SEEDS)
             for name in bed().sets
-        ]
+        }
     elif arguments.part == "fidelities":
-        todo = [
-            (f"{variant.name} | {seed}", pay, (variant.name, seed))
+        work = {
+            f"{variant.name} | {seed}": partial(pay, variant.name, seed)
+            for seed in range(NUM_SEEDS)
             for variant in VARIANTS
-            for seed in range(variant.num_seeds)
-        ]
-        todo.sort(key=lambda cell: cell[0][-1])
-        todo += [(f"pace | {seed}", train_fully, (PACE_SET, seed)) for seed in range(NUM_SEEDS)]
-    todo = [cell for cell in todo if cell[0] not in cells]
-    with (
-        ProcessPoolExecutor(
-            arguments.processes, mp_context=get_context("spawn"), initializer=_end_with_parent
-        ) as workers,
-        progress_bar(arguments.part, len(todo)) as bar,
-    ):
-        futures = {workers.submit(function, *given): key for key, function, given in todo}
-        for future in as_completed(futures):
-            cells[futures[future]] = future.result()
-            write_record(record)
-            bar.advance(note=futures[future])
+            if seed < variant.num_seeds
+        }
+        work |= {f"pace | {s}": partial(train_fully, PACE_SET, s) for s in range(NUM_SEEDS)}
+    fill(cells, arguments.part, work, arguments.processes, lambda: write_record(record))
     if arguments.part == "summary":
         record["summary"] = summarise(cells)
         write_record(record)
         console.print(f"record: {RECORD}", markup=False)
-
-
-def _end_with_parent() -> None:
-    """Have this worker end when the benchmark is killed, rather than train on for nobody."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def write_record(record: dict[str, Any]) -> None:

@@ -3,9 +3,11 @@
 Shape letters: N candidates, M masks, T iterations.
 """
 
+import json
 import shutil
 import tempfile
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -35,9 +37,7 @@ from .material import material
 from .scoring import probe_scores
 
 Pay = Literal["reward", "noisy", "null"]
-RETRAINING_NOISE = 0.011
-"""Standard deviation of the AUC of one full training over its seeds, on reward-val
-(benchmarks/records/reward_fidelity.json, mean over sets of candidates)."""
+FIDELITY_RECORD = Path(__file__).parents[1] / "records" / "reward_fidelity.json"
 
 
 @config
@@ -54,6 +54,17 @@ class Cell:
     pay: Pay = "reward"
     """What the controller gets: the reward, the same with noise as large as that of retraining, or
     nothing but such noise."""
+
+
+@cache
+def retraining_noise() -> float:
+    """Standard deviation of a full training's AUC on reward-val over its seeds, mean over sets."""
+    by_set: dict[str, list[float]] = defaultdict(list)
+    for key, cell in json.loads(FIDELITY_RECORD.read_text())["cells"].items():
+        kind, name, *_ = key.split(" | ")
+        if kind == "truth":
+            by_set[name].append(cell["reward"]["auc"])
+    return float(np.mean([np.std(values, ddof=1) for values in by_set.values()]))
 
 
 @dataclass(frozen=True)
@@ -107,8 +118,9 @@ def _table(bed_name: str, draw: int, num_neighbours: int) -> CandidateTable:
 
 
 def config_hash(cell: Cell) -> str:
-    """Of all settings of a cell, defaults included."""
-    return build_experiment(cell.options, f"cell of {cell.bed}").hash
+    """Of all settings of a cell, defaults and the size of the noise included."""
+    settings = build_experiment(cell.options, f"cell of {cell.bed}").hash
+    return f"{settings}-{retraining_noise():.4f}" if cell.pay == "noisy" else settings
 
 
 def learn(cell: Cell) -> dict[str, Any]:
@@ -138,7 +150,7 @@ def _learn_in(
         exact = SetReward(evaluations, "probe", experiment.reward.metric, seed, split)
         if cell.pay == "reward":
             return exact
-        return NoisyReward(exact, RETRAINING_NOISE, keep=float(cell.pay == "noisy"))
+        return NoisyReward(exact, retraining_noise(), keep=float(cell.pay == "noisy"))
 
     task = Task(
         prepared.problem,

@@ -20,6 +20,28 @@ Work = Mapping[str, Callable[[], Cell]]
 Summarise = Callable[[dict[str, Cell]], dict[str, Any]]
 
 
+def fill(
+    cells: dict[str, Cell],
+    description: str,
+    work: Work,
+    processes: int,
+    write: Callable[[], None],
+) -> None:
+    """Make the cells that are not there yet, in the order given; `write` is called after each."""
+    missing = {key: make for key, make in work.items() if key not in cells}
+    with (
+        ProcessPoolExecutor(
+            processes, mp_context=get_context("spawn"), initializer=_end_with_parent
+        ) as workers,
+        progress_bar(description, len(missing)) as bar,
+    ):
+        futures = {workers.submit(make): key for key, make in missing.items()}
+        for future in as_completed(futures):
+            cells[futures[future]] = future.result()
+            write()
+            bar.advance(note=futures[future])
+
+
 class ResumableRecord:
     """`benchmarks/records/NAME.json`: summary, n, hardware, versions, config, cells."""
 
@@ -46,18 +68,7 @@ class ResumableRecord:
 
     def fill(self, description: str, work: Work, processes: int) -> None:
         """Make the cells that are not there yet, in the order given; each is written at once."""
-        missing = {key: make for key, make in work.items() if key not in self.cells}
-        with (
-            ProcessPoolExecutor(
-                processes, mp_context=get_context("spawn"), initializer=_end_with_parent
-            ) as workers,
-            progress_bar(description, len(missing)) as bar,
-        ):
-            futures = {workers.submit(make): key for key, make in missing.items()}
-            for future in as_completed(futures):
-                self.cells[futures[future]] = future.result()
-                self.write()
-                bar.advance(note=futures[future])
+        fill(self.cells, description, work, processes, self.write)
 
     def write(self) -> None:
         record = {
