@@ -29,6 +29,10 @@ AVERAGED_ITERATIONS = 5
 """Keep probabilities are averaged over so many iterations: one iteration alone is noisy."""
 FINALISTS = 3
 """Checkpoints that the final judge compares."""
+CHOSEN_AMONG = 0.25
+"""Share of the iterations, the last ones, of which one is chosen, and `FINALISTS` at least. An
+earlier one that scores better on selection-val does so by luck more often than not: it had less to
+learn from (docs/benchmarks.md, where the choice among all was measured too)."""
 MAX_ATTEMPTS = 5
 """At an iteration. One is lost where every env runner was, and one more until they are back."""
 
@@ -83,12 +87,17 @@ def train(
 
 
 def _choose(task: Task, history: History) -> int:
-    """The iteration, counted from 0, whose selection is best on selection-val.
+    """The iteration, counted from 0, whose selection is best on selection-val; of the last ones.
 
     The best few are compared by the final judge, where there is one; their rows get its score.
     """
-    last = task.rung(len(history.rows)).from_iteration - 1
-    ranked = sorted(range(last, len(history.rows)), key=lambda i: -history.rows[i]["selection_val"])
+    iterations = len(history.rows)
+    of_last_rung = task.rung(iterations).from_iteration - 1
+    late = iterations - max(FINALISTS, math.ceil(CHOSEN_AMONG * iterations))
+    ranked = sorted(
+        range(max(of_last_rung, late, 0), iterations),
+        key=lambda i: -history.rows[i]["selection_val"],
+    )
     if task.final_judge is None:
         return ranked[0]
     finalists = ranked[:FINALISTS]
