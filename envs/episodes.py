@@ -16,8 +16,8 @@ from envs.types import RewardFn, SelectionProblem, score_all
 Observation = dict[str, np.ndarray]
 Covers = Literal["decision", "gain", "kept", "contrast"]
 SmoothingScope = Literal["run", "episode"]
-SETS_PER_DECISION: dict[Covers, int] = {"decision": 1, "gain": 2, "kept": 1, "contrast": 2}
-"""Evaluations that a reward takes."""
+SETS_PER_DECISION: dict[Covers, int] = {"decision": 1, "gain": 1, "kept": 1, "contrast": 2}
+"""Evaluations that a reward takes; of a gain, what was kept before has its score already."""
 
 
 class Episodes:
@@ -51,6 +51,8 @@ class Episodes:
         self.smoothed_P: Float[np.ndarray, " p"] | None = None
         self.kept_PN = np.zeros((num_episodes, problem.num_candidates), dtype=bool)
         self.decision = 0
+        self._worth_P: Float[np.ndarray, " p"] | None = None
+        """Score of all that is kept, for the gain of the next decision."""
         self._onehot_NC = np.eye(problem.num_classes)[problem.labels_N]
         self._pool_per_class_C = np.maximum(self._onehot_NC.sum(axis=0), 1)
 
@@ -61,6 +63,7 @@ class Episodes:
     def reset(self) -> Observation:
         self.kept_PN = np.zeros_like(self.kept_PN)
         self.decision = 0
+        self._worth_P = None
         if self.smoothing_scope == "episode":
             self.smoothed_P = None
         return self._observe()
@@ -92,12 +95,17 @@ class Episodes:
         if self.covers == "kept":
             return score_all(self.reward_fn, before_PN | chosen_PN)
         if self.covers == "gain":
-            compared = (before_PN | chosen_PN, before_PN)
-        else:
-            everybody_PN = self.masks_of(np.ones((self.num_episodes, self.problem.batch_size)))
-            compared = (chosen_PN, everybody_PN & ~chosen_PN)
+            if self._worth_P is None:  # nothing is kept yet, in any of them
+                self._worth_P = score_all(self.reward_fn, before_PN[:1])
+            worth_before_P, self._worth_P = (
+                self._worth_P,
+                score_all(self.reward_fn, before_PN | chosen_PN),
+            )
+            return self._worth_P - worth_before_P
+        everybody_PN = self.masks_of(np.ones((self.num_episodes, self.problem.batch_size)))
         # Asked for together, so that they can be worked on side by side.
-        both_P = score_all(self.reward_fn, np.concatenate(compared))
+        compared = np.concatenate((chosen_PN, everybody_PN & ~chosen_PN))
+        both_P = score_all(self.reward_fn, compared)
         return both_P[: self.num_episodes] - both_P[self.num_episodes :]
 
     def _smooth(self, score_P: Float[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:

@@ -45,7 +45,7 @@ class SampleSelectionEnv(gymnasium.Env[Observation, Int8[np.ndarray, " k"]]):
         | `decision` | kept of this batch alone | 1 | blind to what other batches hold already |
         | `contrast` | the same, less that of the discarded of this batch alone | 2 | none where
             worths add up; else it also prefers halves that leave a bad rest |
-        | `gain` | all kept, less all kept before | 2 | the next bad batch looks free once one was
+        | `gain` | all kept, less all kept before | 1 | the next bad batch looks free once one was
             kept |
         | `kept` | all kept (paper) | 1 | pays a decision for what earlier ones did |
 

@@ -1,8 +1,9 @@
 """The stage between features and final scores: the controller learns, under a progress bar."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from envs import SelectionProblem
+from envs import RewardFn, SelectionProblem
 from rlsel.config import Experiment
 from rlsel.progress import progress_bar
 from rlsel.rewards import Fidelity, SetReward, Split
@@ -11,6 +12,9 @@ from rlsel.run_folder import RunFolder
 from rlsel.selectors import Selection
 from rlsel.tensorboard import TensorBoard
 from rlsel.trust import look_at_noise, look_back, set_reward
+
+if TYPE_CHECKING:
+    from rlsel.algorithms.task import Task
 
 MAX_RUNNERS = 64
 """Env runners at most: each is a process of some 550 MB."""
@@ -27,7 +31,6 @@ def learn(
     if "controller" not in experiment.selection.methods:
         return None
     # Only now: importing RLlib takes seconds, which a run without a controller need not pay.
-    from rlsel.algorithms.task import Rung, Task
     from rlsel.selectors.controller import learn_selection
 
     reward = experiment.reward
@@ -36,23 +39,7 @@ def learn(
     def by(fidelity: Fidelity, split: Split) -> SetReward:
         return set_reward(experiment, pool, fidelity, split, enough.get(fidelity, 0.0))
 
-    final = reward.final_fidelity
-    task = Task(
-        problem=problem,
-        rungs=tuple(
-            Rung(by(fidelity, "reward_val"), by(fidelity, "selection_val"), start)
-            for start, fidelity in reward.rungs
-        ),
-        final_judge=by(final, "selection_val") if final else None,
-        env_settings={
-            "covers": reward.covers,
-            "alpha": reward.alpha,
-            "smoothing_scope": reward.smoothing_scope,
-        },
-        keep_fraction=experiment.selection.keep_fraction,
-        keep_ranges=experiment.selection.ranges_of(class_names),
-        class_names=class_names,
-    )
+    task = make_task(experiment, problem, class_names, by)
     with (
         progress_bar("learning", experiment.algorithm.iterations) as bar,
         TensorBoard(folder.path) as board,
@@ -86,6 +73,34 @@ def learn(
     )
     look_back(learned, experiment, pool, folder)
     return selection
+
+
+def make_task(
+    experiment: Experiment,
+    problem: SelectionProblem,
+    class_names: tuple[str, ...],
+    by: Callable[[Fidelity, Split], RewardFn],
+) -> "Task":
+    """What an experiment wants learned; `by` gives the worth of sets by a fidelity on a split."""
+    from rlsel.algorithms.task import Rung, Task
+
+    reward, final = experiment.reward, experiment.reward.final_fidelity
+    return Task(
+        problem=problem,
+        rungs=tuple(
+            Rung(by(fidelity, "reward_val"), by(fidelity, "selection_val"), start)
+            for start, fidelity in reward.rungs
+        ),
+        final_judge=by(final, "selection_val") if final else None,
+        env_settings={
+            "covers": reward.covers,
+            "alpha": reward.alpha,
+            "smoothing_scope": reward.smoothing_scope,
+        },
+        keep_fraction=experiment.selection.keep_fraction,
+        keep_ranges=experiment.selection.ranges_of(class_names),
+        class_names=class_names,
+    )
 
 
 def num_env_runners(experiment: Experiment, num_evaluators: int) -> int:

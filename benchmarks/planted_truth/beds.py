@@ -10,13 +10,14 @@ from typing import Literal
 
 import numpy as np
 from pydantic import TypeAdapter
+from torch import Tensor
 
 from rlsel.config import read_yaml
 from rlsel.data.image_set import ImageSet
 from rlsel.data.stratify import apportion, draw
 from rlsel.features import Features
 from rlsel.features.centroids import class_centroids, cosine_distances
-from rlsel.rewards import ProbeConfig, Workbench
+from rlsel.rewards import RewardConfig, Workbench
 from rlsel.schema import config
 from rlsel.seeding import derive_seed, rng
 
@@ -60,8 +61,12 @@ class Bed:
     features: Features
     test_features: np.ndarray
 
-    def workbench(self, probe: ProbeConfig) -> Workbench:
+    def workbench(self, reward: RewardConfig) -> Workbench:
+        """For probes, and for finetuning where the extractor has seen others."""
         given = material(self.config.source)
+        weights: dict[str, Tensor] = {}
+        if reward.fidelity == "finetune":
+            weights = dict(others_extractor(self.config.source, "deep").model.state_dict())
         return Workbench(
             train=self.real,
             candidates=self.candidates,
@@ -70,7 +75,9 @@ class Bed:
             test=given.test,
             features=self.features,
             classifier=given.classifier,
-            probe=probe,
+            probe=reward.probe,
+            finetune=reward.finetune,
+            extractor=weights,
         )
 
 

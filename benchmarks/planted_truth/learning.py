@@ -20,15 +20,15 @@ from scipy.stats import norm
 from envs import SelectionProblem
 from rlsel.algorithms.history import load_checkpoint
 from rlsel.algorithms.policy import keep_most_probable
-from rlsel.algorithms.task import Rung, Task
-from rlsel.algorithms.train import AVERAGED_ITERATIONS, train
+from rlsel.algorithms.train import train
 from rlsel.config import Experiment, build_experiment
 from rlsel.evaluation.collapse import warn_of_collapse
 from rlsel.evaluation.signal import signal_in
 from rlsel.evaluation.truth import auc_within_batches, batch_of_candidates
 from rlsel.features import CandidateTable, build_problem, describe_candidates
+from rlsel.learning import make_task
 from rlsel.metrics import auc_binary
-from rlsel.rewards import Ledger, LocalEvaluations, SetReward, Split
+from rlsel.rewards import Fidelity, Ledger, LocalEvaluations, SetReward, Split
 from rlsel.schema import config
 from rlsel.seeding import derive_seed, rng
 
@@ -142,26 +142,17 @@ def learned_probabilities(cell: Cell) -> tuple[np.ndarray, dict[str, Any]]:
 def _learn_in(
     folder: Path, cell: Cell, experiment: Experiment, prepared: Prepared
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    workbench = prepared.bed.workbench(experiment.reward.probe)
+    workbench = prepared.bed.workbench(experiment.reward)
     evaluations = LocalEvaluations(workbench, Ledger(folder / "ledger.sqlite"))
 
-    def reward(split: Split) -> SetReward | NoisyReward:
+    def by(fidelity: Fidelity, split: Split) -> SetReward | NoisyReward:
         seed = derive_seed(cell.seed, "reward")
-        exact = SetReward(evaluations, "probe", experiment.reward.metric, seed, split)
+        exact = SetReward(evaluations, fidelity, experiment.reward.metric, seed, split)
         if cell.pay == "reward":
             return exact
         return NoisyReward(exact, retraining_noise(), keep=float(cell.pay == "noisy"))
 
-    task = Task(
-        prepared.problem,
-        (Rung(reward("reward_val"), reward("selection_val")),),
-        {
-            "covers": experiment.reward.covers,
-            "alpha": experiment.reward.alpha,
-            "smoothing_scope": experiment.reward.smoothing_scope,
-        },
-        keep_fraction=experiment.selection.keep_fraction,
-    )
+    task = make_task(experiment, prepared.problem, prepared.bed.real.class_names, by)
     start = time.perf_counter()
     learned = train(experiment.algorithm, experiment.controller, task, cell.seed, folder, 0)
     seconds = time.perf_counter() - start
@@ -171,14 +162,12 @@ def _learn_in(
     evaluations.ledger.close()
     useful_N = prepared.bed.useful_N
     batch_N = batch_of_candidates(prepared.problem)
-    last = len(history.rows) - 1
     signal = signal_in(learned.taken)
-    at_the_end_N = history.averaged_probability(last, AVERAGED_ITERATIONS)
     return learned.keep_probability_N, {
         "seconds": round(seconds, 2),
         "evaluations": [int(row["evaluations"]) for row in history.rows],
         "auc": auc_binary(learned.keep_probability_N, useful_N),
-        "auc_at_the_end": auc_binary(at_the_end_N, useful_N),
+        "auc_of_last_iteration": auc_binary(history.probabilities_TN[-1], useful_N),
         "within_batches": auc_within_batches(learned.keep_probability_N, useful_N, batch_N),
         "curve": [auc_binary(p_N, useful_N) for p_N in history.probabilities_TN],
         "chosen_iteration": learned.chosen_iteration,

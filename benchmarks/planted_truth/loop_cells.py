@@ -76,7 +76,7 @@ def profile_ours(evaluations: int) -> dict[str, float]:
 def overhead_of_actors() -> dict[str, float]:
     """What an answer of the pool takes beyond the work itself, asked one by one, in ms."""
     prepared = _prepared()
-    workbench = prepared.bed.workbench(build_experiment({}, "defaults").reward.probe)
+    workbench = prepared.bed.workbench(build_experiment({}, "defaults").reward)
     masks = np.random.default_rng(0).random((2 * NUM_ASKED, len(prepared.bed.useful_N))) < 0.5
     folder = Path(tempfile.mkdtemp(prefix="learning-loop-"))
     plan = EvaluatorPlan(count=1, cpus_each=0.5, gpus_each=0.0, reason="benchmark")
@@ -107,7 +107,7 @@ def _settings(evaluations: int) -> AlgorithmConfig:
 def _train(prepared: Prepared, settings: AlgorithmConfig, seed: int) -> np.ndarray:
     experiment = build_experiment({}, "defaults")
     folder = Path(tempfile.mkdtemp(prefix="learning-loop-"))
-    workbench = prepared.bed.workbench(experiment.reward.probe)
+    workbench = prepared.bed.workbench(experiment.reward)
     evaluations = LocalEvaluations(workbench, Ledger(folder / "ledger.sqlite"))
     reward = SetReward(evaluations, "probe", "auc", 0)
     judge = SetReward(evaluations, "probe", "auc", 0, "selection_val")

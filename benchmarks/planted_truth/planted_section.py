@@ -4,11 +4,13 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from rlsel.evaluation.signal import SIGNIFICANT
 from rlsel.records import mean_and_std
 from rlsel.reporting.wording import decimal, label
+
+from .markdown import mean, table
+from .selection_section import selections_section
 
 Record = dict[str, Any]
 Cells = dict[str, dict[str, Any]]
@@ -31,18 +33,6 @@ BEDS = {
 }
 EVALUATIONS = 1024
 PAYS = {"reward": "as it is", "noisy": "as noisy as retraining"}
-METHODS = {
-    "real_only": "real only",
-    "keep_all": "keep all",
-    "uniform": "uniform, same number",
-    "knn_label_agreement": "kNN label agreement, same number",
-    "label_log_probability": "log-probability of the label, same number",
-    "controller": "controller (transformer, shared credit)",
-    "controller, ridge": "controller, ridge credit",
-    "controller, factored": "controller, factored credit",
-    "MLP, factored": "MLP controller, factored credit",
-    "oracle": "oracle: all with the right label",
-}
 
 
 def planted_section(learned: Record, beds: Record, selections: Record) -> str:
@@ -69,11 +59,13 @@ def planted_section(learned: Record, beds: Record, selections: Record) -> str:
     lines += _beds(beds["cells"], summary)
     lines += _lengths(summary, _ceilings(beds["cells"]))
     for study, title in (("grid", "Controllers and algorithms"),
-                         ("one_at_a_time", "One choice at a time")):  # fmt: skip
+                         ("one_at_a_time", "One choice at a time"),
+                         ("useless", "Near-duplicates: what it takes to notice"),
+                         ("useless_finetuned", "Near-duplicates, paid by finetuning")):  # fmt: skip
         lines += _variants(summary, study, title)
     lines += _seeds(summary)
     lines += _null(learned["cells"])
-    lines += _selections(selections["cells"])
+    lines += selections_section(selections["cells"])
     return "\n".join([*lines, ""])
 
 
@@ -91,7 +83,7 @@ def _beds(cells: Cells, summary: dict[str, Any]) -> list[str]:
             (
                 f"`{bed}`",
                 description,
-                _mean([max(c["ceiling"].values()) for c in known[bed] if "ceiling" in c]),
+                mean([max(c["ceiling"].values()) for c in known[bed] if "ceiling" in c]),
                 *_best(known[bed], "free"),
                 *_best(known[bed], "peers"),
                 _auc(found, "auc"),
@@ -111,7 +103,7 @@ def _beds(cells: Cells, summary: dict[str, Any]) -> list[str]:
         "inputs, told the truth of the other batches. Free scores and peers are the best of their "
         "kind by the mean over draws, chosen with the truth in hand.",
         "",
-        *_table(
+        *table(
             ("bed", "what it is", "ceiling", "best free score", "AUC", "best peer", "AUC",
              "default", "within batches", "MLP", "ridge credit"),
             rows,
@@ -127,7 +119,7 @@ def _best(found: list[dict[str, Any]], kind: str) -> tuple[str, str]:
     if not scores:
         return "–", "–"
     best = max(scores, key=lambda name: np.mean(scores[name]))
-    return label(best), _mean(scores[best])
+    return label(best), mean(scores[best])
 
 
 def _ceilings(cells: Cells) -> dict[str, float]:
@@ -171,7 +163,7 @@ def _lengths(summary: dict[str, Any], ceilings: dict[str, float]) -> list[str]:
         "",
         "![AUC over evaluations on two beds](images/planted_truth.png)",
         "",
-        *_table(
+        *table(
             ("bed", "reward", "evaluations", "AUC", "within batches", "of the way to the ceiling",
              "seconds, least", "n"),
             rows,
@@ -193,6 +185,7 @@ def _variants(summary: dict[str, Any], study: str, title: str) -> list[str]:
                     _auc(figures),
                     _auc(figures, "within_batches"),
                     _auc(figures, "rate.test_auc"),
+                    _auc(figures, "threshold.test_auc"),
                     f"{figures['seconds']['min']:.0f}",
                     str(figures["n"]),
                 )
@@ -202,9 +195,12 @@ def _variants(summary: dict[str, Any], study: str, title: str) -> list[str]:
     return [
         f"### {title}",
         "",
-        *_table(
+        "Test AUC of a probe on what is selected: by rank at the policy's own rate, as the product "
+        "does, and by p > ½.",
+        "",
+        *table(
             ("variant", "bed", "evaluations", "AUC", "within batches", "test AUC of a probe",
-             "seconds, least", "n"),
+             "by p > ½", "seconds, least", "n"),
             rows,
         ),
     ]  # fmt: skip
@@ -222,7 +218,7 @@ def _seeds(summary: dict[str, Any]) -> list[str]:
     return [
         f"### The seed of learning alone, one draw, {EVALUATIONS:,} evaluations",
         "",
-        *_table(("bed", "reward", "AUC", "within batches", "n"), rows),
+        *table(("bed", "reward", "AUC", "within batches", "n"), rows),
     ]
 
 
@@ -232,68 +228,15 @@ def _null(cells: Cells) -> list[str]:
         return []
     values = [cell["auc"] for cell in runs]
     warned = sum(cell["signal"] is not None and cell["signal"][1] >= SIGNIFICANT for cell in runs)
-    mean, std = mean_and_std(values)
+    average, std = mean_and_std(values)
     return [
         "### A reward that says nothing",
         "",
-        f"{len(values)} runs were paid by numbers drawn for every set: AUC {decimal(mean)} ± "
+        f"{len(values)} runs were paid by numbers drawn for every set: AUC {decimal(average)} ± "
         f"{decimal(std)}, from {decimal(min(values))} to {decimal(max(values))}. One run proves "
         f'nothing, whatever it reaches. {warned} of them end with "this reward carries no signal".',
         "",
     ]
-
-
-def _selections(cells: Cells) -> list[str]:
-    scores: dict[str, dict[tuple[str, str], dict[str, Any]]] = defaultdict(dict)
-    for key, cell in cells.items():
-        if key.startswith("selection | "):
-            _, _, method, draw, seed = key.split(" | ")
-            scores[method][draw, seed] = cell
-    if "uniform" not in scores:
-        return []
-    rows = []
-    for method, name in METHODS.items():
-        if method not in scores:
-            continue
-        of_method, uniform = scores[method], scores["uniform"]
-        shared = sorted(set(of_method) & set(uniform))
-        gains = [of_method[k]["test"]["accuracy"] - uniform[k]["test"]["accuracy"] for k in shared]
-        rows.append(
-            (
-                name,
-                f"{np.mean([cell['kept'] for cell in of_method.values()]):.0f}",
-                _mean([cell["right"] for cell in of_method.values() if cell["right"]]),
-                *(
-                    _mean_std([cell["test"][metric] for cell in of_method.values()])
-                    for metric in ("accuracy", "auc", "log_loss")
-                ),
-                _mean_std([cell["reward_val"]["accuracy"] for cell in of_method.values()]),
-                "–" if method == "uniform" else _interval(gains),
-                str(len(of_method)),
-            )
-        )
-    return [
-        "### What it is for: 100 real images, full training on what was selected",
-        "",
-        "`labels_plain`, ResNet34 from scratch; every training sees 6,000 images, repetitions "
-        "counted. The gain over uniform is paired by draw and seed, with its 95% interval. The "
-        "oracle keeps every candidate with the right label, also those that look like the other "
-        "class; whoever leaves those out as well may do better than it.",
-        "",
-        *_table(
-            ("selection", "kept", "right", "test accuracy", "test AUC", "test log-loss",
-             "reward-val accuracy", "gain over uniform", "n"),
-            rows,
-        ),
-    ]  # fmt: skip
-
-
-def _interval(gains: list[float]) -> str:
-    if len(gains) < 2:
-        return "–"
-    mean, std = mean_and_std(gains)
-    half = stats.t.ppf(0.975, len(gains) - 1) * std / np.sqrt(len(gains))
-    return f"{mean:+.3f} [{mean - half:+.3f}, {mean + half:+.3f}]"
 
 
 def _auc(figures: dict[str, Any] | None, name: str = "auc") -> str:
@@ -303,18 +246,3 @@ def _auc(figures: dict[str, Any] | None, name: str = "auc") -> str:
     std = spread["std"]
     text = decimal(spread["mean"])
     return text if std is None else f"{text} ± {decimal(std)} ({decimal(spread['min'])})"
-
-
-def _mean(values: list[float]) -> str:
-    return decimal(float(np.mean(values))) if values else "–"
-
-
-def _mean_std(values: list[float]) -> str:
-    mean, std = mean_and_std(values)
-    return f"{decimal(mean)} ± {decimal(std)}"
-
-
-def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return [*lines, ""]

@@ -20,7 +20,7 @@ def summarise(cells: Cells) -> dict[str, Any]:
 
 def _figures(cells: list[dict[str, Any]]) -> dict[str, Any]:
     figures: dict[str, Any] = {"n": len(cells)}
-    for name in ("auc", "auc_at_the_end", "within_batches", "seconds"):
+    for name in ("auc", "auc_of_last_iteration", "within_batches", "seconds"):
         figures[name] = _spread([cell[name] for cell in cells])
     for rule in ("rate", "threshold"):
         for name in ("kept", "reward_val_accuracy", "test_accuracy", "test_auc"):

@@ -39,9 +39,10 @@ LEARNED: dict[str, dict[str, Any]] = {
         "controller": {"name": "mlp"},
         "algorithm": {"credit": {"name": "factored", "own": 0.0}},
     },
+    "paper": {"preset": "paper", "reward": {"fidelity": "probe"}},
 }
-PLAIN = ("real_only", "keep_all", "uniform", "knn_label_agreement", "label_log_probability",
-         "oracle")  # fmt: skip
+PLAIN = ("real_only", "keep_all", "uniform", "own_distance", "knn_label_agreement",
+         "label_log_probability", "oracle")  # fmt: skip
 
 
 def learned_cells() -> Iterator[tuple[str, tuple[str, int]]]:

@@ -15,42 +15,38 @@ from rlsel.algorithms.config import CreditConfig
 
 @dataclass
 class _Sums:
-    """Over all that was seen of one decision; weights of older iterations fade."""
+    """Over all that was seen of one decision; weights of older iterations fade.
+
+    Sums are about the means of each iteration by itself, for the level of rewards drifts: with
+    other fidelities, with the policy of earlier decisions. Taken together, a drift would be put
+    down to whatever is kept more often than before.
+    """
 
     candidates_KF: Tensor
     gram_KK: Tensor
     product_K: Tensor
-    kept_K: Tensor
-    reward: Tensor
     count: Tensor
 
     @staticmethod
     def nothing(candidates_KF: Tensor) -> "_Sums":
         zero_K = candidates_KF.new_zeros(len(candidates_KF))
         zero = candidates_KF.new_zeros(())
-        return _Sums(candidates_KF, torch.outer(zero_K, zero_K), zero_K, zero_K, zero, zero)
+        return _Sums(candidates_KF, torch.outer(zero_K, zero_K), zero_K, zero)
 
     def add(self, kept_BK: Tensor, reward_B: Tensor, memory: float) -> None:
-        self.gram_KK = memory * self.gram_KK + kept_BK.T @ kept_BK
-        self.product_K = memory * self.product_K + kept_BK.T @ reward_B
-        self.kept_K = memory * self.kept_K + kept_BK.sum(0)
-        self.reward = memory * self.reward + reward_B.sum()
+        centred_BK = kept_BK - kept_BK.mean(0)
+        self.gram_KK = memory * self.gram_KK + centred_BK.T @ centred_BK
+        self.product_K = memory * self.product_K + centred_BK.T @ (reward_B - reward_B.mean())
         self.count = memory * self.count + len(reward_B)
-
-    def centred(self) -> tuple[Tensor, Tensor]:
-        """Gram matrix of who was kept, and its product with the rewards, about the means."""
-        mean_K = self.kept_K / self.count
-        gram_KK = self.gram_KK - self.count * torch.outer(mean_K, mean_K)
-        return gram_KK, self.product_K - mean_K * self.reward
 
 
 class RidgeCredit:
     """What each candidate adds to a reward, as the mean of a Gaussian posterior.
 
-    The reward of a decision is a constant of that decision, plus the worths of the kept, plus
-    noise. A worth is a linear function of the candidate's descriptors, the same for all decisions,
-    plus a part of its own. Both have normal priors, so the estimate is a ridge regression; how
-    strong follows from how much the kept sets differ, so no setting has a unit.
+    The reward of a decision is a constant of that decision and iteration, plus the worths of the
+    kept, plus noise. A worth is a linear function of the candidate's descriptors, the same for all
+    decisions, plus a part of its own. Both have normal priors, so the estimate is a ridge
+    regression; how strong follows from how much the kept sets differ, so no setting has a unit.
 
     Bias: towards zero; and what a set does beyond the sum of its members counts as noise.
 
@@ -79,8 +75,7 @@ class RidgeCredit:
 
     def worths(self) -> dict[int, Float[Tensor, " k"]]:
         """Decision -> estimated worth of each of its candidates, in units of the reward."""
-        parts = {decision: (sums, *sums.centred()) for decision, sums in self._sums.items()}
-        ridge = self._ridge(parts)
+        ridge = self._ridge()
         own_ridge = ridge / max(self.config.own, 1e-9)
         some_x_KF = next(iter(self._sums.values())).candidates_KF
         num_descriptors = some_x_KF.shape[1]
@@ -88,8 +83,9 @@ class RidgeCredit:
         right_F = some_x_KF.new_zeros(num_descriptors)
         own_parts: dict[int, Tensor] = {}
         # The candidates' own parts are eliminated first: what is left is as small as F.
-        for decision, (sums, gram_KK, product_K) in parts.items():
-            x_KF, places = sums.candidates_KF, len(gram_KK)
+        for decision, sums in self._sums.items():
+            x_KF, gram_KK, product_K = sums.candidates_KF, sums.gram_KK, sums.product_K
+            places = len(gram_KK)
             inner_KK = gram_KK + own_ridge * torch.eye(places, dtype=torch.float64)
             right_KG = torch.cat((product_K[:, None], gram_KK @ x_KF), dim=1)
             own_parts[decision] = solved_KG = torch.linalg.solve(inner_KK, right_KG)
@@ -99,14 +95,14 @@ class RidgeCredit:
         return {
             decision: sums.candidates_KF @ slope_F
             + (own_parts[decision][:, 0] - own_parts[decision][:, 1:] @ slope_F)
-            for decision, (sums, _, _) in parts.items()
+            for decision, sums in self._sums.items()
         }
 
-    def _ridge(self, parts: dict[int, tuple[_Sums, Tensor, Tensor]]) -> Tensor:
+    def _ridge(self) -> Tensor:
         """Noise over prior variance, so that noise is `noise` times what candidates explain."""
         explained, count = [], []
-        for sums, gram_KK, _ in parts.values():
-            x_KF = sums.candidates_KF
+        for sums in self._sums.values():
+            x_KF, gram_KK = sums.candidates_KF, sums.gram_KK
             by_descriptors = torch.einsum("kf,kl,lf->", x_KF, gram_KK, x_KF) / x_KF.shape[1]
             explained.append(by_descriptors + self.config.own * gram_KK.trace())
             count.append(sums.count)

@@ -31,10 +31,9 @@ class History:
     smoothing: dict[int, list[float] | None] = field(default_factory=dict)
     taken: list[Taken] = field(default_factory=list)
 
-    def averaged_probability(self, iteration: int, window: int) -> Float[np.ndarray, " n"]:
-        """Mean over the last `window` iterations up to this one: steadier than the last alone."""
-        first = max(0, iteration + 1 - window)
-        return np.mean(self.probabilities_TN[first : iteration + 1], axis=0)
+    def averaged_probability(self, first: int, last: int) -> Float[np.ndarray, " n"]:
+        """Mean over iterations from `first` to `last`, counted from 0: both of them count."""
+        return np.mean(self.probabilities_TN[first : last + 1], axis=0)
 
 
 def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:

@@ -25,8 +25,6 @@ from rlsel.algorithms.task import Task
 from rlsel.controllers import ControllerConfig
 from rlsel.seeding import derive_seed
 
-AVERAGED_ITERATIONS = 5
-"""Keep probabilities are averaged over so many iterations: one iteration alone is noisy."""
 FINALISTS = 3
 """Checkpoints that the final judge compares."""
 CHOSEN_AMONG = 0.25
@@ -82,8 +80,17 @@ def train(
             forget(run_dir)
     best = _choose(task, history)
     write_rows(run_dir, history)
-    probability_N = history.averaged_probability(best, AVERAGED_ITERATIONS)
-    return Learned(probability_N, best + 1, history.rows, history.taken)
+    return Learned(_probability(task, history, best), best + 1, history.rows, history.taken)
+
+
+def _probability(task: Task, history: History, iteration: int) -> Float[np.ndarray, " n"]:
+    """Keep probabilities that an iteration, counted from 0, comes to: mean over its rung so far.
+
+    One iteration alone is noisy, and a policy that has learned for long is sure of nearly
+    everything, so that its order of the candidates says little; the mean over all policies keeps
+    the order that the first found, and scores as well (docs/benchmarks.md).
+    """
+    return history.averaged_probability(task.rung(iteration + 1).from_iteration - 1, iteration)
 
 
 def _choose(task: Task, history: History) -> int:
@@ -101,7 +108,7 @@ def _choose(task: Task, history: History) -> int:
     if task.final_judge is None:
         return ranked[0]
     finalists = ranked[:FINALISTS]
-    kept = [task.select(history.averaged_probability(i, AVERAGED_ITERATIONS)) for i in finalists]
+    kept = [task.select(_probability(task, history, i)) for i in finalists]
     scores = _at_once((task.final_judge, kept_N) for kept_N in kept)
     for i, score in zip(finalists, scores, strict=True):
         history.rows[i]["final_selection_val"] = score
@@ -124,7 +131,7 @@ def _iterate(
         keep_probabilities(module.controller, task.problem, derive_seed(seed, "read", iteration))
     )
     history.smoothing = dict(group.foreach_env_runner(rollouts.smoothing_states))
-    kept_N = task.select(history.averaged_probability(iteration, AVERAGED_ITERATIONS))
+    kept_N = task.select(_probability(task, history, iteration))
     row = {"iteration": iteration + 1} | _figures(result, task, history, kept_N)
     judged, rewarded = _at_once([(rung.judge, kept_N), (rung.reward, kept_N)])
     row |= {"selection_val": judged, "reward_val": rewarded}

@@ -10,7 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 FEW_DISTINCT = 0.05
-"""Share of the candidates that have a keep probability of their own, below which it alarms."""
+"""Share of the candidates that have a keep probability of their own, below which it alarms;
+in a large pool `ENOUGH_DISTINCT` of them will do."""
+ENOUGH_DISTINCT = 50
 DIGITS = 3
 SATURATED = 0.9
 """Share of the candidates whose probability lies within .01 of 0 or 1."""
@@ -33,7 +35,7 @@ def warn_of_collapse(
     saturated = float((np.minimum(probability_N, 1 - probability_N) < 0.01).mean())
     positive = float(np.mean([row["positive_advantages"] for row in last]))
     warnings = []
-    if distinct < max(2, FEW_DISTINCT * len(probability_N)):
+    if distinct < max(2, min(FEW_DISTINCT * len(probability_N), ENOUGH_DISTINCT)):
         warnings.append(
             f"few distinct keep probabilities ({distinct} for {len(probability_N):,} candidates): "
             "the controller tells groups apart, not candidates; look at features.inputs, or learn "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.stats import pearsonr
+from scipy.stats import ttest_1samp
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rlsel.algorithms.advantages import Taken
 
 NUM_FOLDS = 5
+MIN_ITERATIONS = 4
 SIGNIFICANT = 0.01
 PENALTIES = np.logspace(-2, 4, 13)
 
@@ -28,7 +29,7 @@ class Signal:
     correlation: float
     """Of foretold and paid rewards; at most about 0 where there is nothing to foretell."""
     p_value: float
-    """Chance of such a correlation or a larger one without any signal; one-sided."""
+    """Chance of such agreement or more without any signal; one-sided."""
     num_rewards: int
 
     @property
@@ -45,7 +46,9 @@ def find_signal(
     """Foretell every reward from the others by a ridge regression on what is known of its set.
 
     Sets are compared with those of the same decision and iteration, as an advantage does; whole
-    iterations are left out at a time, so that no set is foretold from its neighbours.
+    iterations are left out at a time, so that no set is foretold from its neighbours. Tested is
+    whether the iterations' covariances of foretold and paid are above 0: rewards within an
+    iteration may depend on each other, as smoothed ones do.
 
     Returns:
         None where there are too few iterations to tell, or all rewards are alike.
@@ -53,16 +56,19 @@ def find_signal(
     cell_R = np.unique(np.column_stack((decision_R, iteration_R)), axis=0, return_inverse=True)[1]
     x_RX, y_R = _centred(kept_sets_RX, cell_R), _centred(reward_R[:, None], cell_R)[:, 0]
     num_iterations = len(np.unique(iteration_R))
-    if num_iterations < 2 or np.allclose(y_R, 0) or np.allclose(x_RX, 0):
+    if num_iterations < MIN_ITERATIONS or np.allclose(y_R, 0) or np.allclose(x_RX, 0):
         return None
     x_RX = x_RX / np.where(x_RX.std(axis=0) > 1e-12, x_RX.std(axis=0), 1.0)
     folds = GroupKFold(min(NUM_FOLDS, num_iterations))
     model = RidgeCV(alphas=PENALTIES * len(y_R) / 1000)
     foretold_R = cross_val_predict(model, x_RX, y_R, groups=iteration_R, cv=folds)
-    if np.allclose(foretold_R, foretold_R[0]):
+    if np.allclose(foretold_R, 0):
         return Signal(0.0, 1.0, len(y_R))
-    result = pearsonr(foretold_R, y_R, alternative="greater")
-    return Signal(float(result.statistic), float(result.pvalue), len(y_R))
+    correlation = np.corrcoef(foretold_R, y_R)[0, 1]
+    iterations_R = np.unique(iteration_R, return_inverse=True)[1]
+    covariance_T = np.bincount(iterations_R, foretold_R * y_R) / np.bincount(iterations_R)
+    p_value = ttest_1samp(covariance_T, 0.0, alternative="greater").pvalue
+    return Signal(float(correlation), float(p_value), len(y_R))
 
 
 def signal_in(iterations: "Sequence[Taken]") -> Signal | None:

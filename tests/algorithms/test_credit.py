@@ -50,8 +50,10 @@ def worths(one: RidgeCredit) -> np.ndarray:
 def dense_worths(iterations: list[Rows], memory: float, own: float, noise: float) -> np.ndarray:
     """The posterior mean of all worths; rows of older iterations weigh less, as if repeated less.
 
-    Worths have the prior covariance X X^T / F + own I. The level of a decision is unknown.
+    Worths have the prior covariance X X^T / F + own I. The level of a decision in an iteration is
+    unknown.
     """
+    iteration_B = np.concatenate([np.full(len(rows[1]), i) for i, rows in enumerate(iterations)])
     weight_B = np.concatenate(
         [np.full(len(rows[1]), memory**age) for age, rows in enumerate(reversed(iterations))][::-1]
     )
@@ -63,11 +65,10 @@ def dense_worths(iterations: list[Rows], memory: float, own: float, noise: float
         shown_BN[b, decision * PLACES : (decision + 1) * PLACES] = kept_BK[b]
     x_NF = CANDIDATES_DKF.reshape(-1, F)
     prior_NN = x_NF @ x_NF.T / F + own * np.eye(len(x_NF))
-    for decision in range(DECISIONS):
-        rows = decision_B == decision
-        share_B = weight_B[rows] / weight_B[rows].sum()
-        shown_BN[rows] -= share_B @ shown_BN[rows]
-        reward_B[rows] -= share_B @ reward_B[rows]
+    for decision, iteration in np.ndindex(DECISIONS, len(iterations)):
+        rows = (decision_B == decision) & (iteration_B == iteration)
+        shown_BN[rows] -= shown_BN[rows].mean(0)
+        reward_B[rows] -= reward_B[rows].mean()
     gram_NN = shown_BN.T @ (weight_B[:, None] * shown_BN)
     # Noise is so many times what the candidates explain of a reward, on average over rewards.
     variance = noise * np.trace(prior_NN @ gram_NN) / weight_B.sum()
@@ -160,14 +161,31 @@ def test_padding_is_worth_nothing_that_was_ever_seen() -> None:
     assert all(worth_K[4] == pytest.approx(0, abs=1e-12) for worth_K in one.worths().values())
 
 
-def test_a_level_of_a_decision_changes_no_worth() -> None:
-    kept_BK, reward_B, decision_B = random_rows(0)
+def test_a_level_of_a_decision_and_iteration_changes_no_worth() -> None:
     one, lifted = credit(), credit()
 
-    update(one, (kept_BK, reward_B, decision_B))
-    update(lifted, (kept_BK, reward_B + np.array([5.0, -3.0, 100.0])[decision_B], decision_B))
+    for seed, level_D in enumerate(([5.0, -3.0, 100.0], [0.0, 50.0, -20.0])):
+        kept_BK, reward_B, decision_B = random_rows(seed)
+        update(one, (kept_BK, reward_B, decision_B))
+        update(lifted, (kept_BK, reward_B + np.array(level_D)[decision_B], decision_B))
 
     assert worths(lifted) == pytest.approx(worths(one), abs=1e-9)
+
+
+def test_a_level_that_falls_while_the_policy_learns_is_put_down_to_nobody() -> None:
+    # As where a run climbs to a fidelity with lower scores: good ones are kept ever more often.
+    random = np.random.default_rng(3)
+    worth_K = np.array([1.0, 1.0, 0.0, 0.0, 0.0])
+    one = credit(noise=0.01)
+    for iteration in range(8):
+        keep_K = 0.5 + 0.05 * iteration * (2 * worth_K - 1)
+        kept_BK = random.random((48, PLACES)) < keep_K
+        reward_B = kept_BK @ worth_K - 10.0 * (iteration >= 4) + 0.1 * random.standard_normal(48)
+        update(one, (kept_BK, reward_B, np.zeros(48, dtype=np.int64)))
+
+    found_K = one.worths()[0].numpy()
+    assert found_K[:2].min() > 0.5
+    assert np.abs(found_K[2:]).max() < 0.3
 
 
 def test_worths_have_the_unit_of_the_reward() -> None:
@@ -200,17 +218,15 @@ def test_without_memory_the_last_iteration_alone_counts() -> None:
     assert np.array_equal(worths(one), worths(fresh))
 
 
-def test_with_all_memory_two_iterations_count_like_one_of_both() -> None:
-    one, both = credit(memory=1.0), credit()
+def test_with_all_memory_it_does_not_matter_which_iteration_came_first() -> None:
+    one, other = credit(memory=1.0), credit(memory=1.0)
 
-    update(one, random_rows(0))
-    update(one, random_rows(1))
-    kept_BK, reward_B, decision_B = (
-        np.concatenate(two) for two in zip(random_rows(0), random_rows(1), strict=True)
-    )
-    update(both, (kept_BK, reward_B, decision_B))
+    for seed in (0, 1):
+        update(one, random_rows(seed))
+    for seed in (1, 0):
+        update(other, random_rows(seed))
 
-    assert worths(one) == pytest.approx(worths(both), abs=1e-9)
+    assert worths(one) == pytest.approx(worths(other), abs=1e-9)
 
 
 def test_a_state_that_was_put_back_goes_on_as_if_nothing_had_happened() -> None:

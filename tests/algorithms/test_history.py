@@ -136,13 +136,13 @@ def test_a_damaged_checkpoint_is_named_with_the_way_out(
         load_checkpoint(tmp_path)
 
 
-@pytest.mark.parametrize(("iteration", "window", "expected"), [(0, 5, [0]), (4, 3, [2, 3, 4])])
-def test_probabilities_are_averaged_over_the_last_iterations_there_are(
-    iteration: int, window: int, expected: list[int]
+@pytest.mark.parametrize(("first", "last", "expected"), [(0, 0, [0]), (2, 4, [2, 3, 4])])
+def test_probabilities_are_averaged_from_the_first_to_the_last(
+    first: int, last: int, expected: list[int]
 ) -> None:
     past = history(7)
 
-    averaged_N = past.averaged_probability(iteration, window)
+    averaged_N = past.averaged_probability(first, last)
 
     mean_N = sum(past.probabilities_TN[i] for i in expected) / len(expected)
     assert averaged_N == pytest.approx(mean_N)

@@ -67,7 +67,7 @@ def test_where_worths_add_up_a_contrast_is_twice_the_decision_less_the_whole_bat
 
 
 @pytest.mark.parametrize(
-    ("covers", "calls"), [("decision", 3), ("kept", 3), ("gain", 6), ("contrast", 6)]
+    ("covers", "calls"), [("decision", 3), ("kept", 3), ("gain", 4), ("contrast", 6)]
 )
 def test_an_episode_asks_for_no_more_evaluations_than_it_needs(covers: str, calls: int) -> None:
     asked = []

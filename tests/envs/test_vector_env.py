@@ -67,9 +67,15 @@ def test_episodes_in_step_are_those_of_as_many_single_environments(
 
 
 @pytest.mark.parametrize(
-    ("covers", "sets_each"), [("decision", 1), ("kept", 1), ("gain", 2), ("contrast", 2)]
+    ("covers", "asked"),
+    [
+        ("decision", [7, 7, 7]),
+        ("kept", [7, 7, 7]),
+        ("gain", [1, 7, 7, 7]),  # what all begin with has one worth
+        ("contrast", [14, 14, 14]),
+    ],
 )
-def test_a_step_asks_once_for_all_sets_of_all_episodes(covers: Any, sets_each: int) -> None:
+def test_a_step_asks_once_for_all_sets_of_all_episodes(covers: Any, asked: list[int]) -> None:
     worth = Together()
     env = SampleSelectionVectorEnv(small_problem(), worth, 7, covers)
     env.reset()
@@ -77,7 +83,7 @@ def test_a_step_asks_once_for_all_sets_of_all_episodes(covers: Any, sets_each: i
     for action_K in ACTIONS_DK:
         env.step(everywhere(action_K, 7))
 
-    assert [masks_MN.shape for masks_MN in worth.asked] == [(7 * sets_each, 5)] * 3
+    assert [masks_MN.shape for masks_MN in worth.asked] == [(num, 5) for num in asked]
 
 
 def test_a_worth_that_knows_one_set_at_a_time_is_asked_for_each() -> None:

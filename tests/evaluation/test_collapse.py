@@ -16,8 +16,9 @@ def healthy(num: int = 101) -> np.ndarray:
     return np.random.default_rng(0).uniform(0.1, 0.9, num)
 
 
-def test_a_policy_that_tells_candidates_apart_raises_no_alarm() -> None:
-    assert warn_of_collapse(rows(), healthy()) == []
+@pytest.mark.parametrize("num", [11, 101, 4_096, 100_000])
+def test_a_policy_that_tells_candidates_apart_raises_no_alarm(num: int) -> None:
+    assert warn_of_collapse(rows(), healthy(num)) == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from rlsel.evaluation.signal import describe_signal, find_signal, warn_of_no_signal
 
@@ -40,6 +41,20 @@ def test_a_reward_of_noise_alone_is_rarely_taken_for_a_signal() -> None:
     assert all("no signal" in describe_signal(s) for s in found if s and not s.is_there)
 
 
+def test_smoothed_noise_is_rarely_taken_for_a_signal() -> None:
+    """Each reward lives on in the next ones, and what is kept grows over an episode."""
+    found = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        shape = (ITERATIONS, EPISODES, DECISIONS)
+        iteration_R, _, decision_R = (index.ravel() for index in np.indices(shape))
+        kept_sets_RX = rng.random((*shape, WIDTH)).cumsum(axis=2).reshape(-1, WIDTH)
+        noise_R = lfilter([0.2], [1.0, -0.8], rng.standard_normal(len(iteration_R)))
+        found.append(find_signal(kept_sets_RX, noise_R, decision_R, iteration_R))
+
+    assert sum(signal is not None and signal.is_there for signal in found) <= 1
+
+
 def test_the_warning_names_the_figures_and_what_to_try() -> None:
     signal = find_signal(*decisions(0, strength=0.0))
 
@@ -50,8 +65,8 @@ def test_the_warning_names_the_figures_and_what_to_try() -> None:
     assert "reward.metric" in warning
 
 
-def test_nothing_is_said_of_one_iteration_or_of_equal_rewards() -> None:
+def test_nothing_is_said_of_few_iterations_or_of_equal_rewards() -> None:
     kept_sets_RX, reward_R, decision_R, iteration_R = decisions(0, strength=0.5)
 
-    assert find_signal(kept_sets_RX, reward_R, decision_R, np.zeros_like(iteration_R)) is None
+    assert find_signal(kept_sets_RX, reward_R, decision_R, iteration_R % 3) is None
     assert find_signal(kept_sets_RX, np.ones_like(reward_R), decision_R, iteration_R) is None

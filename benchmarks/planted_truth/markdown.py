@@ -1,0 +1,22 @@
+"""Tables and figures as Markdown."""
+
+import numpy as np
+
+from rlsel.records import mean_and_std
+from rlsel.reporting.wording import decimal
+
+
+def table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    """Lines of a table, and an empty one."""
+    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return [*lines, ""]
+
+
+def mean(values: list[float]) -> str:
+    return decimal(float(np.mean(values))) if values else "–"
+
+
+def mean_std(values: list[float]) -> str:
+    average, std = mean_and_std(values)
+    return f"{decimal(average)} ± {decimal(std)}"
