@@ -14,7 +14,6 @@ from ray.tune.registry import register_env
 from envs import ENV_ID, SampleSelectionVectorEnv
 from rlsel.algorithms import learner, rollouts
 from rlsel.algorithms.config import AlgorithmConfig
-from rlsel.algorithms.history import History
 from rlsel.algorithms.task import Task
 from rlsel.controllers import ControllerConfig, build_controller
 from rlsel.controllers.rl_module import SelectionModule
@@ -36,9 +35,21 @@ def build_algorithm(
 ) -> Algorithm:
     """An untrained algorithm; whoever built it calls `stop`, and `forget` for the folder."""
     env_name = _register(task, run_dir, is_played_here=num_env_runners == 0)
+    return ppo_config(config, controller, task, seed, env_name, num_env_runners).build_algo()
+
+
+def ppo_config(
+    config: AlgorithmConfig,
+    controller: ControllerConfig,
+    task: Task,
+    seed: int,
+    env_name: str,
+    num_env_runners: int,
+) -> PPOConfig:
+    """RLlib's settings; `env_name` is registered already."""
     batch_size = config.episodes * task.problem.num_decisions
     total_steps, is_ppo = batch_size * config.iterations, config.name == "ppo"
-    ppo = (
+    return (
         PPOConfig()
         .environment(
             env_name,
@@ -82,7 +93,6 @@ def build_algorithm(
         .callbacks(rollouts.EpisodeWatcher)
         .debugging(seed=derive_seed(seed, "controller"))
     )
-    return ppo.build_algo()
 
 
 _PLAYED_HERE: dict[str, Task] = {}
@@ -120,7 +130,7 @@ def forget(run_dir: Path) -> None:
     _PLAYED_HERE.pop(_env_name(run_dir), None)
 
 
-def restore(algorithm: Algorithm, history: History, saved: Path | None) -> None:
+def restore(algorithm: Algorithm, saved: Path | None) -> None:
     """Take up the state that `save_checkpoint` left; None leaves it as it is."""
     if saved is None:
         return
@@ -128,6 +138,4 @@ def restore(algorithm: Algorithm, history: History, saved: Path | None) -> None:
     # Ray 2.60 leaves the remote runners with fresh weights here, and they would sample the next
     # iteration from a policy that was never trained.
     weights = algorithm.learner_group._learner.module[DEFAULT_MODULE_ID].get_state()
-    group = algorithm.env_runner_group
-    group.foreach_env_runner(lambda runner: runner.module.set_state(weights))
-    group.foreach_env_runner(rollouts.restore_smoothing(history.smoothing))
+    algorithm.env_runner_group.foreach_env_runner(lambda runner: runner.module.set_state(weights))

@@ -28,7 +28,8 @@ class History:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     probabilities_TN: list[Float[np.ndarray, " n"]] = field(default_factory=list)
-    smoothing: dict[int, list[float] | None] = field(default_factory=dict)
+    smoothed: dict[int, float] = field(default_factory=dict)
+    """`rollouts.Iteration.smoothed` of the next iteration."""
     taken: list[Taken] = field(default_factory=list)
 
     def averaged_probability(self, first: int, last: int) -> Float[np.ndarray, " n"]:
@@ -53,7 +54,7 @@ def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:
         (partial / "probabilities.npy").write_bytes(probabilities.getvalue())
         np.savez(taken := io.BytesIO(), **_stacked(history.taken))
         (partial / "taken.npz").write_bytes(taken.getvalue())
-        state = {"rows": history.rows, "smoothing": history.smoothing}
+        state = {"rows": history.rows, "smoothed": history.smoothed}
         (partial / "history.json").write_text(json.dumps(state))
         shutil.rmtree(final, ignore_errors=True)
         os.replace(partial, final)
@@ -81,11 +82,11 @@ def load_checkpoint(run_dir: Path) -> tuple[History, Path] | None:
     newest = found[-1]
     try:
         state = json.loads((newest / "history.json").read_text())
-        smoothing = {int(index): values for index, values in state["smoothing"].items()}
+        smoothed = {int(number): q for number, q in state["smoothed"].items()}
         probabilities_TN = list(np.load(newest / "probabilities.npy"))
         with np.load(newest / "taken.npz") as stored:
             taken = _unstacked(stored)
-        return History(state["rows"], probabilities_TN, smoothing, taken), newest / "rllib"
+        return History(state["rows"], probabilities_TN, smoothed, taken), newest / "rllib"
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise InputError(
             f"{newest}: is damaged ({error}); remove it, then --resume: the controller learns "

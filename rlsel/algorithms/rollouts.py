@@ -1,8 +1,9 @@
-"""What goes on around RLlib's episodes: random numbers per iteration, counters, smoothing state."""
+"""What goes on around RLlib's episodes: random numbers, smoothed rewards, counters."""
 
 import itertools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,26 @@ from rlsel.seeding import derive_seed
 DECISION_REWARDS = "decision_rewards"
 
 
+@dataclass(frozen=True)
+class Iteration:
+    """What an env runner is told before every iteration.
+
+    Random numbers and smoothed rewards go by the number of an episode in its iteration, so a run
+    depends neither on how many runners there are nor on whether it was interrupted, and a runner
+    that was lost knows all of it again.
+    """
+
+    seed: int
+    """Of the run."""
+    number: int
+    num_runners: int
+    reward: RewardFn | None = None
+    """What environments pay from now on; None leaves what they pay."""
+    smoothed: Mapping[int, float] = field(default_factory=dict)
+    """Number of an episode -> Eq. 5's state: the smoothed reward after that of the iteration
+    before."""
+
+
 class EpisodeWatcher(RLlibCallback):
     """Seeds episodes, collects decisions' rewards, counts both for Ray's dashboard."""
 
@@ -33,12 +54,19 @@ class EpisodeWatcher(RLlibCallback):
         self._count("rlsel_decisions", "Decisions taken on a batch", env_runner)
 
     def on_episode_start(self, *, env_runner: Any, **kwargs: Any) -> None:
-        if not hasattr(env_runner, "episode_seeds"):
+        if not hasattr(env_runner, "iteration"):
             # A runner that was lost and is back in mid-iteration; the next one finds it again.
-            reseed(secrets.randbits(32), 0, 1)(env_runner)
-        seed_everything(next(env_runner.episode_seeds))
+            begin(Iteration(secrets.randbits(32), 0, 1))(env_runner)
+        iteration, number = env_runner.iteration, next(env_runner.episode_numbers)
+        # RLlib samples actions from torch's global generator.
+        seed_everything(derive_seed(iteration.seed, "episode", iteration.number, number))
+        if episodes := _one_by_one(env_runner):
+            env_runner.episode_number = number
+            episodes.smoothed_P = _as_array(iteration.smoothed, [number])
 
     def on_episode_end(self, *, env_runner: Any, **kwargs: Any) -> None:
+        if episodes := _one_by_one(env_runner):
+            env_runner.smoothed[env_runner.episode_number] = float(episodes.smoothed_P[0])
         self._count("rlsel_episodes", "Episodes finished", env_runner)
 
     def _count(self, name: str, description: str, env_runner: Any) -> None:
@@ -50,32 +78,23 @@ class EpisodeWatcher(RLlibCallback):
         self._counters[name].inc(tags={"runner": str(env_runner.worker_index)})
 
 
-def reseed(seed: int, iteration: int, num_runners: int) -> Callable[[Any], None]:
-    """For `foreach_env_runner`: fixes what each episode of the coming iteration draws.
-
-    RLlib samples actions from torch's global generator. Seeded before every episode by iteration
-    and by the episode's number in it, a run depends neither on how many runners there are nor on
-    whether it was interrupted.
-    """
+def begin(iteration: Iteration) -> Callable[[Any], None]:
+    """For `foreach_env_runner`."""
     # No function inside a function: type-checked as in our tests, it would not pickle.
-    return partial(_reseed, seed, iteration, num_runners)
+    return partial(_begin, iteration)
 
 
-def _reseed(seed: int, iteration: int, num_runners: int, env_runner: Any) -> None:
-    env_runner.episode_seeds = (
-        derive_seed(seed, "episode", iteration, number)
-        for number in itertools.count(max(env_runner.worker_index - 1, 0), num_runners)
-    )
-
-
-def pay_by(reward: RewardFn) -> Callable[[Any], None]:
-    """For `foreach_env_runner`: what its environments pay from now on."""
-    return partial(_pay_by, reward)
-
-
-def _pay_by(reward: RewardFn, env_runner: Any) -> None:
-    for episodes in _episodes(env_runner):
-        episodes.reward_fn = reward
+def _begin(iteration: Iteration, env_runner: Any) -> None:
+    env_runner.iteration = iteration
+    first = max(env_runner.worker_index - 1, 0)
+    env_runner.episode_numbers = itertools.count(first, iteration.num_runners)
+    env_runner.smoothed = {}
+    episodes = _episodes(env_runner)
+    if episodes is None:
+        return
+    if iteration.reward is not None:
+        episodes.reward_fn = iteration.reward
+    episodes.smoothed_P = _as_array(iteration.smoothed, range(episodes.num_episodes))
 
 
 def seed_everything(seed: int) -> None:
@@ -84,24 +103,27 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def smoothing_states(env_runner: Any) -> tuple[int, list[float] | None]:
-    """A runner's index and the smoothed reward in each place (Eq. 5's state); None before any."""
-    states = [episodes.smoothed_P for episodes in _episodes(env_runner)]
-    known = [smoothed_P.tolist() for smoothed_P in states if smoothed_P is not None]
-    return env_runner.worker_index, known[0] if known else None
+def smoothed_rewards(env_runner: Any) -> dict[int, float]:
+    """`Iteration.smoothed` for the next one, of the episodes that this runner walked through."""
+    episodes = _episodes(env_runner)
+    if episodes is None:
+        return {}
+    if episodes.num_episodes == 1:
+        return dict(env_runner.smoothed)
+    return {} if episodes.smoothed_P is None else dict(enumerate(episodes.smoothed_P.tolist()))
 
 
-def restore_smoothing(states: dict[int, list[float] | None]) -> Callable[[Any], None]:
-    """For `foreach_env_runner`: put back what `smoothing_states` gave."""
-    return partial(_restore_smoothing, states)
+def _as_array(smoothed: Mapping[int, float], numbers: Iterable[int]) -> np.ndarray | None:
+    known = [smoothed[number] for number in numbers if number in smoothed]
+    return np.array(known) if known else None
 
 
-def _restore_smoothing(states: dict[int, list[float] | None], env_runner: Any) -> None:
-    known = states.get(env_runner.worker_index)
-    for episodes in _episodes(env_runner) if known else ():
-        episodes.smoothed_P = np.array(known)
+def _one_by_one(env_runner: Any) -> Episodes | None:
+    """Of a runner that walks through one episode at a time."""
+    episodes = _episodes(env_runner)
+    return episodes if episodes is not None and episodes.num_episodes == 1 else None
 
 
-def _episodes(env_runner: Any) -> list[Episodes]:
+def _episodes(env_runner: Any) -> Episodes | None:
     """Those a runner plays; the local runner has none when there are remote ones."""
-    return [env_runner.env.unwrapped.episodes] if env_runner.env is not None else []
+    return None if env_runner.env is None else env_runner.env.unwrapped.episodes

@@ -70,7 +70,7 @@ def train(
     if len(history.rows) < config.iterations:
         algorithm = build_algorithm(config, controller, task, seed, run_dir, num_env_runners)
         try:
-            restore(algorithm, history, saved)
+            restore(algorithm, saved)
             for iteration in range(len(history.rows), config.iterations):
                 row = _iterate(algorithm, task, history, seed, iteration)
                 save_checkpoint(run_dir, history, algorithm)
@@ -120,17 +120,25 @@ def _iterate(
 ) -> dict[str, Any]:
     start = time.monotonic()
     group, rung = algorithm.env_runner_group, task.rung(iteration + 1)
-    if len(task.rungs) > 1:
+    if rung.from_iteration == iteration + 1:
+        history.smoothed = {}  # rewards of two rungs have nothing to do with each other
+    told = rollouts.Iteration(
+        seed,
+        iteration,
+        max(group.num_remote_workers(), 1),
         # Every time, since a runner that was lost comes back with the first rung.
-        group.foreach_env_runner(rollouts.pay_by(rung.reward))
-    result = _sample_and_update(algorithm, seed, iteration)
+        rung.reward if len(task.rungs) > 1 else None,
+        history.smoothed,
+    )
+    result = _sample_and_update(algorithm, told)
     history.taken.append(algorithm.learner_group._learner.advantages.taken)
     module = algorithm.learner_group._learner.module[DEFAULT_MODULE_ID].unwrapped()
     module.controller.eval()
     history.probabilities_TN.append(
         keep_probabilities(module.controller, task.problem, derive_seed(seed, "read", iteration))
     )
-    history.smoothing = dict(group.foreach_env_runner(rollouts.smoothing_states))
+    states = group.foreach_env_runner(rollouts.smoothed_rewards)
+    history.smoothed = {number: q for state in states for number, q in state.items()}
     kept_N = task.select(_probability(task, history, iteration))
     row = {"iteration": iteration + 1} | _figures(result, task, history, kept_N)
     judged, rewarded = _at_once([(rung.judge, kept_N), (rung.reward, kept_N)])
@@ -146,15 +154,13 @@ def _at_once(asked: Iterable[tuple[RewardFn, np.ndarray]]) -> list[float]:
         return list(threads.map(lambda question: question[0](question[1]), asked))
 
 
-def _sample_and_update(algorithm: Algorithm, seed: int, iteration: int) -> dict[str, Any]:
-    group = algorithm.env_runner_group
-    num_runners = max(group.num_remote_workers(), 1)
+def _sample_and_update(algorithm: Algorithm, told: rollouts.Iteration) -> dict[str, Any]:
     for _ in range(MAX_ATTEMPTS):
-        group.foreach_env_runner(rollouts.reseed(seed, iteration, num_runners))
+        algorithm.env_runner_group.foreach_env_runner(rollouts.begin(told))
         result = algorithm.train()
         if np.size(result.get("env_runners", {}).get(rollouts.DECISION_REWARDS, [])):
             return result
-    raise RuntimeError(f"iteration {iteration + 1}: no env runner came back with an episode")
+    raise RuntimeError(f"iteration {told.number + 1}: no env runner came back with an episode")
 
 
 def _figures(

@@ -1,35 +1,32 @@
 """One of RLlib's own runners and one learner on a phantom; no cluster needed."""
 
 import copy
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import VectorizeMode
-from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core import DEFAULT_MODULE_ID
-from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from ray.tune.registry import register_env
 
 from envs import SampleSelectionVectorEnv, phantom_problem
 from rlsel.algorithms import rollouts
+from rlsel.algorithms.build import ppo_config
 from rlsel.algorithms.config import AlgorithmConfig
-from rlsel.algorithms.learner import SelectionLearner
-from rlsel.controllers import build_controller
+from rlsel.algorithms.task import Rung, Task
 from rlsel.controllers.config import TransformerConfig
-from rlsel.controllers.rl_module import SelectionModule
 
 EPISODES, DECISIONS = 7, 5
-TOTAL_STEPS = 10 * EPISODES * DECISIONS
+ITERATIONS = 10
+TOTAL_STEPS = ITERATIONS * EPISODES * DECISIONS
 QUICK: dict[str, Any] = {"lr": 1e-3, "lr_end": None, "num_epochs": 2, "minibatch_size": 19}
 """Of PPO, unless a test says otherwise."""
 
 
 class Line:
-    """Put together as `rlsel.algorithms.train` does it."""
+    """Put together as `rlsel.algorithms.build` does it."""
 
     def __init__(
         self,
@@ -41,52 +38,24 @@ class Line:
         self.problem, self.reward = phantom_problem(
             np.random.default_rng(0), num_candidates, DECISIONS
         )
-        self.settings = AlgorithmConfig(**settings)
-        is_ppo = self.settings.name == "ppo"
+        self.settings = AlgorithmConfig(episodes=EPISODES, iterations=ITERATIONS, **settings)
         register_env(
             "phantom",
             lambda context: SampleSelectionVectorEnv(
                 self.problem, self.reward, context["num_envs"], alpha=alpha
             ),
         )
+        task = Task(self.problem, (Rung(self.reward, self.reward),), {})
         controller = controller or TransformerConfig(hidden_size=8)
-        self.config = (
-            PPOConfig()
-            .environment("phantom")
-            .env_runners(
-                num_env_runners=0,
-                num_envs_per_env_runner=EPISODES,
-                gym_env_vectorize_mode=VectorizeMode.VECTOR_ENTRY_POINT,
-                batch_mode="complete_episodes",
-            )
-            .learners(
-                num_learners=0,
-                learner_class=SelectionLearner,
-                learner_config_dict={"algorithm": self.settings, "total_steps": TOTAL_STEPS},
-            )
-            .training(
-                lr=self.settings.lr
-                if self.settings.lr_end is None
-                else [[0, self.settings.lr], [TOTAL_STEPS, self.settings.lr_end]],
-                gamma=self.settings.gamma,
-                lambda_=1.0,
-                num_epochs=self.settings.num_epochs if is_ppo else 1,
-                minibatch_size=self.settings.minibatch_size if is_ppo else None,
-                train_batch_size_per_learner=EPISODES * DECISIONS,
-                use_kl_loss=False,
-            )
-            .rl_module(
-                rl_module_spec=RLModuleSpec(
-                    module_class=SelectionModule,
-                    model_config={"build": partial(build_controller, controller, self.problem)},
-                )
-            )
-            .debugging(seed=3)
-        )
+        self.config = ppo_config(self.settings, controller, task, 3, "phantom", 0)
         self.runner = SingleAgentEnvRunner(config=self.config, worker_index=0)
         self.learner: Any = self.config.build_learner(env=self.runner.env)
-        rollouts.seed_everything(0)
+        self.begin(rollouts.Iteration(seed=0, number=0, num_runners=1))
         self.episodes = [e.to_numpy() for e in self.runner.sample(num_episodes=EPISODES)]
+
+    def begin(self, iteration: rollouts.Iteration) -> None:
+        tell: Callable[[Any], None] = rollouts.begin(iteration)
+        tell(self.runner)
 
     @property
     def module(self) -> Any:

@@ -43,8 +43,8 @@ def history(num_iterations: int) -> History:
         Taken(rng.integers(5, size=7 + i), rng.random((7 + i, 3)), rng.random(7 + i))
         for i in range(num_iterations)
     ]
-    smoothing = {0: [0.25, 0.1 + 0.2], 3: None}
-    return History(rows, list(rng.random((num_iterations, 11))), smoothing, taken)
+    smoothed = {0: 0.25, 3: 0.1 + 0.2}
+    return History(rows, list(rng.random((num_iterations, 11))), smoothed, taken)
 
 
 def test_a_checkpoint_comes_back_to_the_last_bit(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_checkpoint_comes_back_to_the_last_bit(tmp_path: Path) -> None:
     restored, rllib = loaded
     assert str(restored.rows) == str(saved.rows)  # as text, since NaN is unlike itself
     assert np.array_equal(restored.probabilities_TN, saved.probabilities_TN)
-    assert restored.smoothing == saved.smoothing
+    assert restored.smoothed == saved.smoothed
     for one, other in zip(restored.taken, saved.taken, strict=True):
         for name in ("decision_B", "kept_sets_BX", "reward_B"):
             assert np.array_equal(getattr(one, name), getattr(other, name))

@@ -1,6 +1,5 @@
 """Every episode of a run has random numbers of its own, whoever walks through it."""
 
-from itertools import islice
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,11 +8,17 @@ import torch
 from rlsel.algorithms import rollouts
 
 
-def seeds(iteration: int, worker_index: int = 0, num_runners: int = 1, seed: int = 0) -> list[int]:
-    """Those of the first episodes that one runner walks through in an iteration."""
-    runner = SimpleNamespace(worker_index=worker_index)
-    rollouts.reseed(seed, iteration, num_runners)(runner)
-    return list(islice(runner.episode_seeds, 12 // num_runners))
+def seeds(
+    iteration: int, worker_index: int = 0, num_runners: int = 1, seed: int = 0
+) -> list[float]:
+    """What torch draws at the start of each episode that one runner walks through first."""
+    runner = SimpleNamespace(worker_index=worker_index, env=None)
+    rollouts.begin(rollouts.Iteration(seed, iteration, num_runners))(runner)
+    drawn = []
+    for _ in range(12 // num_runners):
+        rollouts.EpisodeWatcher().on_episode_start(env_runner=runner)
+        drawn.append(float(torch.rand((), dtype=torch.float64)))
+    return drawn
 
 
 def test_no_two_episodes_of_a_run_draw_the_same_numbers() -> None:

@@ -1,6 +1,5 @@
 """RLlib's own runner and learner around our environment, module, advantages and loss."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -187,14 +186,14 @@ def test_what_was_taken_is_at_hand_after_an_update() -> None:
     assert taken.reward_B == pytest.approx(line.rewards().flatten(), abs=1e-6)
 
 
-def test_the_smoothing_state_of_a_runner_can_be_taken_and_given_back() -> None:
+def test_smoothed_rewards_can_be_taken_and_given_back() -> None:
     line, fresh = Line(alpha=0.8), Line(alpha=0.8)
     fresh.runner.sample(num_episodes=1)
 
-    index, states = rollouts.smoothing_states(line.runner)
-    restore: Callable[[Any], None] = rollouts.restore_smoothing({index: states, 5: [0.5]})
-    restore(fresh.runner)
+    smoothed = rollouts.smoothed_rewards(line.runner)
+    fresh.begin(rollouts.Iteration(seed=0, number=1, num_runners=1, smoothed=smoothed))
 
     # RLlib hands episodes back in the order of their places.
-    assert states == pytest.approx([e.get_rewards()[-1] for e in line.episodes])
-    assert rollouts.smoothing_states(fresh.runner) == (index, states)
+    last_rewards = [episode.get_rewards()[-1] for episode in line.episodes]
+    assert list(smoothed.values()) == pytest.approx(last_rewards)
+    assert rollouts.smoothed_rewards(fresh.runner) == smoothed

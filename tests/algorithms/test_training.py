@@ -108,9 +108,8 @@ def test_a_resumed_training_remembers_what_it_knew_of_the_candidates(
 def test_the_number_of_env_runners_does_not_change_what_is_learned(
     ray_cluster: None, tmp_path: Path
 ) -> None:
-    # Without smoothing, whose state belongs to a runner. None at all is another thing: episodes in
-    # step draw from one generator.
-    task = replace(small_task(), env_settings=ENV_SETTINGS | {"alpha": 0.0})
+    # None at all is another thing: episodes in step draw from one generator.
+    task = replace(small_task(), env_settings=ENV_SETTINGS | {"alpha": 0.8})
 
     one, two = (
         train(SHORT, CONTROLLER, task, 3, tmp_path / str(number), num_env_runners=number)
@@ -189,17 +188,19 @@ def test_what_was_taken_in_every_iteration_is_kept(uninterrupted: Learned) -> No
         assert sorted(taken.decision_B) == sorted(list(range(5)) * SHORT.episodes)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.8])
+@pytest.mark.parametrize("num_env_runners", [0, 1])
 def test_a_later_rung_pays_and_judges_from_its_iteration_on(
-    ray_cluster: None, tmp_path: Path
+    ray_cluster: None, tmp_path: Path, alpha: float, num_env_runners: int
 ) -> None:
     problem, worth = phantom_problem(np.random.default_rng(0), num_candidates=23, num_decisions=5)
     rungs = (
         Rung(lambda kept_N: 1000.0 + worth(kept_N), lambda kept_N: 1000.0),
         Rung(worth, worth, from_iteration=3),
     )
-    task = Task(problem, rungs, ENV_SETTINGS | {"alpha": 0.0})
+    task = Task(problem, rungs, ENV_SETTINGS | {"alpha": alpha})
 
-    learned = train(SHORT, CONTROLLER, task, 3, tmp_path, num_env_runners=1)
+    learned = train(SHORT, CONTROLLER, task, 3, tmp_path, num_env_runners)
 
     paid = [row["reward_min"] > 900 for row in learned.rows]
     assert paid == [True, True, False, False]
