@@ -75,6 +75,7 @@ def select(
     )
     pool = Pool(sets["candidates"], source="arrays given to rlsel.select")
     require_enough(pool)
+    experiment.selection.ranges_of(names)
     with tempfile.TemporaryDirectory() as temporary, PeakMemory() as memory:
         blank = Record(
             name=experiment.name,

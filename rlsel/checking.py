@@ -5,10 +5,22 @@ from rich.table import Table
 from rich.text import Text
 
 from rlsel.config import Experiment
-from rlsel.data import load_splits
-from rlsel.pool import InputReport, build_pool, describe_inputs
+from rlsel.data import Splits, load_splits
+from rlsel.pool import InputReport, Pool, build_pool, describe_inputs
 from rlsel.progress import console
 from rlsel.selectors.peers import require_packages
+
+
+def read_inputs(experiment: Experiment) -> tuple[Splits, Pool]:
+    """All that is read or drawn before anything is trained.
+
+    Raises:
+        InputError: an input is wrong, or the experiment does not go with it.
+    """
+    require_packages(experiment.selection.methods)
+    splits = load_splits(experiment.data, experiment.seed)
+    experiment.selection.ranges_of(splits.class_names)
+    return splits, build_pool(experiment.pool, splits, experiment.data, experiment.seed)
 
 
 def check_inputs(experiment: Experiment) -> InputReport:
@@ -17,9 +29,7 @@ def check_inputs(experiment: Experiment) -> InputReport:
     Raises:
         InputError: an input is wrong; the message is the same that a run would give.
     """
-    require_packages(experiment.selection.methods)
-    splits = load_splits(experiment.data, experiment.seed)
-    pool = build_pool(experiment.pool, splits, experiment.data, experiment.seed)
+    splits, pool = read_inputs(experiment)
     report = describe_inputs(splits, pool)
     console.print(_count_table(report, splits.class_names))
     for finding in report.findings:

@@ -3,16 +3,16 @@
 import hashlib
 import json
 import re
-from dataclasses import fields, is_dataclass, replace
-from difflib import get_close_matches
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
-from rlsel.algorithms.config import AlgorithmConfig
+from rlsel.algorithms.config import OF_PPO_ALONE, AlgorithmConfig
 from rlsel.classifier import ClassifierConfig
+from rlsel.config_errors import explain
 from rlsel.controllers.config import ControllerConfig, TransformerConfig
 from rlsel.data.config import DataConfig
 from rlsel.errors import InputError
@@ -27,6 +27,8 @@ from rlsel.selectors.config import SelectionConfig
 
 DOES_NOT_CHANGE_RESULTS = ("name", "seed", "evaluators")
 """Left out of the hash, so runs of one experiment share it whatever their seed or machine."""
+OF_SEVERAL_KINDS = ("source", "pool", "controller")
+"""Blocks whose `name` says which settings they have."""
 
 
 @config
@@ -120,20 +122,34 @@ def build_experiment(content: dict[str, Any], origin: str) -> Experiment:
         # JSON, because strict validation lets lists be tuples and text be paths only there.
         return _experiment.validate_json(json.dumps(laid_over, default=str))
     except ValidationError as error:
-        raise InputError(f"{origin}: {_explain(error, laid_over)}") from None
+        raise InputError(f"{origin}: {explain(error, Experiment)}") from None
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """`over` laid over `base`, key by key; a block with another `name` replaces the whole block."""
+    """`over` laid over `base`, key by key.
+
+    A block of another kind replaces the whole block; another algorithm keeps all that it knows.
+    """
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
         if isinstance(old, dict) and isinstance(value, dict):
-            other_kind = "name" in old and "name" in value and value["name"] != old["name"]
-            merged[key] = value if other_kind else merge(old, value)
+            merged[key] = _merge_block(key, old, value)
         else:
             merged[key] = value
     return merged
+
+
+def _merge_block(key: str, base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    if (
+        key in OF_SEVERAL_KINDS
+        and "name" in base
+        and over.get("name", base["name"]) != base["name"]
+    ):
+        return over
+    if key == "algorithm" and over.get("name") == "reinforce":
+        base = {name: value for name, value in base.items() if name not in OF_PPO_ALONE}
+    return merge(base, over)
 
 
 class _Loader(yaml.SafeLoader):
@@ -178,67 +194,3 @@ def to_dict(experiment: Experiment) -> dict[str, Any]:
 def to_yaml(experiment: Experiment) -> str:
     """The complete config, readable by `load_experiment`."""
     return yaml.dump(to_dict(experiment), Dumper=_Dumper, sort_keys=False)
-
-
-def _explain(error: ValidationError, content: dict[str, Any]) -> str:
-    """One line for the first thing that is wrong: where, what stands there, what may."""
-    first = error.errors()[0]
-    where, owner = _locate(first["loc"])
-    key = ".".join(where)
-    if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        known = [field.name for field in fields(owner)] if owner else []
-        close = get_close_matches(where[-1], known, n=1)
-        hint = f" (did you mean {close[0]}?)" if close else ""
-        return f"unknown key {key}{hint}; known are {', '.join(sorted(known))}"
-    if first["type"] == "union_tag_invalid":
-        context = first.get("ctx", {})
-        known = str(context.get("expected_tags", "")).replace("'", "")
-        return f"{key}.name is {context.get('tag')!r}; known are {known}"
-    if first["type"] == "union_tag_not_found":
-        return f"{key} lacks `name`, which says what kind it is"
-    if first["type"] == "missing":
-        return f"{key} is missing: {_documentation(owner, where[-1])}"
-    message = first["msg"].removeprefix("Value error, ")
-    message = message.replace("Input should be", "it must be")
-    if first["type"] == "value_error":
-        return f"{key}: {message}" if key else message
-    return f"{key} is {first['input']!r}; {message}"
-
-
-def _locate(location: tuple[int | str, ...]) -> tuple[list[str], Any]:
-    """The keys of a pydantic location without the tags of unions, and the Config it lies in."""
-    where: list[str] = []
-    owner: Any = Experiment
-    for i, part in enumerate(location):
-        if isinstance(owner, tuple):  # a union: this part is the name of the kind
-            owner = next((c for c in owner if _kind(c) == part), None)
-            continue
-        where.append(str(part))
-        if i + 1 < len(location) and owner is not None:
-            owner = _type_of(owner, str(part))
-    return where, owner
-
-
-def _type_of(owner: Any, name: str) -> Any:
-    """The Config that a field holds; a tuple of them where it is one of several; else None."""
-    annotation = next((f.type for f in fields(owner) if f.name == name), None)
-    if is_dataclass(annotation):
-        return annotation
-    found = tuple(t for t in _flatten(annotation) if is_dataclass(t))
-    return found or None
-
-
-def _flatten(annotation: Any) -> list[Any]:
-    inner = get_args(annotation)
-    return [leaf for part in inner for leaf in _flatten(part)] if inner else [annotation]
-
-
-def _kind(cls: Any) -> str | None:
-    return next((f.default for f in fields(cls) if f.name == "name"), None)  # pyright: ignore
-
-
-def _documentation(owner: Any, name: str) -> str:
-    if owner is None:
-        return "give it"
-    described = getattr(owner, "__pydantic_fields__", {})[name].description
-    return (described or "give it").split("\n")[0].split(". ")[0].rstrip(".")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from rlsel.checking import read_inputs
 from rlsel.classifier.resident import best_device
 from rlsel.config import Experiment, default_experiment
-from rlsel.data import Splits, load_splits
+from rlsel.data import Splits
 from rlsel.errors import InputError
 from rlsel.evaluation import find_truth, kinds_kept, score_selections
 from rlsel.evaluation.truth import batch_of_candidates
@@ -18,7 +19,7 @@ from rlsel.features import CandidateTable, Features, build_problem, describe_can
 from rlsel.features.stored import extract_or_load
 from rlsel.learning import learn
 from rlsel.monitoring import PeakMemory
-from rlsel.pool import Pool, build_pool, describe_inputs
+from rlsel.pool import Pool, describe_inputs
 from rlsel.progress import console
 from rlsel.records import Record, describe_device, installed_versions
 from rlsel.reporting import print_table, save_contact_sheets, write_report
@@ -27,7 +28,7 @@ from rlsel.rewards.pool import evaluation_pool
 from rlsel.run_folder import FEATURES, LEDGER, RunFolder, claim
 from rlsel.seeding import rng
 from rlsel.selectors import SELECTORS, BaselineInputs, Selection
-from rlsel.selectors.peers import PeerInputs, require_packages
+from rlsel.selectors.peers import PeerInputs
 from rlsel.selectors.table import selection_of, write_selection
 
 
@@ -176,9 +177,7 @@ def select_and_score(
 
 def _read_inputs(experiment: Experiment, folder: RunFolder) -> tuple[Splits, Pool]:
     try:
-        require_packages(experiment.selection.methods)
-        splits = load_splits(experiment.data, experiment.seed)
-        pool = build_pool(experiment.pool, splits, experiment.data, experiment.seed)
+        splits, pool = read_inputs(experiment)
     except InputError:
         folder.abandon()
         raise
@@ -214,7 +213,13 @@ def _choose(
     peers = PeerInputs.of(
         features, splits.train, splits.reward_val, pool.candidates, experiment.selection.peers
     )
-    inputs = BaselineInputs(table, budget, experiment.evaluation.rounds, pool.useful, peers)
+    num_keep_C = None
+    if learned and experiment.selection.ranges_of(splits.class_names):
+        kept_labels = pool.candidates.labels[learned.kept_N]
+        num_keep_C = tuple(np.bincount(kept_labels, minlength=len(splits.class_names)).tolist())
+    inputs = BaselineInputs(
+        table, budget, experiment.evaluation.rounds, pool.useful, peers, num_keep_C
+    )
     names = ["real_only", *(m for m in experiment.selection.methods if m != "controller")]
     if pool.useful is not None:
         names.append("oracle")

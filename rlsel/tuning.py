@@ -84,8 +84,9 @@ def load_sweep(path: Path) -> tuple[SweepConfig, list[Point]]:
     for values in itertools.product(*sweep.grid.values()):
         settings = dict(zip(sweep.grid, values, strict=True))
         merged = dict(sweep.experiment)
-        for key, value in settings.items():
-            merged = merge(merged, _nested(key, value))
+        # Names first: a block of another kind replaces what was said of the one before.
+        for key in sorted(settings, key=lambda key: not key.endswith(".name")):
+            merged = merge(merged, _nested(key, settings[key]))
         merged.setdefault("name", path.stem)
         experiment = build_experiment(merged, str(path))
         if "controller" not in experiment.selection.methods:

@@ -85,6 +85,19 @@ def test_python_dash_m_is_the_same_command() -> None:
     assert done.stderr == "rlsel: missing.yaml: there is no such config file\n"
 
 
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_range_for_a_class_there_is_not_is_found_before_anything_is_trained(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rlsel.features.stored.fit", None)
+    write_config(Path("tiny.yaml"), selection={"keep_range_of_class": {"tumor": [0.1, 0.5]}})
+
+    outcome = rlsel(command, "tiny.yaml")
+
+    assert outcome.code == 2
+    assert "selection.keep_range_of_class names 'tumor'" in outcome.err
+
+
 def test_check_counts_images_and_trains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object, **named: object) -> None:
         raise AssertionError("check trains nothing")

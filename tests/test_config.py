@@ -155,8 +155,21 @@ def test_an_unknown_key_is_refused_with_what_was_probably_meant(
         ({"seed": 1.5}, "seed is 1.5; it must be a valid integer"),
         ({"algorithm": {"lr_end": "no"}}, "algorithm.lr_end is 'no'; it must be a valid number"),
         ({"algorithm": {"lr": "fast"}}, "algorithm.lr is 'fast'; it must be a valid number"),
-        ({"algorithm": 3}, "algorithm is 3; it must be an object"),
-        ({"features": {"inputs": "class"}}, "features.inputs is 'class'; it must be a valid array"),
+        ({"algorithm": 3}, "algorithm is 3; it must be a block of settings"),
+        (
+            {"features": {"inputs": "class"}},
+            "features.inputs is 'class'; it must be a list, as in [class]",
+        ),
+        ({"features": {"inputs": []}}, "features.inputs is []; give at least 1"),
+        (
+            {"controller": "mlp"},
+            "controller is 'mlp'; it must be a block of settings, as in {name: mlp}",
+        ),
+        (
+            {"selection": {"keep_range": [0.5]}},
+            "selection.keep_range is too short: give at least 2 values",
+        ),
+        ({"selection": {"keep_range": 0.5}}, "selection.keep_range is 0.5; it must be a list"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(settings: dict[str, Any], expected: str) -> None:
@@ -336,8 +349,20 @@ def test_a_block_of_another_name_replaces_the_whole_block() -> None:
     }
 
 
-def test_a_block_without_a_name_takes_one_on() -> None:
-    # As where a sweep varies algorithm.name over one experiment.
-    assert merge({"algorithm": {"lr": 0.1}}, {"algorithm": {"name": "reinforce"}}) == {
-        "algorithm": {"lr": 0.1, "name": "reinforce"}
+@pytest.mark.parametrize("named", [{}, {"name": "ppo"}])
+def test_another_algorithm_keeps_what_it_knows_and_leaves_what_it_does_not(
+    named: dict[str, str],
+) -> None:
+    base = {"lr": 0.1, "episodes": 8, "clip": 0.1, "ratio": "joint", **named}
+
+    assert merge({"algorithm": base}, {"algorithm": {"name": "reinforce"}}) == {
+        "algorithm": {"lr": 0.1, "episodes": 8, "name": "reinforce"}
+    }
+
+
+def test_another_credit_keeps_its_settings() -> None:
+    base = {"algorithm": {"credit": {"name": "ridge", "memory": 0.5}}}
+
+    assert merge(base, {"algorithm": {"credit": {"name": "factored"}}}) == {
+        "algorithm": {"credit": {"name": "factored", "memory": 0.5}}
     }

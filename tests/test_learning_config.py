@@ -31,6 +31,17 @@ def test_every_controller_goes_with_every_algorithm(
     assert load_experiment(path) == experiment
 
 
+@pytest.mark.parametrize("algorithm", ["ppo", "reinforce"])
+@pytest.mark.parametrize("controller", ["transformer", "gru", "gru_attention", "mlp"])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_pair_goes_with_every_preset(preset: str, controller: str, algorithm: str) -> None:
+    chosen = {"controller": {"name": controller}, "algorithm": {"name": algorithm}}
+
+    experiment = build_experiment({"preset": preset, **chosen}, "c.yaml")
+
+    assert (experiment.controller.name, experiment.algorithm.name) == (controller, algorithm)
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_to_name_what_a_preset_has_anyway_changes_nothing(preset: str) -> None:
     names = {"algorithm": {"name": "ppo"}, "controller": {"name": "transformer"}}
@@ -140,7 +151,15 @@ def test_a_sequential_controller_refuses_a_keep_range(name: str, setting: dict[s
     ("setting", "expected"),
     [
         ({"keep_range": [0.5, 0.1]}, "keep_range is [0.5, 0.1]; give [least, greatest]"),
-        ({"keep_range_of_class": {"a": [0.0, 0.0]}}, "a is [0.0, 0.0]; give [least, greatest]"),
+        (
+            {"keep_range_of_class": {"a": [0.0, 0.0]}},
+            "keep_range_of_class.a is [0.0, 0.0]; give [least, greatest]",
+        ),
+        ({"keep_range": [1.0, 1.0]}, "keep_range is [1.0, 1.0]; give [least, greatest]"),
+        (
+            {"keep_range": [0.1, 0.5], "methods": ["uniform"]},
+            "keep_range binds the controller, which methods lacks",
+        ),
         (
             {"keep_range": [0.1, 0.5], "keep_fraction": 0.5},
             "keep_fraction and keep_range exclude each other: give one of them",

@@ -2,6 +2,7 @@
 
 import json
 import math
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,33 @@ def write_sweep(path: Path, **changed: Any) -> Path:
 
 def tune(folder: Path) -> Outcome:
     return rlsel("tune", folder / "sweep.yaml", "--out", folder / "out")
+
+
+def test_every_setting_of_a_point_is_found_in_its_experiment(tmp_path: Path) -> None:
+    experiment = merge(
+        SHORT,
+        {
+            "algorithm": {"name": "ppo", "credit": {"name": "ridge", "memory": 0.5}},
+            "controller": {"name": "transformer", "num_heads": 2},
+        },
+    )
+    grid = {
+        "controller.hidden_size": [8],
+        "controller.name": ["transformer", "gru"],
+        "algorithm.lr": [1e-3],
+        "algorithm.name": ["ppo", "reinforce"],
+        "algorithm.credit.name": ["ridge", "factored"],
+    }
+
+    _, points = load_sweep(write_sweep(tmp_path / "s.yaml", experiment=experiment, grid=grid))
+
+    assert len(points) == 8
+    for point in points:
+        built = point.experiments[0]
+        for key, value in point.settings.items():
+            assert attrgetter(key)(built) == value
+        assert built.algorithm.credit.memory == 0.5
+        assert (built.algorithm.iterations, built.algorithm.episodes) == (1, 2)
 
 
 @pytest.mark.slow

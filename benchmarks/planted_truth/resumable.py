@@ -36,10 +36,15 @@ def fill(
         progress_bar(description, len(missing)) as bar,
     ):
         futures = {workers.submit(make): key for key, make in missing.items()}
-        for future in as_completed(futures):
-            cells[futures[future]] = future.result()
-            write()
-            bar.advance(note=futures[future])
+        try:
+            for future in as_completed(futures):
+                cells[futures[future]] = future.result()
+                write()
+                bar.advance(note=futures[future])
+        except BaseException:
+            # Or the workers would go on for hours, and nobody would write down what they find.
+            workers.shutdown(cancel_futures=True)
+            raise
 
 
 class ResumableRecord:

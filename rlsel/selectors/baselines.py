@@ -25,6 +25,9 @@ class BaselineInputs:
     """The truth, where it is known; for the oracle alone."""
     peers: PeerInputs | None = None
     """Features and labels; for the peers alone."""
+    num_keep_C: tuple[int, ...] | None = None
+    """Of every class, where a keep range has fixed the mix for the controller, so that nobody
+    gains by the mix alone; None leaves it to the method."""
 
     @property
     def num_candidates(self) -> int:
@@ -48,7 +51,7 @@ def uniform(inputs: BaselineInputs, rng: np.random.Generator) -> Selection:
     """Keep as many as the budget at random, drawn anew for every round of the evaluation."""
     masks_RN = np.zeros((max(inputs.num_rounds, 1), inputs.num_candidates), dtype=bool)
     for mask_N in masks_RN:
-        mask_N[rng.choice(inputs.num_candidates, inputs.num_keep, replace=False)] = True
+        mask_N[_first(rng.permutation(inputs.num_candidates), inputs)] = True
     return Selection("uniform", masks_RN)
 
 
@@ -63,7 +66,8 @@ def centroid(inputs: BaselineInputs, rng: np.random.Generator) -> Selection:
     table = inputs.table
     astray_N = table.other_distance < table.own_distance
     order_N = np.lexsort((table.own_distance, astray_N))
-    mask_N = _take_per_class(order_N, table.labels, inputs.num_keep)
+    mask_N = np.zeros(inputs.num_candidates, dtype=bool)
+    mask_N[_first(_classes_in_turn(order_N, table.labels), inputs)] = True
     return Selection("centroid", mask_N[None], -table.own_distance - 2.0 * astray_N)
 
 
@@ -84,7 +88,7 @@ def peer(method: str) -> Selector:
         # Ties by lot: a pool may be stored good ones first.
         order_N = np.lexsort((rng.random(inputs.num_candidates), -score_N))
         mask_N = np.zeros(inputs.num_candidates, dtype=bool)
-        mask_N[order_N[: inputs.num_keep]] = True
+        mask_N[_first(order_N, inputs)] = True
         return Selection(method, mask_N[None], score_N)
 
     return select
@@ -100,14 +104,19 @@ SELECTORS: dict[str, Selector] = {
 }
 
 
-def _take_per_class(
-    order_N: np.ndarray, labels_N: np.ndarray, num_keep: int
-) -> Bool[np.ndarray, " n"]:
-    """The first of `order_N` within each class, shares proportional to the classes' sizes."""
+def _first(order_N: np.ndarray, inputs: BaselineInputs) -> np.ndarray:
+    """The candidates that the budget has room for."""
+    if inputs.num_keep_C is None:
+        return order_N[: inputs.num_keep]
+    labels_N = inputs.table.labels[order_N]
+    first = [order_N[labels_N == label][:num] for label, num in enumerate(inputs.num_keep_C)]
+    return np.concatenate(first)
+
+
+def _classes_in_turn(order_N: np.ndarray, labels_N: np.ndarray) -> np.ndarray:
+    """Any beginning of it holds equal shares of every class, each in the order given."""
     share_N: Float[np.ndarray, " n"] = np.empty(len(labels_N))
     for label in np.unique(labels_N):
         members = order_N[labels_N[order_N] == label]
         share_N[members] = (np.arange(len(members)) + 0.5) / len(members)
-    mask_N = np.zeros(len(labels_N), dtype=bool)
-    mask_N[np.argsort(share_N, kind="stable")[:num_keep]] = True
-    return mask_N
+    return np.argsort(share_N, kind="stable")

@@ -36,18 +36,24 @@ class SelectionConfig:
     """`real_only` always stands beside them, and `oracle` where the pool's truth is known. The last
     five of the choices are published rivals; `confident_learning` needs the extra `peers`."""
     keep_fraction: Annotated[float | None, Field(gt=0, le=1)] = None
-    """Share of the pool to keep. None lets the controller set it (the paper); every other method
-    but `keep_all` then keeps exactly as many. Without a controller None means one half (paper)."""
+    """Share of the pool to keep, the most probable first, once the controller has learned without
+    it; `keep_range: [x, x]` has it learn under that share. None lets the controller set it (the
+    paper); every other method but `keep_all` then keeps exactly as many. Without a controller None
+    means one half (paper)."""
     keep_range: tuple[Share, Share] | None = None
     """Least and greatest share of every class to keep: a constraint that the controller's policy
-    obeys in each decision while it learns, and so does the selection."""
+    obeys in each decision while it learns, and so does the selection. Every other method but
+    `keep_all` then keeps as many of each class."""
     keep_range_of_class: dict[str, tuple[Share, Share]] = Field(default_factory=dict)
     """The same for single classes, by name; it goes before `keep_range`."""
     peers: PeersConfig = PeersConfig()
     """What the published rivals may spend."""
 
     def __post_init__(self) -> None:
-        ranges = {"keep_range": self.keep_range, **self.keep_range_of_class}
+        ranges = {
+            "keep_range": self.keep_range,
+            **{f"keep_range_of_class.{k}": v for k, v in self.keep_range_of_class.items()},
+        }
         for name, limits in ranges.items():
             if limits and (limits[0] > limits[1] or limits[0] == 1 or limits[1] == 0):
                 raise ValueError(
@@ -56,6 +62,10 @@ class SelectionConfig:
                 )
         if self.keep_fraction is not None and any(ranges.values()):
             raise ValueError("keep_fraction and keep_range exclude each other: give one of them")
+        if any(ranges.values()) and "controller" not in self.methods:
+            raise ValueError(
+                "keep_range binds the controller, which methods lacks: add it, or set keep_fraction"
+            )
 
     def ranges_of(self, class_names: tuple[str, ...]) -> tuple[tuple[float, float], ...] | None:
         """The range of each class; None where none is set.

@@ -33,6 +33,14 @@ def test_uniform_and_centroid_keep_exactly_as_many_as_the_controller(num_keep: i
         assert (selection.masks_RN.sum(axis=1) == num_keep).all()
 
 
+@pytest.mark.parametrize("method", ["uniform", "centroid"])
+def test_where_the_mix_of_classes_is_fixed_it_is_so_for_all(method: str) -> None:
+    given = inputs(num_keep=23, num_rounds=3, num_keep_C=(3, 13, 7))
+
+    for mask_N in SELECTORS[method](given, rng()).masks_RN:
+        assert np.bincount(TABLE.labels[mask_N]).tolist() == [3, 13, 7]
+
+
 def test_real_only_keeps_nothing_and_keep_all_everything() -> None:
     assert real_only(inputs(), rng()).num_kept == 0
     assert keep_all(inputs(), rng()).num_kept == NUM
