@@ -47,10 +47,12 @@ def learn(
 
         def show(row: dict[str, Any]) -> None:
             folder.update()
-            board.show(row)
+            board.show(row | _noise_beside(row, experiment, folder))
             bar.advance(
                 note=f"{reward.metric} reward {row['reward_mean']:.4f}, "
-                f"selection-val {row['selection_val']:.4f}, {row['evaluations']:.0f} evaluations"
+                f"selection-val {row['selection_val']:.4f}, kept {row['keep_fraction']:.0%}, "
+                f"KL {row['kl']:.1e}, clipped {row['clip_fraction']:.0%}, "
+                f"{row['evaluations']:.0f} evaluations"
             )
 
         selection, learned = learn_selection(
@@ -73,6 +75,20 @@ def learn(
     )
     look_back(learned, experiment, pool, folder)
     return selection
+
+
+def _noise_beside(
+    row: dict[str, Any], experiment: Experiment, folder: RunFolder
+) -> dict[str, float]:
+    """What the noise floor was measured to be, for what paid in an iteration."""
+    started = [f for start, f in experiment.reward.rungs if start <= row["iteration"]]
+    known = folder.record.noise
+    named = {"noise_floor": "between_seeds", "spread_between_sets": "between_sets"}
+    return {
+        name: known[f"{started[-1]}.{figure}"]
+        for name, figure in named.items()
+        if f"{started[-1]}.{figure}" in known
+    }
 
 
 def make_task(

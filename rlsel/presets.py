@@ -6,8 +6,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     # What `rlsel run` does without a config: small enough for two cores and six minutes.
     "default": {
         "evaluation": {"rounds": 3},
-        # Two hold less memory than four, and change no result.
-        "algorithm": {"num_env_runners": 2},
     },
     # Ye et al. 2020, read literally (METHOD: it stays at chance where the defaults learn).
     "paper": {

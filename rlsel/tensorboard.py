@@ -9,7 +9,14 @@ from tensorboardX import SummaryWriter
 
 FOLDER = "tensorboard"
 GROUPS = {
-    "reward": ("reward_mean", "reward_std", "reward_val", "selection_val"),
+    "reward": (
+        "reward_mean",
+        "reward_std",
+        "reward_val",
+        "selection_val",
+        "noise_floor",
+        "spread_between_sets",
+    ),
     "policy": ("keep_fraction", "entropy", "kl", "clip_fraction", "num_selected"),
     "learning": ("lr", "grad_norm", "explained_variance", "positive_advantages"),
 }

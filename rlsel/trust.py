@@ -38,7 +38,9 @@ def set_reward(
     # One seed for every set of candidates: sets are to be compared, not seeds.
     seed = derive_seed(experiment.seed, "reward")
     repeats = 1 if fidelity == "probe" else reward.repeats
-    evaluations = pool.evaluations if reward.needs_evaluators else pool.here
+    # A message costs more than a probe; but env runners can only ask the evaluators.
+    is_cheap = fidelity == "probe" and not reward.needs_evaluators
+    evaluations = pool.here if is_cheap else pool.evaluations
     return SetReward(evaluations, fidelity, reward.metric, seed, split, repeats, enough)
 
 
@@ -103,6 +105,7 @@ def look_back(
         noise |= {"signal.correlation": signal.correlation, "signal.p_value": signal.p_value}
         console.print(describe_signal(signal), markup=False)
         warnings += [] if signal.is_there else [warn_of_no_signal(signal)]
-    warnings += warn_of_overfitting(learned.rows)
+    start_of_last_rung, _ = experiment.reward.rungs[-1]
+    warnings += warn_of_overfitting(learned.rows[start_of_last_rung - 1 :])
     warnings += warn_of_collapse(learned.rows, learned.keep_probability_N)
     folder.update(noise=folder.record.noise | noise, warnings=[*folder.record.warnings, *warnings])

@@ -1,5 +1,6 @@
 """RLlib's PPO around the environment and a controller: put together, and taken up again."""
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ def ppo_config(
     """RLlib's settings; `env_name` is registered already."""
     batch_size = config.episodes * task.problem.num_decisions
     total_steps, is_ppo = batch_size * config.iterations, config.name == "ppo"
+    minibatch_size = min(config.minibatch_size, batch_size) if is_ppo else batch_size
     return (
         PPOConfig()
         .environment(
@@ -74,13 +76,17 @@ def ppo_config(
             gamma=config.gamma,
             lambda_=1.0,
             num_epochs=config.num_epochs if is_ppo else 1,
-            minibatch_size=min(config.minibatch_size, batch_size) if is_ppo else None,
+            minibatch_size=minibatch_size if is_ppo else None,
             train_batch_size_per_learner=batch_size,
             grad_clip=config.max_grad_norm,
             grad_clip_by="global_norm",
             use_kl_loss=False,
             learner_class=learner.SelectionLearner,
-            learner_config_dict={"algorithm": config, "total_steps": total_steps},
+            learner_config_dict={
+                "algorithm": config,
+                "total_steps": total_steps,
+                "num_minibatches": math.ceil(batch_size / minibatch_size),
+            },
         )
         .rl_module(
             rl_module_spec=RLModuleSpec(

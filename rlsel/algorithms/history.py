@@ -4,7 +4,6 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -46,14 +45,15 @@ def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:
     final = folder / f"iteration_{len(history.rows):05d}"
     partial = folder / "partial"
     shutil.rmtree(partial, ignore_errors=True)
+    # An iteration in a file of its own, which is written once: over a long run they are many MB.
+    np.savez(taken := io.BytesIO(), **vars(history.taken[-1]))
+    write_bytes(_taken_path(run_dir, len(history.rows)), taken.getvalue())
     with writing(final):
         partial.mkdir(parents=True)
         algorithm.save_to_path(str((partial / "rllib").resolve()))
         # By way of memory: NumPy's own writing reports a full disk without an error number.
         np.save(probabilities := io.BytesIO(), np.stack(history.probabilities_TN))
         (partial / "probabilities.npy").write_bytes(probabilities.getvalue())
-        np.savez(taken := io.BytesIO(), **_stacked(history.taken))
-        (partial / "taken.npz").write_bytes(taken.getvalue())
         state = {"rows": history.rows, "smoothed": history.smoothed}
         (partial / "history.json").write_text(json.dumps(state))
         shutil.rmtree(final, ignore_errors=True)
@@ -84,8 +84,7 @@ def load_checkpoint(run_dir: Path) -> tuple[History, Path] | None:
         state = json.loads((newest / "history.json").read_text())
         smoothed = {int(number): q for number, q in state["smoothed"].items()}
         probabilities_TN = list(np.load(newest / "probabilities.npy"))
-        with np.load(newest / "taken.npz") as stored:
-            taken = _unstacked(stored)
+        taken = [_read_taken(_taken_path(run_dir, i + 1)) for i in range(len(state["rows"]))]
         return History(state["rows"], probabilities_TN, smoothed, taken), newest / "rllib"
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise InputError(
@@ -94,16 +93,10 @@ def load_checkpoint(run_dir: Path) -> tuple[History, Path] | None:
         ) from None
 
 
-def _stacked(taken: list[Taken]) -> dict[str, np.ndarray]:
-    arrays = {
-        f.name: np.concatenate([getattr(one, f.name) for one in taken]) for f in fields(Taken)
-    }
-    return arrays | {"ends": np.cumsum([len(one.reward_B) for one in taken])}
+def _taken_path(run_dir: Path, iteration: int) -> Path:
+    return run_dir / CHECKPOINTS / "taken" / f"{iteration:05d}.npz"
 
 
-def _unstacked(arrays: Mapping[str, np.ndarray]) -> list[Taken]:
-    cuts = arrays["ends"][:-1]
-    parts = {f.name: np.split(arrays[f.name], cuts) for f in fields(Taken)}
-    return [
-        Taken(**dict(zip(parts, one, strict=True))) for one in zip(*parts.values(), strict=True)
-    ]
+def _read_taken(path: Path) -> Taken:
+    with np.load(path) as arrays:
+        return Taken(**{field.name: arrays[field.name] for field in fields(Taken)})

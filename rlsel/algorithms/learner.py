@@ -22,7 +22,6 @@ from rlsel.seeding import derive_seed
 
 CLIP_FRACTION = "clip_fraction"
 KL_PER_CANDIDATE = "kl_per_candidate"
-KEEP_FRACTION = "keep_fraction"
 ENTROPY_PER_CANDIDATE = "entropy_per_candidate"
 CREDIT = "credit"
 
@@ -62,8 +61,8 @@ def score_function(
 class SelectionLearner(PPOTorchLearner):
     """RLlib's PPO learner with our advantages and our loss.
 
-    Settings of ours arrive in `learner_config_dict`: `algorithm`, an `AlgorithmConfig`, and
-    `total_steps`, the decisions of a whole run.
+    Settings of ours arrive in `learner_config_dict`: `algorithm`, an `AlgorithmConfig`;
+    `total_steps`, the decisions of a whole run; `num_minibatches` of a pass over an iteration.
     """
 
     def build(self) -> None:
@@ -138,10 +137,10 @@ class SelectionLearner(PPOTorchLearner):
             CLIP_FRACTION: clip_fraction,
             KL_PER_CANDIDATE: old.kl(new).sum() / num_decided,
             ENTROPY_PER_CANDIDATE: entropy,
-            KEEP_FRACTION: (batch[Columns.ACTIONS] * counts_BK).sum() / num_decided,
             **self.advantages.diagnostics,
         }
-        self.metrics.log_dict(diagnostics, key=module_id, window=1)
+        # Of the last pass over all decisions.
+        self.metrics.log_dict(diagnostics, key=module_id, window=self._ours["num_minibatches"])
         return loss
 
     def get_state(

@@ -42,8 +42,11 @@ def draw_reward(run: Run) -> Figure | None:
         panel = remaining.pop(0)
         _line(panel, x_T, run.column("reward_val"), MUTED, width=1.1)
         _line(panel, x_T, validation_T, VERMILLION)
-        best = int(np.nanargmax(validation_T))
-        panel.plot(x_T[best], validation_T[best], "o", markersize=9, mfc="none", mec=VERMILLION)
+        chosen = int(run.record.learning.get("chosen_iteration", 0)) - 1
+        if chosen >= 0:
+            panel.plot(
+                x_T[chosen], validation_T[chosen], "o", markersize=9, mfc="none", mec=VERMILLION
+            )
         panel.set_title("Score of the whole selection on validation")
     for panel in panels:
         panel.margins(x=0.02)

@@ -52,7 +52,8 @@ class RewardConfig:
     """Seeds (and sets) by which a run measures, before it learns, how much of a reward is noise;
     0 leaves it out."""
     covers: Covers = "decision"
-    """This `decision`'s candidates alone, the `gain` of adding them, or all `kept` (paper)."""
+    """This `decision`'s candidates alone; their `contrast` to those discarded, which is a second
+    set; the `gain` of adding them; or all `kept` (paper). Bias and cost: docs/architecture.md."""
     alpha: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Weight of the past in the smoothed reward; 0 is raw, the paper has 0.8."""
     smoothing_scope: SmoothingScope = "run"
@@ -90,8 +91,9 @@ class RewardConfig:
 
     @property
     def needs_evaluators(self) -> bool:
-        """Whether a reward is so dear that evaluators are to be asked for it."""
-        return self.fidelities != ("probe",)
+        """Whether rewards are so dear that episodes ask evaluators for them; a final judge does not
+        count, who is asked a few times."""
+        return {fidelity for _, fidelity in self.rungs} != {"probe"}
 
     @property
     def rungs(self) -> tuple[tuple[int, Fidelity], ...]:

@@ -32,6 +32,13 @@ class FakeAlgorithm:
             raise KeyboardInterrupt
 
 
+def save_all(run_dir: Path, num_iterations: int) -> History:
+    """As a run does it, one iteration after the other."""
+    for i in range(1, num_iterations + 1):
+        save_checkpoint(run_dir, history(i), FakeAlgorithm(i))
+    return history(num_iterations)
+
+
 def history(num_iterations: int) -> History:
     rng = np.random.default_rng(0)
     rows: list[dict[str, Any]] = [
@@ -48,8 +55,7 @@ def history(num_iterations: int) -> History:
 
 
 def test_a_checkpoint_comes_back_to_the_last_bit(tmp_path: Path) -> None:
-    saved = history(3)
-    save_checkpoint(tmp_path, saved, FakeAlgorithm(3))
+    saved = save_all(tmp_path, 3)
 
     loaded = load_checkpoint(tmp_path)
 
@@ -69,15 +75,14 @@ def test_a_folder_without_checkpoints_has_none(tmp_path: Path) -> None:
 
 
 def test_a_new_checkpoint_replaces_the_one_before(tmp_path: Path) -> None:
-    for num_iterations in (9, 10, 11):
-        save_checkpoint(tmp_path, history(num_iterations), FakeAlgorithm(num_iterations))
+    save_all(tmp_path, 11)
 
-    names = [path.name for path in (tmp_path / CHECKPOINTS).iterdir()]
-    assert names == ["iteration_00011"]
+    names = sorted(path.name for path in (tmp_path / CHECKPOINTS).iterdir())
+    assert names == ["iteration_00011", "taken"]
 
 
 def test_a_kill_while_saving_leaves_the_checkpoint_before(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path, history(2), FakeAlgorithm(2))
+    save_all(tmp_path, 2)
     with pytest.raises(KeyboardInterrupt):
         save_checkpoint(tmp_path, history(3), FakeAlgorithm(3, dies=True))
 
@@ -97,16 +102,17 @@ def test_what_a_kill_left_half_saved_does_not_get_into_the_next_checkpoint(tmp_p
 
     save_checkpoint(tmp_path, history(1), FakeAlgorithm(1))
 
-    (folder,) = (tmp_path / CHECKPOINTS).iterdir()
+    (folder,) = (tmp_path / CHECKPOINTS).glob("iteration_*")
     assert not (folder / "rubbish").exists()
 
 
 def test_the_newest_of_two_whole_checkpoints_counts(tmp_path: Path) -> None:
     # As a kill leaves it between renaming the new one and removing the old one.
-    save_checkpoint(tmp_path / "new", history(10), FakeAlgorithm(10))
-    save_checkpoint(tmp_path, history(9), FakeAlgorithm(9))
-    new = tmp_path / "new" / CHECKPOINTS / "iteration_00010"
-    new.rename(tmp_path / CHECKPOINTS / new.name)
+    save_all(tmp_path, 10)
+    newest = tmp_path / CHECKPOINTS / "iteration_00010"
+    newest.rename(tmp_path / "aside")
+    save_all(tmp_path, 9)
+    (tmp_path / "aside").rename(newest)
 
     loaded = load_checkpoint(tmp_path)
 
@@ -115,7 +121,7 @@ def test_the_newest_of_two_whole_checkpoints_counts(tmp_path: Path) -> None:
 
 
 def test_every_finished_iteration_has_its_line(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path, history(3), FakeAlgorithm(3))
+    save_all(tmp_path, 3)
     lines = (tmp_path / ITERATIONS).read_text().splitlines()
     assert [json.loads(line)["iteration"] for line in lines] == [1, 2, 3]
 
@@ -125,12 +131,15 @@ def test_every_finished_iteration_has_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 64, b"[]", b"{}"])
-@pytest.mark.parametrize("name", ["history.json", "probabilities.npy", "taken.npz"])
+@pytest.mark.parametrize(
+    "name",
+    ["iteration_00003/history.json", "iteration_00003/probabilities.npy", "taken/00002.npz"],
+)
 def test_a_damaged_checkpoint_is_named_with_the_way_out(
     tmp_path: Path, name: str, content: bytes
 ) -> None:
-    save_checkpoint(tmp_path, history(3), FakeAlgorithm(3))
-    (tmp_path / CHECKPOINTS / "iteration_00003" / name).write_bytes(content)
+    save_all(tmp_path, 3)
+    (tmp_path / CHECKPOINTS / name).write_bytes(content)
 
     with pytest.raises(InputError, match=r"iteration_00003: is damaged .*; remove it.*--resume"):
         load_checkpoint(tmp_path)

@@ -179,11 +179,11 @@ def test_a_ladder_names_its_rungs_and_fidelities() -> None:
     [
         ({}, False),
         ({"fidelity": "finetune"}, True),
-        ({"final_fidelity": "full"}, True),
+        ({"final_fidelity": "full"}, False),
         ({"climb": (Rung(from_iteration=9, fidelity="full"),)}, True),
     ],
 )
-def test_evaluators_are_needed_unless_probes_alone_pay(settings: dict, expected: bool) -> None:
+def test_episodes_need_evaluators_unless_probes_alone_pay(settings: dict, expected: bool) -> None:
     assert RewardConfig(**settings).needs_evaluators is expected
 
 
