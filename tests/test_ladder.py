@@ -18,7 +18,14 @@ from rlsel.records import Record
 CLIMBING: dict[str, Any] = {
     "selection": {"methods": ["controller"]},
     "evaluation": {"rounds": 0},
-    "algorithm": {"iterations": 2},
+    # Processes of their own play the episodes; nothing here but is another than the defaults.
+    "controller": {"name": "gru_attention", "hidden_size": 16},
+    "algorithm": {
+        "name": "reinforce",
+        "iterations": 2,
+        "num_env_runners": 1,
+        "credit": {"name": "factored"},
+    },
     "reward": {
         "climb": [{"from_iteration": 2, "fidelity": "finetune"}],
         "final_fidelity": "full",

@@ -22,7 +22,9 @@ from small_experiment import (
 import rlsel as package
 from rlsel.metrics import SCORE_METRICS
 from rlsel.records import Record
+from rlsel.reporting.training_figures import HEALTH
 from rlsel.rewards import Workbench
+from rlsel.tensorboard import GROUPS
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +64,8 @@ def test_a_run_writes_every_file(finished: Path) -> None:
         *("iterations.jsonl", "checkpoints", "report.html", "contact_sheets.npz", "figures"),
     }
     assert not list(finished.rglob(".*")), "a temporary file was left"
-    assert [p.name for p in (finished / "checkpoints").iterdir()] == ["iteration_00002"]
+    kept = {path.name for path in (finished / "checkpoints").iterdir()}
+    assert kept == {"iteration_00002", "taken"}
 
 
 def test_the_config_in_the_folder_is_complete_and_the_same_experiment(finished: Path) -> None:
@@ -144,6 +147,14 @@ def test_there_is_a_row_for_every_iteration(finished: Path) -> None:
     chosen = rows[int(record.learning["chosen_iteration"]) - 1]
     assert chosen["selection_val"] == max(row["selection_val"] for row in rows)
     assert record.learning["selection_val"] == chosen["selection_val"]
+
+
+def test_what_is_drawn_of_an_iteration_is_in_its_row(finished: Path) -> None:
+    (row, *_) = iterations(finished)
+    of_noise = {"noise_floor", "spread_between_sets"}
+
+    assert {name for names in GROUPS.values() for name in names} - of_noise <= row.keys()
+    assert HEALTH.keys() <= row.keys()
 
 
 def test_a_finished_run_that_is_resumed_trains_nothing(finished: Path, trained: list[str]) -> None:

@@ -21,6 +21,10 @@ METHODS = {
 }  # fmt: skip
 
 
+CHOSEN_ITERATION = 60.0
+"""Not the one with the highest selection-val."""
+
+
 def write_fake_run(
     run_dir: Path,
     class_names: tuple[str, ...] = ("normal", "tumour"),
@@ -123,6 +127,7 @@ def _record(
         }
         if has_truth
         else None,
+        learning={"chosen_iteration": CHOSEN_ITERATION} if "controller" in methods else {},
         noise={"baseline_reward_std": 0.0042, "num_baseline_rewards": 8.0},
         notes=["Reward: recalibrated log-loss on reward-val, gain over real only."],
         warnings=["Rewards spread no more than the baseline's own noise in 31 of 64 iterations."],

@@ -5,8 +5,9 @@ import math
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
-from fake_run import write_fake_run
+from fake_run import CHOSEN_ITERATION, write_fake_run
 from markupsafe import escape
 from rich.console import Console
 
@@ -14,6 +15,7 @@ from rlsel.errors import InputError
 from rlsel.records import Record
 from rlsel.reporting import print_table, write_report
 from rlsel.reporting.run_folder import read_run
+from rlsel.reporting.training_figures import draw_reward
 
 HOSTILE = ("<i>", '--><script>alert("1")</script>', "_$x$ 正常/..")
 FULL_FIGURES = {"scores", "reward", "health", "keep_probability", "distances"}
@@ -123,6 +125,20 @@ def test_figures_are_saved_as_files_of_their_own(full_run):
     sheets = list((full_run / "figures").glob("contact_sheet_*.png"))
     assert len(sheets) == 2 * 4
     assert all(path.parent == full_run / "figures" for path in sheets)
+
+
+def test_the_ring_stands_at_the_iteration_that_was_chosen(full_run):
+    run = read_run(full_run)
+    validation_T = run.column("selection_val")
+    assert run.iterations[int(np.nanargmax(validation_T))]["iteration"] != CHOSEN_ITERATION
+
+    figure = draw_reward(run)
+
+    rings = [line for line in figure.axes[1].lines if line.get_markerfacecolor() == "none"]
+    chosen = next(row for row in run.iterations if row["iteration"] == CHOSEN_ITERATION)
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in rings] == [
+        (chosen["evaluations"], chosen["selection_val"])
+    ]
 
 
 def test_colours_follow_the_scheme_of_the_reader(page):
