@@ -53,6 +53,7 @@ class Episodes:
         self.decision = 0
         self._worth_P: Float[np.ndarray, " p"] | None = None
         """Score of all that is kept, for the gain of the next decision."""
+        self._descriptors_NF = problem.descriptors_NF.astype(np.float64)
         self._onehot_NC = np.eye(problem.num_classes)[problem.labels_N]
         self._pool_per_class_C = np.maximum(self._onehot_NC.sum(axis=0), 1)
 
@@ -133,7 +134,7 @@ class Episodes:
     def _describe_kept(self) -> np.ndarray:
         share_PC = self.kept_PN @ self._onehot_NC / self._pool_per_class_C
         count_P1 = np.maximum(self.kept_PN.sum(axis=1, keepdims=True), 1)
-        mean_PF = self.kept_PN @ self.problem.descriptors_NF.astype(np.float64) / count_P1
+        mean_PF = self.kept_PN @ self._descriptors_NF / count_P1
         shown = ("kept_share" in self.problem.context, "kept_mean" in self.problem.context)
         return np.concatenate((share_PC * shown[0], mean_PF * shown[1]), 1).astype(np.float32)
 

@@ -22,4 +22,10 @@ PRESETS: dict[str, dict[str, Any]] = {
         },
         "evaluation": {"rounds": 5},
     },
+    # As DVRL (Yoon et al. 2020) does it: every candidate by itself, REINFORCE, a baseline taken
+    # off; here the mean of the parallel episodes, there a moving average.
+    "dvrl": {
+        "controller": {"name": "mlp"},
+        "algorithm": {"name": "reinforce", "lr": 2e-3},
+    },
 }
