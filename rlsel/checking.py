@@ -11,8 +11,8 @@ from rlsel.progress import console
 from rlsel.selectors.peers import require_packages
 
 
-def read_inputs(experiment: Experiment) -> tuple[Splits, Pool]:
-    """All that is read or drawn before anything is trained.
+def read_inputs(experiment: Experiment) -> tuple[Splits, Pool | None]:
+    """All that is read or drawn before anything is trained; no pool where a generator makes it.
 
     Raises:
         InputError: an input is wrong, or the experiment does not go with it.
@@ -20,6 +20,11 @@ def read_inputs(experiment: Experiment) -> tuple[Splits, Pool]:
     require_packages(experiment.selection.methods)
     splits = load_splits(experiment.data, experiment.seed)
     experiment.selection.ranges_of(splits.class_names)
+    if experiment.generator is not None:
+        from rlsel.generators.histogan.train import require_trainable
+
+        require_trainable(splits.train)
+        return splits, None
     return splits, build_pool(experiment.pool, splits, experiment.data, experiment.seed)
 
 

@@ -74,6 +74,51 @@ def check(config: ConfigArgument = None) -> None:
 
 
 @app.command()
+def generate(
+    config: ConfigArgument = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for checkpoint, grids and pool.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted training.")
+    ] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--from", help="Only make images with this generator.pt.")
+    ] = None,
+    per_class: Annotated[
+        int, typer.Option(min=1, help="Images of each class, with --from.")
+    ] = 2048,
+    seed: Annotated[int | None, typer.Option(min=0, help="Overrides the config's.")] = None,
+) -> None:
+    """Train a GAN on the training images of a config, and make a pool of candidates with it.
+
+    [bold]Examples[/bold]
+
+      rlsel generate my.yaml                        writes runs/generate-my/pool.parquet
+
+      rlsel generate my.yaml --out mine --resume    goes on after Ctrl-C
+
+      rlsel generate --from mine/generator.pt --per-class 4096 --out more.parquet
+    """
+    from rlsel import generating
+    from rlsel.config import load_experiment
+    from rlsel.progress import console
+
+    if checkpoint is not None:
+        to = out or checkpoint.with_name(f"pool-{per_class}.parquet")
+        pool = generating.sample(checkpoint, per_class, seed or 0, to)
+        console.print(f"{len(pool):,} candidates written to {to}", markup=False)
+        return
+    experiment = load_experiment(config)
+    if seed is not None:
+        experiment = experiment.with_seed(seed)
+    folder = out or Path("runs") / f"generate-{experiment.name}"
+    try:
+        path = generating.generate(experiment, folder, resume, _typed())
+    except KeyboardInterrupt:
+        raise _interrupted(f"rlsel generate {config} --out {folder} --resume") from None
+    console.print(f"pool: {path}", markup=False)
+
+
+@app.command()
 def report(run_dir: RunArgument) -> None:
     """Print a finished run's table and draw its report again.
 

@@ -18,6 +18,7 @@ from rlsel.data.config import DataConfig
 from rlsel.errors import InputError
 from rlsel.evaluation.rounds import EvaluationConfig
 from rlsel.features.config import FeaturesConfig
+from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.pool.config import PhantomPool, PoolConfig
 from rlsel.presets import PRESETS
 from rlsel.rewards.plan import EvaluatorsConfig
@@ -43,6 +44,8 @@ class Experiment:
     """The real images and their splits."""
     pool: PoolConfig = Field(default_factory=PhantomPool)
     """The candidates."""
+    generator: HistoGANConfig | None = None
+    """Trained on the real training images to make the candidates, in the place of `pool`."""
     classifier: ClassifierConfig = Field(default_factory=ClassifierConfig)
     """The ResNet34 of full rewards and of the final scores."""
     features: FeaturesConfig = Field(default_factory=FeaturesConfig)
@@ -67,6 +70,8 @@ class Experiment:
                     f"reward.climb: {rung.fidelity} begins at iteration {rung.from_iteration}, and "
                     f"there are algorithm.iterations: {self.algorithm.iterations}"
                 )
+        if self.generator is not None and self.pool != PhantomPool():
+            raise ValueError("generator and pool exclude each other: give one of them")
         has_range = self.selection.keep_range or self.selection.keep_range_of_class
         if has_range and self.controller.name in ("gru", "gru_attention"):
             raise ValueError(

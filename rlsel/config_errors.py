@@ -104,6 +104,8 @@ def _type_of(owner: Any, name: str) -> Any:
     if is_dataclass(annotation):
         return annotation
     found = tuple(t for t in _flatten(annotation) if is_dataclass(t))
+    if len(found) == 1 and type(None) in get_args(annotation):
+        return found[0]  # it may be left out
     return found or None
 
 

@@ -17,6 +17,7 @@ from rlsel.evaluation import find_truth, kinds_kept, score_selections
 from rlsel.evaluation.truth import batch_of_candidates
 from rlsel.features import CandidateTable, Features, build_problem, describe_candidates
 from rlsel.features.stored import extract_or_load
+from rlsel.generating import generated_pool
 from rlsel.learning import learn
 from rlsel.monitoring import PeakMemory
 from rlsel.pool import Pool, describe_inputs
@@ -182,6 +183,9 @@ def _read_inputs(experiment: Experiment, folder: RunFolder) -> tuple[Splits, Poo
         folder.abandon()
         raise
     folder.finish_stage("data")
+    if pool is None:
+        pool = generated_pool(experiment, splits, folder.path)
+        folder.finish_stage("generator")
     return splits, pool
 
 

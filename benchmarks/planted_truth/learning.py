@@ -21,7 +21,7 @@ from envs import SelectionProblem
 from rlsel.algorithms.history import load_checkpoint
 from rlsel.algorithms.policy import keep_most_probable
 from rlsel.algorithms.train import train
-from rlsel.config import Experiment, build_experiment
+from rlsel.config import Experiment, build_experiment, to_dict
 from rlsel.evaluation.collapse import warn_of_collapse
 from rlsel.evaluation.signal import signal_in
 from rlsel.evaluation.truth import auc_within_batches, batch_of_candidates
@@ -37,6 +37,8 @@ from .material import material
 from .scoring import probe_scores
 
 Pay = Literal["reward", "noisy", "null"]
+PARTS = ("features", "reward", "controller", "algorithm", "selection")
+"""Of an experiment: what a cell sets or takes by default."""
 FIDELITY_RECORD = Path(__file__).parents[1] / "records" / "reward_fidelity.json"
 
 
@@ -118,9 +120,11 @@ def _table(bed_name: str, draw: int, num_neighbours: int) -> CandidateTable:
 
 
 def config_hash(cell: Cell) -> str:
-    """Of all settings of a cell, defaults and the size of the noise included."""
-    settings = build_experiment(cell.options, f"cell of {cell.bed}").hash
-    return f"{settings}-{retraining_noise():.4f}" if cell.pay == "noisy" else settings
+    """Of all settings that a cell depends on, defaults and the size of the noise included."""
+    settings = to_dict(build_experiment(cell.options, f"cell of {cell.bed}"))
+    content = json.dumps({name: settings[name] for name in PARTS}, sort_keys=True)
+    digest = blake2b(content.encode(), digest_size=6).hexdigest()
+    return f"{digest}-{retraining_noise():.4f}" if cell.pay == "noisy" else digest
 
 
 def learn(cell: Cell) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def planted_section(learned: Record, beds: Record, selections: Record) -> str:
     lines += _lengths(summary, _ceilings(beds["cells"]))
     for study, title in (("grid", "Controllers and algorithms"),
                          ("one_at_a_time", "One choice at a time"),
+                         ("noisy_credit", "Credit under noise"),
                          ("useless", "Near-duplicates: what it takes to notice"),
                          ("useless_finetuned", "Near-duplicates, paid by finetuning")):  # fmt: skip
         lines += _variants(summary, study, title)
@@ -88,10 +89,7 @@ def _beds(cells: Cells, summary: dict[str, Any]) -> list[str]:
                 *_best(known[bed], "peers"),
                 _auc(found, "auc"),
                 _auc(found, "within_batches"),
-                *(
-                    _auc(summary.get(f"all_beds | {bed} | reward | {variant} | {EVALUATIONS}"))
-                    for variant in ("MLP", "credit: ridge")
-                ),
+                _auc(summary.get(f"all_beds | {bed} | reward | MLP | {EVALUATIONS}")),
             )
         )
     if not rows:
@@ -105,7 +103,7 @@ def _beds(cells: Cells, summary: dict[str, Any]) -> list[str]:
         "",
         *table(
             ("bed", "what it is", "ceiling", "best free score", "AUC", "best peer", "AUC",
-             "default", "within batches", "MLP", "ridge credit"),
+             "default", "within batches", "MLP"),
             rows,
         ),
     ]  # fmt: skip

@@ -6,7 +6,7 @@ Read `pool.py` first, then `build.py` and `planted.py`.
 """
 
 from rlsel.data.phantom import PhantomPool
-from rlsel.pool.build import build_pool
+from rlsel.pool.build import build_pool, fit_to
 from rlsel.pool.checks import InputReport, describe_inputs
 from rlsel.pool.config import FolderPool, NpzPool, ParquetPool, PoolConfig
 from rlsel.pool.parquet_file import read_pool, write_pool
@@ -24,6 +24,7 @@ __all__ = [
     "PoolConfig",
     "build_pool",
     "describe_inputs",
+    "fit_to",
     "read_pool",
     "write_pool",
 ]

@@ -40,6 +40,12 @@ def build_pool(config: PoolConfig, splits: Splits, data_config: DataConfig, seed
         InputError: a file is wrong, a class is unknown, or a class has fewer than 8 candidates.
     """
     made = MAKERS[type(config)](config, splits, data_config, rng(seed, "pool"))
+    return fit_to(splits, made)
+
+
+def fit_to(splits: Splits, made: Pool) -> Pool:
+    """The same candidates in the size and order of classes of the training images, no real one
+    among them."""
     candidates = in_class_order(made.candidates, splits.class_names, f"the pool ({made.source})")
     pool = replace(made, candidates=resize_set(candidates, splits.size))
     pool = _without_real(pool, splits)

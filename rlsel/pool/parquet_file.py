@@ -1,8 +1,8 @@
 """A pool as one Parquet file in the Hugging Face image convention, which others can make too.
 
-Columns: `image` struct(bytes, path) as PNG, `label`, `class` (its name), `id`, `source`, `kind` and
-`useful`. A file made elsewhere needs `image`, and `label` with class names in the metadata or as
-text, alone.
+Columns: `image` struct(bytes, path) as PNG, `label`, `class` (its name), `id`, `source`, `kind`,
+`useful`, `latent_seed` and `model`. A file made elsewhere needs `image`, and `label` with class
+names in the metadata or as text, alone.
 """
 
 import json
@@ -28,14 +28,24 @@ from rlsel.pool.pool import Pool
 
 NOTES_KEY = b"rlsel_notes"
 IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
-TYPES = {"string": pa.string(), "bool": pa.bool_()}
+TYPES = {"string": pa.string(), "bool": pa.bool_(), "int64": pa.int64()}
+ARRAYS = {"string": str, "bool": bool, "int64": np.int64}
 OTHERS = {
     "class": "string",
     "id": "string",
     "source": "string",
     "kind": "string",
     "useful": "bool",
+    "latent_seed": "int64",
+    "model": "string",
 }
+OF_EACH = {
+    "kind": "kinds",
+    "useful": "useful",
+    "latent_seed": "latent_seeds",
+    "model": "models",
+}
+"""Column -> field of `Pool`."""
 
 
 def write_pool(pool: Pool, path: Path) -> None:
@@ -53,9 +63,11 @@ def write_pool(pool: Pool, path: Path) -> None:
         "class": pa.array(class_names[candidates.labels], pa.string()),
         "id": pa.array(candidates.ids, pa.string()),
         "source": pa.array([pool.source] * n, pa.string()),
-        "kind": pa.array([None] * n if pool.kinds is None else pool.kinds.tolist(), pa.string()),
-        "useful": pa.array([None] * n if pool.useful is None else pool.useful.tolist(), pa.bool_()),
     }
+    for column, field in OF_EACH.items():
+        values = getattr(pool, field)
+        values = [None] * n if values is None else values.tolist()
+        columns[column] = pa.array(values, TYPES[OTHERS[column]])
     metadata = image_metadata(candidates.class_names, OTHERS)
     table = pa.table(columns, metadata={**metadata, NOTES_KEY: json.dumps(pool.notes)})
     with replacing(Path(path)) as temporary:
@@ -86,9 +98,8 @@ def read_pool(
     return Pool(
         candidates=candidates,
         source=", ".join(np.unique(sources)) if sources is not None else f"file {source.path}",
-        kinds=columns["kind"],
-        useful=columns["useful"],
         notes=notes,
+        **{field: columns[column] for column, field in OF_EACH.items()},
     )
 
 
@@ -112,14 +123,15 @@ def _known_columns(file: Path) -> pa.Table:
         return table.cast(schema) if present else table
     except pa.ArrowInvalid as error:
         raise InputError(
-            f"{file}: id, source and kind must be text, useful true or false"
+            f"{file}: id, source, kind and model must be text, useful true or false, latent_seed "
+            "a whole number"
         ) from error
 
 
 def _values(table: pa.Table, name: str) -> np.ndarray | None:
     if name not in table.column_names or table[name].null_count:
         return None
-    return np.array(table[name].to_pylist(), dtype=bool if name == "useful" else str)
+    return np.array(table[name].to_pylist(), dtype=ARRAYS[OTHERS[name]])
 
 
 def _cell(candidates: ImageSet, index: int) -> dict[str, bytes | str]:

@@ -7,6 +7,9 @@ import numpy as np
 
 from rlsel.data.image_set import ImageSet
 
+OF_EACH = ("kinds", "useful", "latent_seeds", "models")
+"""What may be known of every candidate."""
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -20,11 +23,15 @@ class Pool:
     """(n,) strings such as right_label or blurred; None for candidates that nobody planted."""
     useful: np.ndarray | None = None
     """(n,) true where an oracle would keep the candidate; None where the truth is unknown."""
+    latent_seeds: np.ndarray | None = None
+    """(n,) int64: what a generator of ours made the candidate from; None for others' images."""
+    models: np.ndarray | None = None
+    """(n,) hex hashes of the generator's weights; None for others' images."""
     notes: tuple[str, ...] = ()
     """What was dropped, resized or found twice."""
 
     def __post_init__(self) -> None:
-        for name in ("kinds", "useful"):
+        for name in OF_EACH:
             value = getattr(self, name)
             if value is not None and len(value) != len(self.candidates):
                 raise ValueError(
@@ -49,9 +56,6 @@ class Pool:
 
     def take(self, which: np.ndarray) -> "Pool":
         """The candidates at these indices, or where this mask is true."""
-        return replace(
-            self,
-            candidates=self.candidates.take(which),
-            kinds=None if self.kinds is None else self.kinds[which],
-            useful=None if self.useful is None else self.useful[which],
-        )
+        known = {name: getattr(self, name) for name in OF_EACH}
+        taken = {name: None if value is None else value[which] for name, value in known.items()}
+        return replace(self, candidates=self.candidates.take(which), **taken)

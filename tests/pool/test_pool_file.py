@@ -125,7 +125,7 @@ def test_a_useful_column_of_text_is_refused(pool: Pool, tmp_path: Path) -> None:
     column = table.schema.names.index("useful")
     pq.write_table(table.set_column(column, "useful", pa.array(["perhaps"] * 11)), file)
 
-    with pytest.raises(InputError, match="id, source and kind must be text, useful true or false"):
+    with pytest.raises(InputError, match="kind and model must be text, useful true or false"):
         read_pool(file)
 
 

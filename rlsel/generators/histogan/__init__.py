@@ -1,0 +1,6 @@
+"""A HistoGAN-style conditional GAN: the original's layers are not public, so these are ours.
+
+In: the real training images and their classes. Out: images of a class from noise. Read `train.py`
+first; `networks.py` is the model from top to bottom, `layers.py` what torch lacks, `augment.py`
+what the discriminator sees instead of plain images, `losses.py` the game.
+"""

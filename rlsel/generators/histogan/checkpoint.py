@@ -1,0 +1,146 @@
+"""A training on disk: all that going on or sampling needs, in one file."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rlsel.atomic_files import replacing
+from rlsel.errors import InputError
+from rlsel.generators.histogan.config import HistoGANConfig
+from rlsel.generators.histogan.training import Training
+
+LAYOUT = 1
+NOT_OF_TRAINING = ("num_per_class", "drop_copies", "show_every", "save_every")
+"""Settings that change no weight, so a checkpoint may be used with other values of them."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a training belongs to."""
+
+    settings: dict[str, Any]
+    """Of the `HistoGANConfig`, those that weights depend on."""
+    class_names: list[str]
+    size: list[int]
+    """Height and width of an image."""
+    class_counts: list[int]
+    """Training images of each class."""
+    train_digest: str
+    seed: int
+
+    @classmethod
+    def of(cls, config: HistoGANConfig, train: Any, seed: int) -> "About":
+        """Of a training on `train`, an `ImageSet`."""
+        settings = {k: v for k, v in asdict(config).items() if k not in NOT_OF_TRAINING}
+        height, width = train.images.shape[1:3]
+        return cls(
+            settings={k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()},
+            class_names=list(train.class_names),
+            size=[height, width],
+            class_counts=list(train.counts.values()),
+            train_digest=train.digest,
+            seed=seed,
+        )
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training as it was after a step."""
+
+    about: About
+    step: int
+    num_parts: int
+    weights: Mapping[str, Mapping[str, Any]]
+    """State dicts on the CPU: generator, discriminator, average, and both optimisers."""
+
+    @property
+    def model_hash(self) -> str:
+        """Sixteen hex digits of the averaged weights, which images are made with."""
+        state = blake2b(digest_size=8)
+        for name, value in sorted(self.weights["average"].items()):
+            state.update(name.encode())
+            state.update(value.contiguous().numpy().tobytes())
+        return state.hexdigest()
+
+
+PARTS = ("generator", "discriminator", "average", "generator_optimiser", "discriminator_optimiser")
+
+
+def save_checkpoint(path: Path, training: Training, about: About) -> None:
+    """Write it, whole or not at all.
+
+    Raises:
+        InputError: the disk is full or the folder cannot be written to.
+    """
+    stored = {
+        "layout": LAYOUT,
+        "about": asdict(about),
+        "step": training.step,
+        "num_parts": training.num_parts,
+        "weights": {part: getattr(training, part).state_dict() for part in PARTS},
+    }
+    with replacing(path) as temporary:
+        torch.save(stored, temporary)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read one.
+
+    Raises:
+        InputError: there is none, it is damaged, or another version wrote it.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such checkpoint")
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        if stored["layout"] != LAYOUT:
+            raise InputError(
+                f"{path}: was written by another version of rlsel (layout {stored['layout']}, "
+                f"this one reads {LAYOUT}): train anew"
+            )
+        about = About(**stored["about"])
+        return Checkpoint(about, stored["step"], stored["num_parts"], stored["weights"])
+    except InputError:
+        raise
+    except Exception:  # torch raises whatever the broken bytes led it into
+        raise InputError(
+            f"{path}: is no checkpoint of a generator, or a damaged one; remove it to train anew"
+        ) from None
+
+
+def restore(training: Training, checkpoint: Checkpoint) -> None:
+    """Put a training where the checkpoint was."""
+    for part in PARTS:
+        getattr(training, part).load_state_dict(checkpoint.weights[part])
+    training.step, training.num_parts = checkpoint.step, checkpoint.num_parts
+
+
+def require_same(path: Path, found: About, wanted: About) -> None:
+    """Refuse a checkpoint of something else.
+
+    Raises:
+        InputError: names what differs.
+    """
+    differences = [
+        f"{name} is {found.settings.get(name)!r} there and {value!r} here"
+        for name, value in wanted.settings.items()
+        if found.settings.get(name) != value
+    ]
+    differences += [
+        f"{what} {getattr(found, name)!r} there and {getattr(wanted, name)!r} here"
+        for name, what in (
+            ("class_names", "classes are"),
+            ("size", "size is"),
+            ("train_digest", "training images are"),
+            ("seed", "seed is"),
+        )
+        if getattr(found, name) != getattr(wanted, name)
+    ]
+    if differences:
+        raise InputError(
+            f"{path}: is of another training ({'; '.join(differences)}); choose another --out"
+        )

@@ -1,0 +1,111 @@
+"""Images made by a trained generator, each from a latent seed of its own.
+
+Shape letters: B images of a chunk, Z noise.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+
+from rlsel.classifier.resident import Precision, autocast
+from rlsel.generators.histogan.checkpoint import Checkpoint
+from rlsel.generators.histogan.config import HistoGANConfig
+from rlsel.generators.histogan.networks import Generator
+from rlsel.seeding import derive_seed
+
+CHUNK = 256
+CALIBRATION_BATCHES = 16
+
+
+class Sampler:
+    """The averaged generator, ready to make images.
+
+    The statistics of its batch normalisation are taken anew for the averaged weights, which they
+    were never computed with ("standing statistics", Brock et al. 2019); so an image depends on its
+    class and latent seed alone, whatever is made beside it.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
+        about = checkpoint.about
+        self._config = config_of(checkpoint)
+        self._device = device
+        self.network = Generator(
+            self._config, len(about.class_names), (about.size[0], about.size[1])
+        )
+        self.network.load_state_dict(checkpoint.weights["average"])
+        self.network.to(device, memory_format=torch.channels_last).eval()
+        self._calibrate(about.class_counts)
+
+    def images(
+        self, latent_seeds: Sequence[int], labels: Int[np.ndarray, " n"]
+    ) -> UInt8[np.ndarray, "n h w 3"]:
+        """One image for every latent seed and label."""
+        noise_NZ = noise_of(latent_seeds, self._config.noise_size)
+        chunks = zip(noise_NZ.split(CHUNK), torch.from_numpy(labels).split(CHUNK), strict=True)
+        return np.concatenate([self._chunk(noise_BZ, labels_B) for noise_BZ, labels_B in chunks])
+
+    def _chunk(self, noise_BZ: Tensor, labels_B: Tensor) -> np.ndarray:
+        # In fp32: bf16 rounds differently with the size of a chunk.
+        made_BCHW = make(self.network, noise_BZ, labels_B, self._device, "fp32")
+        return to_uint8(made_BCHW)
+
+    def _calibrate(self, class_counts: Sequence[int]) -> None:
+        shares_C = torch.tensor(class_counts, dtype=torch.float64)
+        with _fresh_statistics(self.network):
+            for batch in range(CALIBRATION_BATCHES):
+                generator = torch.Generator().manual_seed(derive_seed(0, "calibration", batch))
+                size = self._config.batch_size
+                noise_BZ = torch.randn(size, self._config.noise_size, generator=generator)
+                labels_B = torch.multinomial(shares_C, size, replacement=True, generator=generator)
+                make(self.network, noise_BZ, labels_B, self._device, self._config.precision)
+
+
+def config_of(checkpoint: Checkpoint) -> HistoGANConfig:
+    """The settings that a checkpoint was trained with."""
+    settings = checkpoint.about.settings
+    return HistoGANConfig(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+    )
+
+
+def noise_of(latent_seeds: Sequence[int], size: int) -> Float[Tensor, "n z"]:
+    """Row by row, the noise that a latent seed stands for; on the CPU, so that it is the same
+    everywhere."""
+    rows = [torch.randn(size, generator=torch.Generator().manual_seed(s)) for s in latent_seeds]
+    return torch.stack(rows)
+
+
+@torch.inference_mode()
+def make(
+    network: nn.Module,
+    noise_BZ: Float[Tensor, "b z"],
+    labels_B: Int[Tensor, " b"],
+    device: torch.device,
+    precision: Precision,
+) -> Float[Tensor, "b 3 h w"]:
+    """Images in [-1, 1], float32."""
+    with autocast(device, precision):
+        return network(noise_BZ.to(device), labels_B.to(device)).float()
+
+
+def to_uint8(images_BCHW: Float[Tensor, "b 3 h w"]) -> UInt8[np.ndarray, "b h w 3"]:
+    scaled = images_BCHW.add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+@contextmanager
+def _fresh_statistics(network: nn.Module) -> Iterator[None]:
+    """Batch normalisations forget, and take the plain mean over the batches that are run."""
+    layers = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None
+        layer.train()
+    try:
+        yield
+    finally:
+        network.eval()

@@ -1,0 +1,117 @@
+"""From training images to a trained generator in a folder. Read this first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlsel.classifier import Resident
+from rlsel.classifier.resident import best_device
+from rlsel.data.image_set import ImageSet
+from rlsel.data.wording import counted
+from rlsel.errors import InputError
+from rlsel.generators.histogan.alarms import require_finite, warn_of_trouble
+from rlsel.generators.histogan.checkpoint import (
+    About,
+    Checkpoint,
+    load_checkpoint,
+    require_same,
+    restore,
+    save_checkpoint,
+)
+from rlsel.generators.histogan.config import HistoGANConfig
+from rlsel.generators.histogan.networks import require_fitting_size
+from rlsel.generators.histogan.training import Training
+from rlsel.generators.histogan.watch import Watcher, read_rows
+from rlsel.progress import Bar, console, progress_bar
+
+CHECKPOINT = "generator.pt"
+MIN_PER_CLASS = 8
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training left behind."""
+
+    checkpoint: Checkpoint
+    rows: Sequence[dict[str, Any]]
+    """Figures as it went, one row every `show_every` steps."""
+    warnings: Sequence[str]
+
+
+def require_trainable(train: ImageSet) -> None:
+    """Refuse what no generator can be trained on.
+
+    Raises:
+        InputError: too few images of a class, one class alone, or a size that cannot be halved.
+    """
+    if train.num_classes < 2:
+        raise InputError(
+            f"generator: training has one class, {train.class_names[0]!r}; a conditional generator "
+            "needs two or more"
+        )
+    for name, count in train.counts.items():
+        if count < MIN_PER_CLASS:
+            raise InputError(
+                f"generator: training has {counted(count, 'image')} of class {name!r}, and at "
+                f"least {MIN_PER_CLASS} are needed: add some, join classes, or take candidates "
+                "from elsewhere (pool)"
+            )
+    height, width = train.images.shape[1:3]
+    require_fitting_size((height, width))
+
+
+def train_generator(config: HistoGANConfig, train: ImageSet, seed: int, folder: Path) -> Trained:
+    """Train, going on from the checkpoint in `folder` if there is one.
+
+    Raises:
+        InputError: the images cannot be trained on, the checkpoint is of another training, or
+            losses are no numbers any more.
+    """
+    require_trainable(train)
+    about, path = About.of(config, train, seed), folder / CHECKPOINT
+    training = Training(
+        config,
+        Resident.put(train.images, train.labels, best_device()),
+        train.num_classes,
+        seed,
+    )
+    if path.exists():
+        checkpoint = load_checkpoint(path)
+        require_same(path, checkpoint.about, about)
+        restore(training, checkpoint)
+    watcher = Watcher(folder, train, read_rows(folder, training.step))
+    try:
+        if training.step < training.num_steps:
+            with progress_bar("generator", training.num_steps) as bar:
+                bar.advance(training.step)
+                _run(training, watcher, bar, path, about)
+    finally:
+        watcher.close()
+    return Trained(load_checkpoint(path), watcher.rows, warn_of_trouble(watcher.rows))
+
+
+def _run(training: Training, watcher: Watcher, bar: Bar, path: Path, about: About) -> None:
+    config, num_parts = training.config, training.num_parts
+    images_a_step = config.batch_size * config.discriminator_steps
+    while training.step < training.num_steps:
+        watcher.add(training.run_step(), images_a_step)
+        if training.num_parts > num_parts:
+            num_parts = training.num_parts
+            console.print(
+                f"out of memory on the device: a batch of {config.batch_size} is worked off in "
+                f"{num_parts} parts from now on",
+                markup=False,
+            )
+        is_last = training.step == training.num_steps
+        if is_last or training.step % config.show_every == 0:
+            row = watcher.show(training)
+            require_finite(row, str(path.parent))
+            note = (
+                f"losses {row['loss_discriminator']:.2f} and {row['loss_generator']:.2f}, "
+                f"{row['images_per_s']:.0f} images/s"
+            )
+            bar.advance(0, note)
+        if is_last or training.step % config.save_every == 0:
+            save_checkpoint(path, training, about)
+        bar.advance()

@@ -1,0 +1,124 @@
+"""What a training shows of itself: figures in `steps.jsonl` and TensorBoard, grids of images."""
+
+import json
+import math
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+from tensorboardX import SummaryWriter
+from torch import Tensor
+
+from rlsel.atomic_files import replacing, write_text
+from rlsel.data.image_set import ImageSet
+from rlsel.generators.histogan.alarms import spread
+from rlsel.generators.histogan.sampling import make, noise_of, to_uint8
+from rlsel.generators.histogan.training import Training
+
+STEPS = "steps.jsonl"
+GRIDS = "grids"
+TENSORBOARD = "tensorboard"
+NUM_SHOWN = 16
+"""Images of a class in a grid."""
+NUM_REAL = 256
+"""Real images of a class that the spread of made ones is compared with."""
+GAP_PX = 2
+
+
+class Watcher:
+    """Writes what a training shows, and goes on with what an interrupted one had shown."""
+
+    def __init__(self, folder: Path, train: ImageSet, rows: Sequence[dict[str, Any]]) -> None:
+        """Begin, or go on after `rows`."""
+        self._folder, self._num_classes = folder, train.num_classes
+        self.rows = list(rows)
+        self._real = [train.images[train.labels == c][:NUM_REAL] for c in range(train.num_classes)]
+        self._sums: dict[str, Tensor] = {}
+        self._num_steps, self._num_images = 0, 0
+        self._started = time.monotonic()
+        shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)
+        self._board = SummaryWriter(str(folder / TENSORBOARD))
+        for row in self.rows:
+            self._to_board(row)
+
+    def close(self) -> None:
+        self._board.close()
+
+    def add(self, told: dict[str, Tensor], num_images: int) -> None:
+        """The figures of a step; they stay on the device until they are shown."""
+        self._sums = {name: self._sums.get(name, 0) + value for name, value in told.items()}
+        self._num_steps += 1
+        self._num_images += num_images
+
+    def show(self, training: Training) -> dict[str, Any]:
+        """A row of means since the last one, and a grid of what the averaged generator makes."""
+        made = self._made(training)
+        self._write_grid(made, training.step)
+        seconds = time.monotonic() - self._started
+        row = {"step": training.step, "images": training.step * _images_a_step(training)}
+        row |= {name: float(total) / self._num_steps for name, total in self._sums.items()}
+        row |= {"spread": spread(made, self._real), "images_per_s": self._num_images / seconds}
+        self.rows.append(row)
+        lines = (json.dumps(one) + "\n" for one in self.rows)
+        write_text(self._folder / STEPS, "".join(lines))
+        self._to_board(row)
+        self._sums, self._num_steps, self._num_images = {}, 0, 0
+        self._started = time.monotonic()
+        return row
+
+    def _made(self, training: Training) -> list[UInt8[np.ndarray, "n h w 3"]]:
+        """Of each class, from the same noise at every step and for every class."""
+        noise_BZ = noise_of(range(NUM_SHOWN), training.config.noise_size)
+        device, network = training.data.device, training.average.eval()
+        return [
+            to_uint8(
+                make(network, noise_BZ, torch.full((NUM_SHOWN,), c), device,
+                     training.config.precision)
+            )
+            for c in range(self._num_classes)
+        ]  # fmt: skip
+
+    def _write_grid(self, made: Sequence[np.ndarray], step: int) -> None:
+        grid = grid_of(made)
+        with replacing(self._folder / GRIDS / f"step_{step:07d}.png") as temporary:
+            Image.fromarray(grid).save(temporary)
+        self._board.add_image("made", grid, step, dataformats="HWC")
+        self._board.flush()
+
+    def _to_board(self, row: dict[str, Any]) -> None:
+        for name, value in row.items():
+            if name != "step" and math.isfinite(value):
+                self._board.add_scalar(f"training/{name}", value, row["step"])
+        self._board.flush()
+
+
+def grid_of(rows: Sequence[UInt8[np.ndarray, "n h w 3"]]) -> UInt8[np.ndarray, "y x 3"]:
+    """One row of images for each class, on white."""
+    height, width = rows[0].shape[1:3]
+    num = max(len(row) for row in rows)
+    shape = (len(rows) * (height + GAP_PX) - GAP_PX, num * (width + GAP_PX) - GAP_PX, 3)
+    grid = np.full(shape, 255, dtype=np.uint8)
+    for y, row in enumerate(rows):
+        for x, image in enumerate(row):
+            top, left = y * (height + GAP_PX), x * (width + GAP_PX)
+            grid[top : top + height, left : left + width] = image
+    return grid
+
+
+def read_rows(folder: Path, last_step: int) -> list[dict[str, Any]]:
+    """Rows up to a step; what was shown after the checkpoint is shown again."""
+    path = folder / STEPS
+    if not path.exists():
+        return []
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [row for row in rows if row["step"] <= last_step]
+
+
+def _images_a_step(training: Training) -> int:
+    return training.config.batch_size * training.config.discriminator_steps

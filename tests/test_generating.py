@@ -1,0 +1,151 @@
+"""`rlsel generate`, and a generator as a stage of a run, as a user starts them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from small_experiment import (
+    evaluators_fixture,  # noqa: F401
+    refused,
+    rlsel,
+    write_config,
+)
+
+from rlsel.generators.histogan.training import Training
+from rlsel.pool import read_pool
+from rlsel.records import Record
+
+GENERATOR: dict[str, Any] = {
+    "name": "histogan",
+    "num_per_class": 8,
+    "channels": 4,
+    "max_channels": 8,
+    "batch_size": 8,
+    "num_images": 32,
+    "show_every": 2,
+    "save_every": 2,
+}
+
+
+def write(path: Path, **changed: Any) -> Path:
+    """A config with a generator in the place of a pool."""
+    write_config(path, generator=GENERATOR, **changed)
+    content = yaml.safe_load(path.read_text())
+    del content["pool"]
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RLSEL_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_generate_leaves_checkpoint_grids_figures_and_a_pool(tmp_path: Path) -> None:
+    config = write(tmp_path / "gan.yaml")
+
+    outcome = rlsel("generate", config, "--out", tmp_path / "made")
+
+    assert (outcome.code, outcome.err) == (0, ""), outcome
+    names = {path.name for path in (tmp_path / "made").iterdir()}
+    assert names >= {"generator.pt", "grids", "steps.jsonl", "tensorboard", "pool.parquet"}
+    pool = read_pool(tmp_path / "made" / "pool.parquet")
+    assert pool.candidates.counts == {"normal": 8, "tumour": 8}
+    assert pool.latent_seeds is not None
+    assert pool.models is not None
+    record = Record.read(tmp_path / "made")
+    assert record.finished
+    assert record.stage_s["generator"] > 0
+
+    again = rlsel("generate", config, "--out", tmp_path / "made")
+
+    assert again.code == 2
+    assert "add --resume to go on with it" in again.err
+
+
+def test_a_checkpoint_alone_makes_more_of_the_same(tmp_path: Path) -> None:
+    config = write(tmp_path / "gan.yaml")
+    assert rlsel("generate", config, "--out", tmp_path / "made").code == 0
+    checkpoint = tmp_path / "made" / "generator.pt"
+
+    outcome = rlsel(
+        "generate", "--from", checkpoint, "--per-class", 11, "--out", tmp_path / "more.parquet"
+    )
+
+    assert (outcome.code, outcome.err) == (0, ""), outcome
+    assert "22 candidates written to" in outcome.said
+    few, more = (
+        read_pool(tmp_path / name).candidates for name in ("made/pool.parquet", "more.parquet")
+    )
+    assert set(few.ids) < set(more.ids)
+    assert "is there already" in refused(
+        rlsel("generate", "--from", checkpoint, "--out", tmp_path / "more.parquet")
+    )
+
+
+@pytest.mark.slow
+def test_a_run_trains_its_generator_once_and_selects_among_what_it_makes(
+    evaluators_up: None, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write(tmp_path / "gan.yaml")
+
+    outcome = rlsel("run", config, "--out", tmp_path / "run")
+
+    assert (outcome.code, outcome.err) == (0, ""), outcome
+    record = Record.read(tmp_path / "run")
+    assert record.num_kept["keep_all"] == 16
+    assert (tmp_path / "run" / "generator" / "steps.jsonl").exists()
+    made = read_pool(tmp_path / "run" / "pool.parquet").candidates
+    monkeypatch.setattr(Training, "run_step", None)
+
+    another = rlsel("run", config, "--out", tmp_path / "another")
+
+    assert another.code == 0, another
+    again = read_pool(tmp_path / "another" / "pool.parquet").candidates
+    assert np.array_equal(made.images, again.images)
+    assert Record.read(tmp_path / "another").pool_digest == record.pool_digest
+
+
+def test_check_says_what_no_generator_can_learn_from(tmp_path: Path) -> None:
+    few = write(tmp_path / "gan.yaml", data={"source": {"name": "phantom", "num_train": 12}})
+
+    assert "has 6 images of class 'normal', and at least 8 are needed" in refused(
+        rlsel("check", few)
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (
+            {"generator": GENERATOR, "pool": {"name": "folder", "path": "x"}},
+            "generator and pool exclude each other: give one of them",
+        ),
+        ({"generator": {"name": "stylegan"}}, "generator.name is 'stylegan'"),
+        ({"generator": GENERATOR | {"chanels": 4}}, "unknown key generator.chanels (did you mean"),
+    ],
+)
+def test_a_slip_in_the_settings_is_answered(
+    tmp_path: Path, changed: dict[str, Any], expected: str
+) -> None:
+    path = write_config(tmp_path / "c.yaml", **changed)
+
+    assert expected in refused(rlsel("check", path))
+
+
+def test_generate_without_a_generator_says_what_to_add(tmp_path: Path) -> None:
+    path = write_config(tmp_path / "c.yaml")
+
+    said = refused(rlsel("generate", path, "--out", tmp_path / "made"))
+
+    assert "has no generator; add `generator: {name: histogan}`" in said
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_checkpoint_that_is_missing_is_named(tmp_path: Path) -> None:
+    said = refused(rlsel("generate", "--from", tmp_path / "none.pt"))
+
+    assert "none.pt: there is no such checkpoint" in said
