@@ -86,7 +86,7 @@ def test_candidates_that_are_all_alike_are_precise_and_cover_little() -> None:
 
 
 def test_candidates_from_the_real_distribution_have_the_expected_density_and_coverage() -> None:
-    """Naeem et al. 2020, lemmas 1 and 2: exact for every distribution."""
+    """Naeem et al. 2020, section 3: the expectations hold for every distribution."""
     n, m, k = 29, 37, 3
     figures = [
         compare_manifolds(RNG.standard_normal((n, 5)), RNG.standard_normal((m, 5)), k)
