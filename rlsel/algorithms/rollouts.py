@@ -65,7 +65,8 @@ class EpisodeWatcher(RLlibCallback):
             episodes.smoothed_P = _as_array(iteration.smoothed, [number])
 
     def on_episode_end(self, *, env_runner: Any, **kwargs: Any) -> None:
-        if episodes := _one_by_one(env_runner):
+        episodes = _one_by_one(env_runner)
+        if episodes is not None and episodes.smoothed_P is not None:
             env_runner.smoothed[env_runner.episode_number] = float(episodes.smoothed_P[0])
         self._count("rlsel_episodes", "Episodes finished", env_runner)
 

@@ -1,4 +1,4 @@
-"""Conditional normalisation, attention over pixels and minibatch std against plain NumPy."""
+"""Layers against plain NumPy, and the blocks made of them against their sources."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, conv2d
 
 from rlsel.generators.histogan.layers import (
     ConditionalBatchNorm2d,
     MinibatchStd,
     SelfAttention2d,
 )
+from rlsel.generators.histogan.networks import DownBlock, UpBlock
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -183,3 +185,34 @@ def test_minibatch_std_is_of_full_precision_under_autocast() -> None:
         appended_BCHW = MinibatchStd()(x_BCHW)
 
     assert torch.equal(appended_BCHW, MinibatchStd()(x_BCHW))
+
+
+def convolved(conv: nn.Conv2d, x_BCHW: Tensor) -> Tensor:
+    return conv2d(x_BCHW, conv.weight, conv.bias, padding="same")
+
+
+@pytest.mark.parametrize("halves", [True, False])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_down_block_is_that_of_the_source(halves: bool, is_first: bool) -> None:
+    block, x_BCHW = DownBlock(5, 7, halves=halves, is_first=is_first), normal(2, 5, 6, 4)
+
+    # Miyato et al. 2018, figure 8: both branches are convolved, then pooled.
+    h_BCHW = x_BCHW if is_first else x_BCHW.clamp(min=0)
+    h_BCHW = convolved(block.conv2, convolved(block.conv1, h_BCHW).clamp(min=0))
+    expected_BCHW = h_BCHW + convolved(block.skip, x_BCHW)
+    if halves:
+        expected_BCHW = avg_pool2d(expected_BCHW, 2)
+    torch.testing.assert_close(block(x_BCHW), expected_BCHW, rtol=1e-4, atol=1e-5)
+
+
+def test_an_up_block_is_that_of_the_source() -> None:
+    block, x_BCHW, condition_BD = UpBlock(5, 7, 3), normal(2, 5, 3, 4), normal(2, 3, seed=1)
+
+    # Brock et al. 2019, figure 15: both branches are doubled, then convolved.
+    h_BCHW, skip_BCHW = (
+        y_BCHW.repeat_interleave(2, 2).repeat_interleave(2, 3)
+        for y_BCHW in (block.norm1(x_BCHW, condition_BD).clamp(min=0), x_BCHW)
+    )
+    h_BCHW = block.norm2(convolved(block.conv1, h_BCHW), condition_BD).clamp(min=0)
+    expected_BCHW = convolved(block.conv2, h_BCHW) + convolved(block.skip, skip_BCHW)
+    torch.testing.assert_close(block(x_BCHW, condition_BD), expected_BCHW, rtol=1e-4, atol=1e-5)

@@ -138,6 +138,20 @@ def test_the_class_changes_the_image(noise_chunks: bool) -> None:
     assert ((one_BCHW - other_BCHW).abs().amax((1, 2, 3)) > 1e-3).all()
 
 
+def test_the_class_counts_for_as_much_as_the_noise_from_the_start() -> None:
+    network, noise_BZ = generator(class_embedding_size=13, channels=11).eval(), normal(31, 13)
+
+    with torch.no_grad():
+        one_BCHW, other_BCHW = (
+            network(noise_BZ, labels(31) * 0),
+            network(noise_BZ, labels(31) * 0 + 2),
+        )
+
+    of_class = (one_BCHW - other_BCHW).abs().mean()
+    of_noise = (one_BCHW[1:] - one_BCHW[:-1]).abs().mean()
+    assert 0.5 < of_class / of_noise < 2
+
+
 @pytest.mark.parametrize("chunk", [0, 1, 2])
 def test_a_chunk_of_noise_reaches_its_block_and_none_before(chunk: int) -> None:
     # 13 numbers for a first map and 2 blocks are chunks of 5, 4 and 4.
@@ -246,9 +260,9 @@ def test_scores_depend_on_the_other_images_through_minibatch_std_alone() -> None
 def test_spectral_norm_keeps_the_largest_singular_value_near_one(build: Any) -> None:
     network = build(spectral_norm=True, spectral_norm_generator=True)
     modules = [*normalised_modules(network)]
-    num_weights = sum(
-        isinstance(m, nn.Conv2d | nn.Linear | nn.Embedding) for m in network.modules()
-    )
+    # The generator's class embedding is no map from one layer to the next, but an input.
+    kinds = (nn.Conv2d, nn.Linear) + (nn.Embedding,) * isinstance(network, Discriminator)
+    num_weights = sum(isinstance(module, kinds) for module in network.modules())
     for seed, module in enumerate(modules):
         original = module.parametrizations.weight.original
         original.data = 3 * normal(*original.shape, seed=seed)

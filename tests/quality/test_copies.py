@@ -1,14 +1,15 @@
 """Planted copies are found however they are disguised; new images are left alone."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
-from scipy.stats import mannwhitneyu
+from scipy.stats import mannwhitneyu, norm
 
 from rlsel.data import ImageSet
-from rlsel.quality import CopyAudit, audit_copies, copies
+from rlsel.quality import CopyAudit, audit_copies, copies, selection_risk
 from rlsel.quality.copies import (
     COPY_RATIO,
     NUM_NEIGHBOURS,
@@ -41,6 +42,11 @@ def image_set(images: np.ndarray, num_classes: int = 2) -> ImageSet:
 
 TRAIN, HELD_OUT = image_set(tissue(97, 1)), image_set(tissue(89, 2))
 ORIGINALS = TRAIN.images[:NUM_COPIES]
+
+
+@pytest.fixture(autouse=True)
+def the_same_draws_whichever_tests_run() -> None:
+    RNG.bit_generator.state = np.random.default_rng(1).bit_generator.state
 
 
 def audit(candidates: np.ndarray, **sets: ImageSet) -> CopyAudit:
@@ -131,20 +137,56 @@ def test_where_new_images_come_as_near_only_what_is_nearer_still_is_flagged() ->
 
 def test_each_class_has_its_own_threshold_and_one_without_held_out_images_the_ratio_alone() -> None:
     train = image_set(TRAIN.images, num_classes=3)
-    leaks = as_bytes(train.images + RNG.normal(0, 5, train.images.shape))
-    held_out = image_set(leaks, num_classes=3).take(train.labels == 1)
+    near = image_set(as_bytes(TRAIN.images + RNG.normal(0, 15, TRAIN.images.shape)), num_classes=3)
+    nearer = as_bytes(TRAIN.images + RNG.normal(0, 2, TRAIN.images.shape))
+    held_out = replace(train, images=nearer).take(train.labels == 1)
 
-    found = audit_copies(train, train, held_out, np.random.default_rng(0))
+    found = audit_copies(near, train, held_out, np.random.default_rng(0))
 
     assert found.pixels.threshold[[0, 2]].tolist() == [COPY_RATIO] * 2
-    assert found.pixels.threshold[1] < 0.3
-    assert found.flagged.all()
+    assert found.pixels.threshold[1] < 0.1
+    assert [found.share_flagged(near.labels == c) > 0.5 for c in range(3)] == [True, False, True]
 
 
 def test_held_out_images_that_are_the_training_images_pull_as_strongly() -> None:
     lean_N = audit(tissue(31, 5), held_out=TRAIN).pixels.lean
 
     assert lean_N.tolist() == [0.5] * 31
+
+
+def test_a_candidate_leans_to_the_side_of_its_nearest_image() -> None:
+    held_out = image_set(tissue(97, 2))  # as many of each class as train has
+    candidates = tissue(31, 5)
+
+    lean_N = audit(candidates, held_out=held_out).pixels.lean
+
+    seen_N, unseen_N = (
+        nearest_original(describe_pixels(candidates), describe_pixels(images)[0]).distance
+        for images in (TRAIN.images, held_out.images)
+    )
+    assert lean_N == pytest.approx(seen_N / (seen_N + unseen_N))
+
+
+def test_by_luck_a_candidate_leans_to_either_side_but_to_its_original_in_half_the_deals() -> None:
+    found = audit(np.concatenate((ORIGINALS, tissue(31, 5)))).pixels
+
+    assert found.lean_by_luck.mean(axis=0) == pytest.approx(np.full(50, 0.5), abs=0.2)
+    drawn_N = found.lean[:NUM_COPIES] == 0
+    by_luck_RN = found.lean_by_luck[:, :NUM_COPIES][:, drawn_N]
+    assert np.unique(by_luck_RN).tolist() == [0, 1]
+
+
+def test_selections_by_the_look_of_honest_candidates_are_rarely_called_a_risk() -> None:
+    raised = 0
+    for seed in range(20):
+        train, held_out, pool = (
+            image_set(tissue(n, 3 * seed + i, 8, 8)) for i, n in enumerate((41, 47, 101))
+        )
+        found = audit_copies(pool, train, held_out, np.random.default_rng(seed))
+        contrast_N = pool.images.std(axis=(1, 2, 3))
+        raised += selection_risk(found, contrast_N < np.median(contrast_N)).raised
+
+    assert raised <= 1
 
 
 def test_features_are_compared_by_angle_and_flag_nothing_by_themselves() -> None:
@@ -210,8 +252,8 @@ def test_one_training_image_has_no_neighbourhood() -> None:
 def test_sets_that_do_not_fit_together_are_refused() -> None:
     with pytest.raises(ValueError, match="held-out images differ"):
         audit(tissue(3, 0, 24, 24))
+    features = (np.ones((3, 2)), np.ones((97, 2)), np.ones((88, 2)))
     with pytest.raises(ValueError, match=r"features have \[3, 97, 88\] rows for \[3, 97, 89\]"):
-        features = (np.ones((3, 2)), np.ones((97, 2)), np.ones((88, 2)))
         audit_copies(image_set(tissue(3, 0)), TRAIN, HELD_OUT, RNG, features)
 
 
@@ -225,6 +267,22 @@ def test_closeness_within_one_class_is_the_mann_whitney_test_of_scipy() -> None:
     )
     assert found.p_value == pytest.approx(expected.pvalue)
     assert found.chance_closer == pytest.approx(1 - expected.statistic / (31 * 23))
+
+
+def test_closeness_over_classes_weighs_them_as_van_elteren() -> None:
+    labels_N, labels_H = np.repeat([0, 1, 2], [5, 31, 7]), np.repeat([0, 1, 3], [19, 11, 13])
+    mine, others = RNG.random(43), RNG.random(43) + 0.2 * labels_H
+
+    found = compare_closeness(mine, labels_N, others, labels_H)
+
+    counts = [(5, 19), (31, 11)]
+    wins = [(mine[labels_N == c, None] < others[labels_H == c]).sum() for c in (0, 1)]
+    weights = [1 / (n + m + 1) for n, m in counts]
+    pairs = sum(w * n * m for w, (n, m) in zip(weights, counts, strict=True))
+    chance = sum(w * win for w, win in zip(weights, wins, strict=True)) / pairs
+    assert found.chance_closer == pytest.approx(chance)
+    std = np.sqrt(sum(w * n * m for w, (n, m) in zip(weights, counts, strict=True)) / 12)
+    assert found.p_value == pytest.approx(norm.sf((chance - 0.5) * pairs / std))
 
 
 def test_another_mix_of_classes_is_not_closeness() -> None:

@@ -20,6 +20,11 @@ ONE_NF = RNG.standard_normal((31, 7)) @ RNG.standard_normal((7, 7))
 OTHER_MF = RNG.standard_normal((23, 7)) + 1
 
 
+@pytest.fixture(autouse=True)
+def the_same_draws_whichever_tests_run() -> None:
+    RNG.bit_generator.state = np.random.default_rng(1).bit_generator.state
+
+
 def by_matrix_root(one_NF: np.ndarray, other_MF: np.ndarray) -> float:
     one_FF, other_FF = np.cov(one_NF.T), np.cov(other_MF.T)
     root_FF = sqrtm(one_FF @ other_FF).real

@@ -11,6 +11,11 @@ CANDIDATES_NF = RNG.standard_normal((31, 3)) + 0.5
 REAL_MF = RNG.standard_normal((43, 3))
 
 
+@pytest.fixture(autouse=True)
+def the_same_draws_whichever_tests_run() -> None:
+    RNG.bit_generator.state = np.random.default_rng(1).bit_generator.state
+
+
 def naive_radius(images: np.ndarray, i: int, k: int) -> float:
     others = [np.linalg.norm(images[i] - other) for j, other in enumerate(images) if j != i]
     return float(sorted(others)[k - 1])
@@ -98,7 +103,7 @@ def test_candidates_from_the_real_distribution_have_the_expected_density_and_cov
     assert np.mean([f.density for f in figures]) == pytest.approx(1, abs=0.05)
 
 
-@pytest.mark.parametrize("change", [lambda x: 3 * x, lambda x: x - 7, lambda x: x[:, ::-1]])
+@pytest.mark.parametrize("change", [lambda x: 3 * x, lambda x: x - 1e7, lambda x: x[:, ::-1]])
 def test_scale_place_and_order_of_the_features_do_not_matter(change) -> None:
     changed = compare_manifolds(change(CANDIDATES_NF), change(REAL_MF))
 

@@ -1,7 +1,7 @@
 """What is said of candidates: figures per class beside their floor, and the risk of selecting."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -48,6 +48,11 @@ def report(
 
 
 TRAIN, HELD_OUT = draw((41, 53, 61)), draw((101, 73, 89))
+
+
+@pytest.fixture(autouse=True)
+def the_same_draws_whichever_tests_run() -> None:
+    RNG.bit_generator.state = np.random.default_rng(1).bit_generator.state
 
 
 def test_honest_candidates_are_at_the_floor_in_every_class() -> None:
@@ -131,10 +136,14 @@ def pool_audit(distance_N: np.ndarray, lean_N: np.ndarray, flagged_N: np.ndarray
     def nearness(distance: np.ndarray) -> Nearness:
         return Nearness(np.zeros(len(distance), dtype=int), distance, np.ones(len(distance)))
 
-    held_out = nearness(np.linspace(0, 1, 200))
-    nobody = np.zeros(200, dtype=bool)
     space = SpaceAudit(
-        nearness(distance_N), held_out, lean_N, np.array([0.5, 0.5]), flagged_N, nobody
+        candidates=nearness(distance_N),
+        held_out=nearness(np.linspace(0, 1, 200)),
+        lean=lean_N,
+        lean_by_luck=RNG.normal(0.5, 0.05, (99, len(lean_N))),
+        threshold=np.array([0.5, 0.5]),
+        flagged=flagged_N,
+        held_out_flagged=np.zeros(200, dtype=bool),
     )
     return CopyAudit(np.arange(len(distance_N)) % 2, np.arange(200) % 2, space)
 
@@ -181,6 +190,16 @@ def test_selecting_what_is_typical_is_closer_to_train_and_yet_no_risk() -> None:
     assert pixels.selected_to_rest.p_value < 1e-6
     assert pixels.selected_to_held_out.p_value < 1e-6
     assert not risk.raised
+
+
+def test_leaning_to_train_is_no_risk_where_luck_makes_such_candidates_lean_as_much() -> None:
+    lean_N = RNG.normal(0.5, 0.05, 400) - 0.04 * HALF
+    audit = pool_audit(RNG.random(400), lean_N, NOBODY)
+    shifts_R1 = RNG.normal(0, 0.04, (99, 1))
+    lucky = replace(audit.pixels, lean_by_luck=audit.pixels.lean_by_luck - shifts_R1 * HALF)
+
+    assert selection_risk(audit, HALF).raised
+    assert not selection_risk(replace(audit, pixels=lucky), HALF).raised
 
 
 @pytest.mark.parametrize("selected", [NOBODY, ~NOBODY])

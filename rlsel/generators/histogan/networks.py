@@ -4,7 +4,8 @@ Level 0 is the image; each level up has half the height and width, down to a fir
 side has 4 to 7 pixels. Maps keep the memory format of the weights (channels last or not).
 
 Source: Brock et al. 2019 (BigGAN), appendix B; Miyato et al. 2018 (SNGAN). Departures: noise chunks
-need not be equal, so any noise size will do; the number of levels follows from the image size.
+need not be equal, so any noise size will do; the number of levels follows from the image size; the
+generator's class embedding starts on the scale of the noise.
 Shape letters: B images, C channels, H rows, W columns, Z noise, E class embedding, D condition (E
 and a chunk of noise).
 """
@@ -38,6 +39,8 @@ class Generator(nn.Module):
         widths = [config.channels_at(level) for level in reversed(range(doublings + 1))]
 
         self.first_map = (widths[0], size[0] >> doublings, size[1] >> doublings)
+        # Standard normal as the noise is. BigGAN's start, orthogonal rows of length 1, is drowned
+        # by the noise: on PCam both classes still looked the same after hundreds of steps.
         self.embed_class = nn.Embedding(num_classes, config.class_embedding_size)
         self.make_first_map = nn.Linear(chunk_sizes[0], _product(self.first_map))
         self.blocks = nn.ModuleList(
@@ -53,7 +56,7 @@ class Generator(nn.Module):
         self.attention = _attention(config, config.channels_at(self.attention_level))
         self.last_norm = nn.BatchNorm2d(widths[-1])
         self.to_colours = nn.Conv2d(widths[-1], 3, 3, padding=1)
-        _initialise(self, normalised=config.spectral_norm_generator)
+        _initialise(self, (nn.Conv2d, nn.Linear), normalised=config.spectral_norm_generator)
 
     def forward(
         self, noise_BZ: Float[Tensor, "b z"], labels_B: Int[Tensor, " b"]
@@ -120,7 +123,7 @@ class Discriminator(nn.Module):
         num_in = widths[-2] + config.minibatch_std + num_class_maps
         self.last_block = DownBlock(num_in, widths[-1], halves=False, is_first=False)
         self.head = nn.Linear(widths[-1], 1)
-        _initialise(self, normalised=config.spectral_norm)
+        _initialise(self, (nn.Conv2d, nn.Linear, nn.Embedding), normalised=config.spectral_norm)
 
     def forward(
         self, images_BCHW: Float[Tensor, "b 3 h w"], labels_B: Int[Tensor, " b"]
@@ -208,13 +211,12 @@ def _attention(config: HistoGANConfig, num_channels: int) -> nn.Module:
     return SelfAttention2d(num_channels) if config.attention == "middle" else nn.Identity()
 
 
-def _initialise(network: nn.Module, normalised: bool) -> None:
+def _initialise(network: nn.Module, kinds: tuple[type[nn.Module], ...], normalised: bool) -> None:
     """Orthogonal weights and no biases (Brock et al. 2019), then spectral norms where asked for."""
     for module in list(network.modules()):
-        if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding):
-            nn.init.orthogonal_(module.weight)
-            if not isinstance(module, nn.Embedding) and module.bias is not None:
-                nn.init.zeros_(module.bias)
+        if isinstance(module, kinds):
+            for name, parameter in module.named_parameters():
+                (nn.init.zeros_ if name == "bias" else nn.init.orthogonal_)(parameter)
             if normalised:
                 spectral_norm(module)
 

@@ -3,12 +3,14 @@
 Shape letters: B images of a chunk, Z noise.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
+from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from rlsel.classifier.resident import Precision, autocast
@@ -37,7 +39,7 @@ class Sampler:
             self._config, len(about.class_names), (about.size[0], about.size[1])
         )
         self.network.load_state_dict(checkpoint.weights["average"])
-        self.network.to(device, memory_format=torch.channels_last).eval()
+        self.network.to(device).to(memory_format=torch.channels_last).eval()
         self._calibrate(about.class_counts)
 
     def images(
@@ -66,10 +68,8 @@ class Sampler:
 
 def config_of(checkpoint: Checkpoint) -> HistoGANConfig:
     """The settings that a checkpoint was trained with."""
-    settings = checkpoint.about.settings
-    return HistoGANConfig(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
-    )
+    # As JSON, where lists may stand for tuples.
+    return TypeAdapter(HistoGANConfig).validate_json(json.dumps(checkpoint.about.settings))
 
 
 def noise_of(latent_seeds: Sequence[int], size: int) -> Float[Tensor, "n z"]:

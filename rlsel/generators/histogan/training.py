@@ -54,7 +54,7 @@ class Training:
                 Generator(config, num_classes, (height, width)),
             )
         self.generator, self.discriminator, self.average = (
-            network.to(data.device, memory_format=torch.channels_last) for network in networks
+            network.to(data.device).to(memory_format=torch.channels_last) for network in networks
         )
         self.average.load_state_dict(self.generator.state_dict())
         self.average.requires_grad_(False)
