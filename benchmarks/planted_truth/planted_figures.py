@@ -1,6 +1,6 @@
-"""Learning curves on beds with a known truth, as a picture for the docs.
+"""How much learning takes, on beds with a known truth, as a picture for the docs.
 
-Shape letters: S runs (draws or seeds), T iterations.
+Shape letters: S runs (draws), T iterations, L lengths of a run.
 """
 
 from collections import defaultdict
@@ -14,51 +14,57 @@ from rlsel.reporting.style import BLUE, INK, MUTED, VERMILLION, house_style, new
 
 Cells = dict[str, dict[str, Any]]
 PATH = Path(__file__).parents[2] / "docs" / "images" / "planted_truth.png"
-LONGEST = {"lengths": ("8192", BLUE, "reward as it is"),
-           "lengths_noisy": ("4096", VERMILLION, "as noisy as retraining")}  # fmt: skip
+STUDIES = {"lengths": (BLUE, "reward as it is"), "lengths_noisy": (VERMILLION, "noisy reward")}
+TICKS = (128, 512, 2048, 8192)
 
 
 def draw_curves(learned: Cells, beds: Cells) -> Path | None:
-    """AUC after every iteration of the longest runs, mean and range over draws; None before any."""
-    curves = _curves(learned)
-    if not curves:
+    """AUC of what comes out of runs of every length, and of the last policy of the longest."""
+    runs: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for key, cell in learned.items():
+        study, bed, *_ = key.split(" | ")
+        if study in STUDIES:
+            runs[bed, study].append(cell)
+    if not runs:
         return None
-    names = list(dict.fromkeys(bed for bed, _ in curves))
+    names = list(dict.fromkeys(bed for bed, _ in runs))
     with house_style():
-        figure, panels = new_figure(2.9, 1, len(names))
+        figure, panels = new_figure(3.1, 1, len(names))
         for panel, name in zip(panels, names, strict=True):
-            for study, (_, colour, title) in LONGEST.items():
-                if (name, study) in curves:
-                    _band(panel, *curves[name, study], colour, title)
+            for study, (colour, title) in STUDIES.items():
+                if (name, study) in runs:
+                    _draw_runs(panel, runs[name, study], colour, title)
             _lines(panel, name, beds)
-            panel.set_xscale("log", base=2)
-            panel.set_ylim(0.45, 0.9)
+            panel.set_xscale("log")
+            panel.set_xticks(TICKS, [f"{number:,}" for number in TICKS])
+            panel.minorticks_off()
+            panel.set_ylim(0.6, 0.9)
             panel.set_title(name)
             panel.set_xlabel("evaluations")
         panels[0].set_ylabel("AUC of the keep probability")
-        panels[0].legend(loc="lower right")
+        panels[0].legend(loc="lower right", fontsize=7.5)
         PATH.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(PATH, dpi=150)
     return PATH
 
 
-def _curves(learned: Cells) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
-    """(bed, study) -> evaluations (T,) and AUC (S, T)."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for key, cell in learned.items():
-        study, bed, _, _, evaluations, *_ = key.split(" | ")
-        if study in LONGEST and LONGEST[study][0] == evaluations:
-            found[bed, study].append(cell)
-    return {
-        key: (np.array(cells[0]["evaluations"]), np.array([cell["curve"] for cell in cells]))
-        for key, cells in found.items()
-    }
-
-
-def _band(panel: Axes, x_T: np.ndarray, auc_ST: np.ndarray, colour: str, title: str) -> None:
-    low_T, high_T = auc_ST.min(axis=0), auc_ST.max(axis=0)
-    panel.fill_between(x_T, low_T, high_T, color=colour, alpha=0.16, linewidth=0)
-    panel.plot(x_T, auc_ST.mean(axis=0), color=colour, label=title)
+def _draw_runs(panel: Axes, cells: list[dict[str, Any]], colour: str, title: str) -> None:
+    by_length: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for cell in cells:
+        by_length[cell["evaluations"][-1]].append(cell)
+    lengths_L = sorted(by_length)
+    auc_LS = [[cell["auc"] for cell in by_length[length]] for length in lengths_L]
+    low_L, high_L = ([pick(values) for values in auc_LS] for pick in (min, max))
+    panel.fill_between(lengths_L, low_L, high_L, color=colour, alpha=0.16, linewidth=0)
+    panel.plot(
+        lengths_L, [np.mean(values) for values in auc_LS], "o-", color=colour, markersize=3.5,
+        label=f"{title}: what comes out",
+    )  # fmt: skip
+    longest = by_length[lengths_L[-1]]
+    panel.plot(
+        longest[0]["evaluations"], np.mean([cell["curve"] for cell in longest], axis=0),
+        color=colour, linewidth=0.9, linestyle=(0, (1, 1.5)), label=f"{title}: last policy",
+    )  # fmt: skip
 
 
 def _lines(panel: Axes, name: str, beds: Cells) -> None:

@@ -17,7 +17,6 @@ from rlsel.generators.histogan.layers import MinibatchStd, SelfAttention2d
 from rlsel.generators.histogan.networks import (
     Discriminator,
     Generator,
-    num_parameters,
     require_fitting_size,
 )
 
@@ -332,10 +331,6 @@ def test_a_network_is_restored_from_its_state() -> None:
 
     # In training mode: the vectors of the power method are restored too.
     assert torch.equal(other(images(), labels()), judge(images(), labels()))
-
-
-def test_parameters_are_counted() -> None:
-    assert num_parameters(nn.Linear(5, 7)) == 5 * 7 + 7
 
 
 @pytest.mark.parametrize(

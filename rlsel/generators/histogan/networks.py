@@ -169,11 +169,6 @@ class DownBlock(nn.Module):
         return h_BCHW + self.skip(x_BCHW)
 
 
-def num_parameters(network: nn.Module) -> int:
-    """Numbers that training changes."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
 def require_fitting_size(size: Size) -> None:
     """Refuse a (height, width) that no first map of 4 to 7 px can be doubled to.
 
