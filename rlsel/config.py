@@ -21,6 +21,7 @@ from rlsel.features.config import FeaturesConfig
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.pool.config import PhantomPool, PoolConfig
 from rlsel.presets import PRESETS
+from rlsel.quality.config import AuditConfig
 from rlsel.rewards.plan import EvaluatorsConfig
 from rlsel.rewards.reward import RewardConfig
 from rlsel.schema import config
@@ -46,6 +47,8 @@ class Experiment:
     """The candidates."""
     generator: HistoGANConfig | None = None
     """Trained on the real training images to make the candidates, in the place of `pool`."""
+    audit: AuditConfig = Field(default_factory=AuditConfig)
+    """What is done about candidates that are copies of training images."""
     classifier: ClassifierConfig = Field(default_factory=ClassifierConfig)
     """The ResNet34 of full rewards and of the final scores."""
     features: FeaturesConfig = Field(default_factory=FeaturesConfig)

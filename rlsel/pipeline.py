@@ -21,7 +21,9 @@ from rlsel.generating import generated_pool
 from rlsel.learning import learn
 from rlsel.monitoring import PeakMemory
 from rlsel.pool import Pool, describe_inputs
+from rlsel.pool.build import require_enough
 from rlsel.progress import console
+from rlsel.quality.of_run import audit_of, drop_copies, quality_of, risk_of, save_copies
 from rlsel.records import Record, describe_device, installed_versions
 from rlsel.reporting import print_table, save_contact_sheets, write_report
 from rlsel.rewards import Workbench
@@ -121,6 +123,10 @@ def select_and_score(
         experiment.features, features, table, len(splits.class_names), rng(seed, "batches")
     )
     folder.finish_stage("features")
+    audit = audit_of(splits, pool, features, seed)
+    save_copies(folder.path, splits, pool, audit)
+    folder.update(quality=quality_of(splits, pool, features, seed))
+    folder.finish_stage("audit")
 
     workbench = Workbench.of(
         splits,
@@ -138,6 +144,7 @@ def select_and_score(
         selections = _choose(experiment, splits, features, table, pool, learned)
         shown = learned or next(s for s in selections if s.method != "real_only")
         write_selection(folder.path, pool, table, batch_of_candidates(problem), shown)
+        folder.update(copies=risk_of(audit, shown.kept_N))
         scores = {}
         if len(splits.test):  # arrays may come without
             scores = score_selections(
@@ -186,6 +193,9 @@ def _read_inputs(experiment: Experiment, folder: RunFolder) -> tuple[Splits, Poo
     if pool is None:
         pool = generated_pool(experiment, splits, folder.path)
         folder.finish_stage("generator")
+    if experiment.audit.drop_copies:
+        pool = drop_copies(splits, pool, experiment.seed)
+        require_enough(pool)
     return splits, pool
 
 

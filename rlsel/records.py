@@ -9,7 +9,7 @@ import platform
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
@@ -86,6 +86,10 @@ class Record:
     truth: dict[str, dict[str, Number]] | None = None
     """method or free score -> auc, precision, recall against the planted truth, where known."""
     truth_by_kind: dict[str, KindOfCandidate] | None = None
+    quality: dict[str, dict[str, dict[str, Number] | int]] | None = None
+    """class -> field of `quality.ClassQuality` -> figures of the candidates and their floors."""
+    copies: dict[str, Any] | None = None
+    """`quality.SelectionRisk` of what was selected, and a sentence `said` that sums it up."""
     noise: dict[str, Number] = field(default_factory=dict)
     """Spread of the reward itself, such as the std over seeds with the same mask."""
     notes: list[str] = field(default_factory=list)

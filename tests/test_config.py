@@ -37,6 +37,7 @@ CHANGES: dict[str, Any] = {
     "algorithm": {"clip": 0.3},
     "selection": {"methods": ["uniform"]},
     "evaluation": {"rounds": 7},
+    "audit": {"drop_copies": True},
 }
 """A change to every block that results depend on, most of them deep inside."""
 

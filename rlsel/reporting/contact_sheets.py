@@ -41,7 +41,7 @@ class ContactSheet:
 
     def png(self) -> bytes:
         """All tiles on a transparent ground, in rows of `TILES_A_ROW`."""
-        tiles = [_tile(image) for image in self.images]
+        tiles = [enlarged(image) for image in self.images]
         height, width = tiles[0].shape[:2]
         num_rows = -(-len(tiles) // TILES_A_ROW)
         across = min(len(tiles), TILES_A_ROW) if num_rows == 1 else TILES_A_ROW
@@ -132,7 +132,7 @@ def load_contact_sheets(run_dir: Path | str) -> list[ContactSheet]:
     return sorted(found, key=lambda sheet: GROUPS.index(sheet.group))
 
 
-def _tile(image_HW3: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "_ _ 3"]:
+def enlarged(image_HW3: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "_ _ 3"]:
     smallest, largest = TILE_PX
     longest = max(image_HW3.shape[:2])
     if longest < smallest:

@@ -14,9 +14,17 @@ from matplotlib.figure import Figure
 from rlsel.atomic_files import write_bytes, write_text
 from rlsel.reporting import selection_figures, training_figures
 from rlsel.reporting.contact_sheets import ContactSheet
+from rlsel.reporting.copies import draw_copies
 from rlsel.reporting.run_folder import Run, read_run
 from rlsel.reporting.style import house_style, to_inline, to_svg
-from rlsel.reporting.tables import cost_facts, kind_table, noise_rows, score_table, truth_table
+from rlsel.reporting.tables import (
+    cost_facts,
+    kind_table,
+    noise_rows,
+    quality_table,
+    score_table,
+    truth_table,
+)
 from rlsel.reporting.verdict import remarks, verdict
 from rlsel.reporting.wording import duration, label
 
@@ -69,6 +77,8 @@ def write_report(run_dir: Path | str) -> Path:
         kinds=kind_table(record),
         costs=cost_facts(record),
         noise=noise_rows(record),
+        quality=quality_table(record),
+        copies=_draw_copies(run.path),
         truth_names=list(record.truth or {}),
         command=record.command or f"rlsel run {shlex.quote(run.path.name)}/config.yaml",
         kept_by=label(run.selection.method) if run.selection else "",
@@ -91,6 +101,15 @@ def _draw_figures(run: Run) -> Iterator[tuple[str, Markup]]:
                 svg = to_svg(figure)
                 write_text(run.path / "figures" / f"{name}.svg", svg)
                 yield name, to_inline(svg, name, description)
+
+
+def _draw_copies(run_dir: Path) -> str:
+    """Data URI of the candidates most like a training image, or nothing."""
+    png = draw_copies(run_dir)
+    if png is None:
+        return ""
+    write_bytes(run_dir / "figures" / "nearest_originals.png", png)
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def _draw_contact_sheets(run: Run) -> dict[str, dict[str, tuple[ContactSheet, str]]]:

@@ -25,6 +25,15 @@ TRIVIAL = ("real_only", "keep_all")
 """They keep none and all of every kind."""
 TRUTH_COLUMNS = {"auc": "AUC", "precision": "precision", "recall": "recall"}
 
+QUALITY_ROWS = {"against_train": "train_floor", "against_held_out": "held_out_floor"}
+QUALITY_COLUMNS = {
+    "frechet": "Fréchet distance",
+    "precision": "precision",
+    "recall": "recall",
+    "density": "density",
+    "coverage": "coverage",
+}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -92,6 +101,21 @@ def kind_table(record: Record) -> Table | None:
         rows.append(Row("mean keep probability", tuple(cells)))
     columns = ("method", *(kind.replace("_", " ") for kind in kinds))
     return Table("Share of each kind that was kept", columns, tuple(rows))
+
+
+def quality_table(record: Record) -> Table | None:
+    """Candidates of each class against real images; after a slash what real images score there."""
+    if not record.quality:
+        return None
+    rows = []
+    for name, quality in record.quality.items():
+        for what, floor in QUALITY_ROWS.items():
+            figures, real = quality[what], quality[floor]
+            if not isinstance(figures, dict) or not isinstance(real, dict):
+                continue
+            cells = (f"{decimal(figures[k])} / {decimal(real[k])}" for k in QUALITY_COLUMNS)
+            rows.append(Row(f"{name}, {what.replace('_', ' ')}", tuple(cells)))
+    return Table("Candidates as images", ("class", *QUALITY_COLUMNS.values()), tuple(rows))
 
 
 def cost_facts(record: Record) -> list[tuple[str, str, str]]:

@@ -198,17 +198,17 @@ class Training:
 
     @torch.no_grad()
     def _move_average(self) -> None:
-        """Exponential moving average of weights and buffers, a short one at first.
+        """Exponential moving average of the weights, a short one at first; buffers are copied.
 
         Source: Yazici et al. 2019; the warm-up as in TensorFlow's ExponentialMovingAverage.
         """
         decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
-        present = self.generator.state_dict()
-        for name, value in self.average.state_dict().items():
-            if value.is_floating_point():
-                value.lerp_(present[name], 1 - decay)
-            else:
-                value.copy_(present[name])
+        pairs = zip(self.average.parameters(), self.generator.parameters(), strict=True)
+        for average, present in pairs:
+            average.lerp_(present, 1 - decay)
+        buffers = zip(self.average.buffers(), self.generator.buffers(), strict=True)
+        for copy, present in buffers:
+            copy.copy_(present)
 
 
 def _random(seed: int) -> torch.Generator:

@@ -1,0 +1,33 @@
+"""The candidates most like one training image, each above its original."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from rlsel.reporting.contact_sheets import GAP_PX, enlarged
+
+FILE_NAME = "copies.npz"
+
+
+def draw_copies(run_dir: Path) -> bytes | None:
+    """PNG with a column a pair, most suspicious first; None where a run left none."""
+    path = run_dir / FILE_NAME
+    if not path.exists():
+        return None
+    with np.load(path) as stored:
+        rows = [[enlarged(image) for image in stored[name]] for name in ("candidates", "originals")]
+    if not rows[0]:
+        return None
+    height, width = rows[0][0].shape[:2]
+    shape = (2 * height + GAP_PX, len(rows[0]) * (width + GAP_PX) - GAP_PX, 4)
+    canvas = np.zeros(shape, dtype=np.uint8)
+    for y, row in enumerate(rows):
+        for x, tile in enumerate(row):
+            top, left = y * (height + GAP_PX), x * (width + GAP_PX)
+            canvas[top : top + height, left : left + width, :3] = tile
+            canvas[top : top + height, left : left + width, 3] = 255
+    buffer = io.BytesIO()
+    Image.fromarray(canvas).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()

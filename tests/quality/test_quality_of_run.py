@@ -1,0 +1,96 @@
+"""A run finds copies in its pool, leaves them out where it is told to, and says what it found."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rlsel.data import DataConfig, Splits, load_splits
+from rlsel.data.phantom import PhantomPool, PhantomSource
+from rlsel.features import Features
+from rlsel.pool import Pool, build_pool
+from rlsel.quality.of_run import audit_of, drop_copies, quality_of, risk_of, save_copies
+from rlsel.reporting.copies import draw_copies
+
+NUM_COPIES = 5
+DATA = DataConfig(source=PhantomSource(num_train=60, num_val=120, num_test=20, size_px=32))
+
+
+@pytest.fixture(scope="module")
+def splits() -> Splits:
+    return load_splits(DATA, 0)
+
+
+@pytest.fixture(scope="module")
+def pool(splits: Splits) -> Pool:
+    """Its first candidates are training images, each a little lighter."""
+    made = build_pool(PhantomPool(num_candidates=40), splits, DATA, 0)
+    candidates = made.candidates
+    images = candidates.images.copy()
+    images[:NUM_COPIES] = np.clip(splits.train.images[:NUM_COPIES].astype(int) + 7, 0, 255)
+    return Pool(replace(candidates, images=images), source="a test")
+
+
+def features(splits: Splits, pool: Pool) -> Features:
+    rng = np.random.default_rng(0)
+    sets = (splits.train, pool.candidates, splits.reward_val, splits.selection_val)
+    train, candidates, reward_val, selection_val = (
+        rng.standard_normal((len(images), 7)).astype(np.float32) for images in sets
+    )
+    logits = np.zeros((len(pool), 2), np.float32)
+    return Features(train, candidates, reward_val, selection_val, logits)
+
+
+def test_copies_are_dropped_and_noted(splits: Splits, pool: Pool) -> None:
+    left = drop_copies(splits, pool, 0)
+
+    assert set(pool.candidates.ids[:NUM_COPIES]).isdisjoint(left.candidates.ids)
+    num_dropped = len(pool) - len(left)
+    assert NUM_COPIES <= num_dropped <= NUM_COPIES + 3  # plain tissue may pass for a copy
+    assert left.notes == (f"dropped {num_dropped} candidates that copy a training image",)
+
+
+def test_a_pool_without_copies_stays_as_it_is(splits: Splits, pool: Pool) -> None:
+    honest = drop_copies(splits, pool, 0)
+
+    assert drop_copies(splits, honest, 0) is honest
+
+
+def test_a_selection_of_copies_raises_the_risk_and_says_so(splits: Splits, pool: Pool) -> None:
+    audit = audit_of(splits, pool, features(splits, pool), 0)
+    copies_N = np.arange(len(pool)) < NUM_COPIES
+
+    risk = risk_of(audit, copies_N)
+    other = risk_of(audit, ~copies_N)
+
+    assert (risk["raised"], other["raised"]) == (True, False)
+    assert risk["selected_flagged"] == 1.0
+    assert risk["said"].startswith("selecting raised the risk of copies: 100.00% of 5 selected")
+
+
+def test_quality_has_every_class_and_plain_numbers(splits: Splits, pool: Pool) -> None:
+    quality = quality_of(splits, pool, features(splits, pool), 0)
+
+    assert quality.keys() == {"normal", "tumour"}
+    for of_class in quality.values():
+        assert of_class["against_train"].keys() == of_class["held_out_floor"].keys()
+        assert all(type(value) is float for value in of_class["against_train"].values())
+
+
+def test_the_most_suspicious_pairs_are_kept_for_the_report(
+    splits: Splits, pool: Pool, tmp_path: Path
+) -> None:
+    audit = audit_of(splits, pool, features(splits, pool), 0)
+
+    save_copies(tmp_path, splits, pool, audit)
+
+    with np.load(tmp_path / "copies.npz") as stored:
+        assert stored["flagged"][:NUM_COPIES].all()
+        gap = stored["candidates"][:NUM_COPIES].astype(int) - stored["originals"][:NUM_COPIES]
+        assert np.abs(gap).max() <= 7
+    assert (draw_copies(tmp_path) or b"").startswith(b"\x89PNG")
+
+
+def test_a_run_without_an_audit_has_no_such_picture(tmp_path: Path) -> None:
+    assert draw_copies(tmp_path) is None
