@@ -118,6 +118,46 @@ def generate(
     console.print(f"pool: {path}", markup=False)
 
 
+@app.command(name="import")
+def import_images(
+    images: Annotated[
+        str,
+        typer.Argument(metavar="IMAGES", help="Folder of class folders, Parquet, glob or NPZ."),
+    ],
+    config: Annotated[Path, typer.Option(help="The config with the real images.")],
+    to: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    source: Annotated[
+        str | None, typer.Option(help="Where the images come from, for the record.")
+    ] = None,
+    drop_copies: Annotated[
+        bool, typer.Option("--drop-copies", help="Leave out copies of training images.")
+    ] = False,
+) -> None:
+    """Turn images of any other generator into a pool, and look for copies of training images.
+
+    [bold]Examples[/bold]
+
+      rlsel import ~/diffusion --config my.yaml --to pool.parquet
+
+      rlsel import 'made/*.parquet' --config my.yaml --to pool.parquet --drop-copies
+    """
+    from rlsel.config import load_experiment
+    from rlsel.importing import import_pool
+    from rlsel.progress import console
+
+    found = import_pool(load_experiment(config), images, to, source, drop_copies)
+    for note in found.pool.notes:
+        console.print(f"note: {note}", markup=False)
+    console.print(
+        f"{found.num_copies:,} of them copy a training image"
+        f"{' and were left out' if drop_copies and found.num_copies else ''}; of held-out real "
+        f"images {found.held_out_flagged:.2%} would be taken for copies. Nearest pairs: "
+        f"{found.picture}",
+        markup=False,
+    )
+    console.print(f"{len(found.pool):,} candidates written to {to}", markup=False)
+
+
 @app.command()
 def report(run_dir: RunArgument) -> None:
     """Print a finished run's table and draw its report again.

@@ -23,7 +23,14 @@ from rlsel.monitoring import PeakMemory
 from rlsel.pool import Pool, describe_inputs
 from rlsel.pool.build import require_enough
 from rlsel.progress import console
-from rlsel.quality.of_run import audit_of, drop_copies, quality_of, risk_of, save_copies
+from rlsel.quality.of_run import (
+    audit_of,
+    drop_copies,
+    nearest_pairs,
+    quality_of,
+    risk_of,
+    save_copies,
+)
 from rlsel.records import Record, describe_device, installed_versions
 from rlsel.reporting import print_table, save_contact_sheets, write_report
 from rlsel.rewards import Workbench
@@ -124,7 +131,7 @@ def select_and_score(
     )
     folder.finish_stage("features")
     audit = audit_of(splits, pool, features, seed)
-    save_copies(folder.path, splits, pool, audit)
+    save_copies(folder.path, nearest_pairs(splits, pool, audit))
     folder.update(quality=quality_of(splits, pool, features, seed))
     folder.finish_stage("audit")
 

@@ -4,12 +4,12 @@ Held-out real images are those of validation: neither generator nor extractor ha
 test images are not looked at.
 """
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, UInt8
 
 from rlsel.atomic_files import replacing
 from rlsel.data import Splits
@@ -27,7 +27,7 @@ NUM_SHOWN = 8
 
 def drop_copies(splits: Splits, pool: Pool, seed: int) -> Pool:
     """The pool without its near-copies of training images, and a note that says how many."""
-    flagged_N = _audit(splits, pool, None, seed).flagged
+    flagged_N = audit_of(splits, pool, None, seed).flagged
     if not flagged_N.any():
         return pool
     note = f"dropped {counted(int(flagged_N.sum()), 'candidate')} that copy a training image"
@@ -50,9 +50,15 @@ def quality_of(splits: Splits, pool: Pool, features: Features, seed: int) -> dic
     ).as_json()
 
 
-def audit_of(splits: Splits, pool: Pool, features: Features, seed: int) -> CopyAudit:
-    """By pixels, which decide, and by features."""
-    return _audit(splits, pool, features, seed)
+def audit_of(splits: Splits, pool: Pool, features: Features | None, seed: int) -> CopyAudit:
+    """By pixels, which decide, and by features where there are any."""
+    of_three = None
+    if features is not None:
+        unseen = np.concatenate((features.reward_val, features.selection_val))
+        of_three = (features.candidates, features.train, unseen)
+    return audit_copies(
+        pool.candidates, splits.train, _held_out(splits), rng(seed, "audit"), of_three
+    )
 
 
 def risk_of(audit: CopyAudit, selected_N: Bool[np.ndarray, " n"]) -> dict[str, Any]:
@@ -61,28 +67,33 @@ def risk_of(audit: CopyAudit, selected_N: Bool[np.ndarray, " n"]) -> dict[str, A
     return asdict(risk) | {"raised": risk.raised, "said": describe_risk(risk)}
 
 
-def save_copies(run_dir: Path, splits: Splits, pool: Pool, audit: CopyAudit) -> None:
-    """The candidates most like one training image, beside it, for the report."""
+@dataclass(frozen=True)
+class Pairs:
+    """Candidates and the training images they are most like, most suspicious first."""
+
+    candidates: UInt8[np.ndarray, "k h w 3"]
+    originals: UInt8[np.ndarray, "k h w 3"]
+    relative: Float[np.ndarray, " k"]
+    """`Nearness.relative`."""
+    flagged: Bool[np.ndarray, " k"]
+
+
+def nearest_pairs(splits: Splits, pool: Pool, audit: CopyAudit) -> Pairs:
+    """The first `NUM_SHOWN`, whether they count as copies or not."""
     nearness = audit.pixels.candidates
     order_N = np.lexsort((nearness.relative, ~audit.flagged))[:NUM_SHOWN]
-    with replacing(run_dir / COPIES) as temporary:
-        np.savez_compressed(
-            temporary,
-            candidates=pool.candidates.images[order_N],
-            originals=splits.train.images[nearness.nearest[order_N]],
-            relative=nearness.relative[order_N],
-            flagged=audit.flagged[order_N],
-        )
-
-
-def _audit(splits: Splits, pool: Pool, features: Features | None, seed: int) -> CopyAudit:
-    of_three = None
-    if features is not None:
-        unseen = np.concatenate((features.reward_val, features.selection_val))
-        of_three = (features.candidates, features.train, unseen)
-    return audit_copies(
-        pool.candidates, splits.train, _held_out(splits), rng(seed, "audit"), of_three
+    return Pairs(
+        candidates=pool.candidates.images[order_N],
+        originals=splits.train.images[nearness.nearest[order_N]],
+        relative=nearness.relative[order_N],
+        flagged=audit.flagged[order_N],
     )
+
+
+def save_copies(run_dir: Path, pairs: Pairs) -> None:
+    """For the report."""
+    with replacing(run_dir / COPIES) as temporary:
+        np.savez_compressed(temporary, **vars(pairs))
 
 
 def _held_out(splits: Splits) -> ImageSet:

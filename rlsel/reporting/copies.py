@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
 from rlsel.reporting.contact_sheets import GAP_PX, enlarged
@@ -12,14 +13,19 @@ FILE_NAME = "copies.npz"
 
 
 def draw_copies(run_dir: Path) -> bytes | None:
-    """PNG with a column a pair, most suspicious first; None where a run left none."""
+    """`draw_pairs` of a run; None where it left none."""
     path = run_dir / FILE_NAME
     if not path.exists():
         return None
     with np.load(path) as stored:
-        rows = [[enlarged(image) for image in stored[name]] for name in ("candidates", "originals")]
-    if not rows[0]:
-        return None
+        return draw_pairs(stored["candidates"], stored["originals"])
+
+
+def draw_pairs(
+    candidates: UInt8[np.ndarray, "k h w 3"], originals: UInt8[np.ndarray, "k h w 3"]
+) -> bytes:
+    """PNG with a column for each pair, the candidate above."""
+    rows = [[enlarged(image) for image in images] for images in (candidates, originals)]
     height, width = rows[0][0].shape[:2]
     shape = (2 * height + GAP_PX, len(rows[0]) * (width + GAP_PX) - GAP_PX, 4)
     canvas = np.zeros(shape, dtype=np.uint8)

@@ -10,7 +10,14 @@ from rlsel.data import DataConfig, Splits, load_splits
 from rlsel.data.phantom import PhantomPool, PhantomSource
 from rlsel.features import Features
 from rlsel.pool import Pool, build_pool
-from rlsel.quality.of_run import audit_of, drop_copies, quality_of, risk_of, save_copies
+from rlsel.quality.of_run import (
+    audit_of,
+    drop_copies,
+    nearest_pairs,
+    quality_of,
+    risk_of,
+    save_copies,
+)
 from rlsel.reporting.copies import draw_copies
 
 NUM_COPIES = 5
@@ -83,7 +90,7 @@ def test_the_most_suspicious_pairs_are_kept_for_the_report(
 ) -> None:
     audit = audit_of(splits, pool, features(splits, pool), 0)
 
-    save_copies(tmp_path, splits, pool, audit)
+    save_copies(tmp_path, nearest_pairs(splits, pool, audit))
 
     with np.load(tmp_path / "copies.npz") as stored:
         assert stored["flagged"][:NUM_COPIES].all()

@@ -1,0 +1,72 @@
+"""`rlsel import`: images of any other generator become a pool, with the audit of our own."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rlsel.atomic_files import write_bytes
+from rlsel.config import Experiment
+from rlsel.data import load_splits
+from rlsel.errors import InputError
+from rlsel.pool import FolderPool, NpzPool, ParquetPool, Pool, PoolConfig, build_pool, write_pool
+from rlsel.pool.build import require_enough
+from rlsel.quality.of_run import audit_of, nearest_pairs
+from rlsel.reporting.copies import draw_pairs
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was written, and what the audit found."""
+
+    pool: Pool
+    num_copies: int
+    """Candidates that copy a training image; still in the pool unless they were to be dropped."""
+    held_out_flagged: float
+    """Share of held-out real images that the same rule takes for copies."""
+    picture: Path
+    """The candidates most like a training image, each above it."""
+
+
+def import_pool(
+    experiment: Experiment,
+    images: str,
+    to: Path,
+    source: str | None = None,
+    drop_copies: bool = False,
+) -> Imported:
+    """Read images, make them fit the real ones of an experiment, look for copies, write a pool.
+
+    Args:
+        images: A folder with a folder for each class, a Parquet file or glob, or an NPZ file.
+        to: The Parquet file to write; the picture lies beside it.
+        source: Where the images come from, for the record; None names the path.
+        drop_copies: Leave out candidates that copy a training image.
+
+    Raises:
+        InputError: the images or the real ones are wrong, or `to` is there already.
+    """
+    if to.exists():
+        raise InputError(f"{to}: is there already; choose another --to")
+    splits = load_splits(experiment.data, experiment.seed)
+    pool = build_pool(_config_of(images), splits, experiment.data, experiment.seed)
+    pool = replace(pool, source=source) if source else pool
+    audit = audit_of(splits, pool, None, experiment.seed)
+    pairs = nearest_pairs(splits, pool, audit)
+    kept = pool.take(~audit.flagged) if drop_copies else pool
+    require_enough(kept)
+    write_pool(kept, to)
+    picture = to.with_suffix(".copies.png")
+    write_bytes(picture, draw_pairs(pairs.candidates, pairs.originals))
+    return Imported(
+        kept, int(audit.flagged.sum()), float(audit.pixels.held_out_flagged.mean()), picture
+    )
+
+
+def _config_of(images: str) -> PoolConfig:
+    path = Path(images).expanduser()
+    if path.is_dir() and not any(path.glob("*.parquet")):
+        return FolderPool(path=images)
+    if path.is_dir():
+        return ParquetPool(path=str(path / "*.parquet"))
+    if path.suffix == ".npz":
+        return NpzPool(path=images)
+    return ParquetPool(path=images)
