@@ -39,7 +39,7 @@ def test_a_cell_takes_the_evaluations_that_it_is_called_by() -> None:
         cell.options["algorithm"]["iterations"]
         * cell.options["algorithm"].get("episodes", 16)
         * 8
-        * (2 if cell.options.get("reward", {}).get("covers") in ("gain", "contrast") else 1)
+        * (2 if cell.options.get("reward", {}).get("covers") == "contrast" else 1)
         for _, cell in cells_of("one_at_a_time")
     }
 
@@ -80,7 +80,8 @@ def test_a_summary_is_made_of_the_cells_of_its_group() -> None:
     def cell(auc: float) -> dict:
         rule = {"kept": 0.5, "reward_val_accuracy": 0.7, "test_accuracy": 0.6, "test_auc": 0.65}
         return {
-            "curve": [], "auc": auc, "auc_at_the_end": auc, "within_batches": auc, "seconds": 1.0,
+            "curve": [], "auc": auc, "auc_of_last_iteration": auc, "within_batches": auc,
+            "seconds": 1.0,
             "selections": {"rate": rule, "threshold": rule},
         }  # fmt: skip
 

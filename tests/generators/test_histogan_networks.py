@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
@@ -331,20 +330,3 @@ def test_a_network_is_restored_from_its_state() -> None:
 
     # In training mode: the vectors of the power method are restored too.
     assert torch.equal(other(images(), labels()), judge(images(), labels()))
-
-
-@pytest.mark.parametrize(
-    ("changed", "says"),
-    [
-        ({"channels": 13}, "max_channels is 11, less than channels, 13"),
-        ({"augmentation": ("cutout", "cutout")}, "augmentation has cutout more than once"),
-        ({"num_images": 63}, "num_images is 63, and one step alone sees 64; raise num_images"),
-        ({"num_per_class": 7}, "greater than or equal to 8"),
-        ({"augmentation": ("flip",)}, "'colour', 'translation' or 'cutout'"),
-        ({"betas": (0.0, 1.0)}, "less than 1"),
-        ({"colour": True}, "Unexpected keyword argument"),
-    ],
-)
-def test_settings_that_cannot_be_meant_are_refused(changed: dict[str, Any], says: str) -> None:
-    with pytest.raises(ValidationError, match=says):
-        small_config(**changed)
