@@ -90,7 +90,7 @@ def test_the_record_says_what_the_run_cost(finished: Path) -> None:
 
     assert 0 < sum(record.stage_s.values()) <= record.wall_s
     assert set(record.stage_s) == {
-        *("data", "features", "evaluators", "learning", "final evaluation"),
+        *("data", "features", "audit", "evaluators", "learning", "final evaluation"),
     }
     assert 0.1 < record.peak_memory_gib < 100
 
@@ -137,6 +137,17 @@ def test_the_planted_truth_is_in_the_record(finished: Path) -> None:
     assert math.isnan(record.truth["uniform"]["auc"])
     assert record.truth_by_kind is not None
     assert sum(kind["count"] for kind in record.truth_by_kind.values()) == NUM_CANDIDATES
+
+
+def test_the_candidates_are_judged_as_images_and_looked_through_for_copies(finished: Path) -> None:
+    record = Record.read(finished)
+
+    assert record.quality is not None
+    assert record.quality.keys() == {"normal", "tumour"}
+    assert record.copies is not None
+    assert record.copies["num_selected"] == record.num_kept["controller"]
+    assert str(record.copies["said"]) in (finished / "report.html").read_text()
+    assert (finished / "copies.npz").exists()
 
 
 def test_there_is_a_row_for_every_iteration(finished: Path) -> None:
