@@ -30,7 +30,7 @@ FINALISTS = 3
 CHOSEN_AMONG = 0.25
 """Share of the iterations, the last ones, of which one is chosen, and `FINALISTS` at least. An
 earlier one that scores better on selection-val does so by luck more often than not: it had less to
-learn from (docs/benchmarks.md, where the choice among all was measured too)."""
+learn from."""
 MAX_ATTEMPTS = 5
 """At an iteration. One is lost where every env runner was, and one more until they are back."""
 
@@ -88,7 +88,7 @@ def _probability(task: Task, history: History, iteration: int) -> Float[np.ndarr
 
     One iteration alone is noisy, and a policy that has learned for long is sure of nearly
     everything, so that its order of the candidates says little; the mean over all policies keeps
-    the order that the first found, and scores as well (docs/benchmarks.md).
+    the order that the first found (docs/benchmarks.md, "How much it takes").
     """
     return history.averaged_probability(task.rung(iteration + 1).from_iteration - 1, iteration)
 

@@ -7,14 +7,13 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from rlsel.quality.of_run import COPIES
 from rlsel.reporting.contact_sheets import GAP_PX, enlarged
-
-FILE_NAME = "copies.npz"
 
 
 def draw_copies(run_dir: Path) -> bytes | None:
     """`draw_pairs` of a run; None where it left none."""
-    path = run_dir / FILE_NAME
+    path = run_dir / COPIES
     if not path.exists():
         return None
     with np.load(path) as stored:

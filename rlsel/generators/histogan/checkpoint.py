@@ -9,12 +9,13 @@ from typing import Any
 import torch
 
 from rlsel.atomic_files import replacing
+from rlsel.data.image_set import ImageSet
 from rlsel.errors import InputError
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.training import Training
 
 LAYOUT = 1
-NOT_OF_TRAINING = ("num_per_class", "drop_copies", "show_every", "save_every")
+NOT_OF_TRAINING = ("num_per_class", "show_every", "save_every")
 """Settings that change no weight, so a checkpoint may be used with other values of them."""
 
 
@@ -33,8 +34,8 @@ class About:
     seed: int
 
     @classmethod
-    def of(cls, config: HistoGANConfig, train: Any, seed: int) -> "About":
-        """Of a training on `train`, an `ImageSet`."""
+    def of(cls, config: HistoGANConfig, train: ImageSet, seed: int) -> "About":
+        """Of a training on `train`."""
         settings = {k: v for k, v in asdict(config).items() if k not in NOT_OF_TRAINING}
         height, width = train.images.shape[1:3]
         return cls(
