@@ -16,8 +16,7 @@ from rlsel.monitoring import PeakMemory
 from rlsel.pipeline import select_and_score
 from rlsel.pool import Pool
 from rlsel.pool.build import require_enough
-from rlsel.records import Record, describe_device, installed_versions
-from rlsel.run_folder import claim
+from rlsel.run_folder import claim, new_record
 from rlsel.seeding import rng
 from rlsel.selectors import Selection
 from rlsel.selectors.peers import require_packages
@@ -77,16 +76,8 @@ def select(
     require_enough(pool)
     experiment.selection.ranges_of(names)
     with tempfile.TemporaryDirectory() as temporary, PeakMemory() as memory:
-        blank = Record(
-            name=experiment.name,
-            config_hash=experiment.hash,
-            seed=experiment.seed,
-            finished=False,
-            device=describe_device(),
-            versions=installed_versions(),
-        )
         path = Path(out) if out else Path(temporary) / "run"
-        folder = claim(experiment, path, resume=out is not None, blank=blank)
+        folder = claim(experiment, path, resume=out is not None, blank=new_record(experiment))
         return select_and_score(experiment, splits, pool, folder, memory)
 
 

@@ -9,6 +9,7 @@ from filelock import FileLock
 from rlsel.config import Experiment
 from rlsel.data import Splits, load_splits
 from rlsel.data.decoding.cache import cache_folder
+from rlsel.data.decoding.trim import limit_bytes, mark_used, trim
 from rlsel.errors import InputError
 from rlsel.generators.candidates import make_candidates
 from rlsel.generators.histogan.checkpoint import About, load_checkpoint
@@ -17,8 +18,7 @@ from rlsel.generators.histogan.train import Trained, train_generator
 from rlsel.generators.histogan.watch import GRIDS, STEPS
 from rlsel.pool import Pool, fit_to, read_pool, write_pool
 from rlsel.progress import console
-from rlsel.records import Record, describe_device, installed_versions
-from rlsel.run_folder import RunFolder, claim
+from rlsel.run_folder import RunFolder, claim, new_record
 
 POOL = "pool.parquet"
 GENERATOR = "generator"
@@ -42,16 +42,7 @@ def generate(experiment: Experiment, out: Path, resume: bool = False, command: s
         raise InputError(
             f"{experiment.name}: has no generator; add `generator: {{name: histogan}}`"
         )
-    blank = Record(
-        name=experiment.name,
-        config_hash=experiment.hash,
-        seed=experiment.seed,
-        finished=False,
-        command=command,
-        device=describe_device(),
-        versions=installed_versions(),
-    )
-    folder = claim(experiment, out, resume, blank)
+    folder = claim(experiment, out, resume, new_record(experiment, command))
     splits = _read_splits(experiment, folder)
     trained = train_generator(experiment.generator, splits.train, experiment.seed, out)
     folder.finish_stage("generator")
@@ -100,12 +91,14 @@ def generated_pool(experiment: Experiment, splits: Splits, run_dir: Path) -> Poo
     )
     entry.mkdir(parents=True, exist_ok=True)
     # Runs of a sweep may want the same one: the first trains, the others wait for it.
-    with FileLock(entry.with_suffix(".lock")):
+    with FileLock(entry.with_name(f".{entry.name}.lock")):
         trained = train_generator(config, splits.train, experiment.seed, entry)
+        mark_used(entry)
     shutil.copytree(entry / GRIDS, run_dir / GENERATOR / GRIDS, dirs_exist_ok=True)
     shutil.copy(entry / STEPS, run_dir / GENERATOR / STEPS)
     pool = _pool_of(trained, config, splits, experiment.seed)
     write_pool(pool, path)
+    trim(entry.parent, entry, limit_bytes())
     return pool
 
 

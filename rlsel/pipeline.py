@@ -31,11 +31,11 @@ from rlsel.quality.of_run import (
     risk_of,
     save_copies,
 )
-from rlsel.records import Record, describe_device, installed_versions
+from rlsel.records import Record
 from rlsel.reporting import print_table, save_contact_sheets, write_report
 from rlsel.rewards import Workbench
 from rlsel.rewards.pool import evaluation_pool
-from rlsel.run_folder import FEATURES, LEDGER, RunFolder, claim
+from rlsel.run_folder import FEATURES, LEDGER, RunFolder, claim, new_record
 from rlsel.seeding import rng
 from rlsel.selectors import SELECTORS, BaselineInputs, Selection
 from rlsel.selectors.peers import PeerInputs
@@ -72,16 +72,9 @@ def run(
         InputError: something the user gave is wrong.
     """
     experiment = experiment or default_experiment()
-    blank = Record(
-        name=experiment.name,
-        config_hash=experiment.hash,
-        seed=experiment.seed,
-        finished=False,
-        command=command,
-        device=describe_device(_gpu_name()),
-        versions=installed_versions(),
+    folder = claim(
+        experiment, Path(out) if out else None, resume, new_record(experiment, command, _gpu_name())
     )
-    folder = claim(experiment, Path(out) if out else None, resume, blank)
     if not folder.record.finished:
         with PeakMemory() as memory:
             splits, pool = _read_inputs(experiment, folder)

@@ -10,7 +10,7 @@ from rlsel.atomic_files import write_text
 from rlsel.config import Experiment, build_experiment, read_yaml, to_yaml
 from rlsel.errors import InputError
 from rlsel.records import FILE_NAME as RECORD_NAME
-from rlsel.records import Record
+from rlsel.records import Record, describe_device, installed_versions
 
 CONFIG = "config.yaml"
 LEDGER = "ledger.sqlite"
@@ -47,6 +47,19 @@ class RunFolder:
         spent = self.record.stage_s.get(name, 0.0) + now - self._stage_start
         self._stage_start = now
         self.update(stage_s=self.record.stage_s | {name: spent})
+
+
+def new_record(experiment: Experiment, command: str = "", gpu_name: str | None = None) -> Record:
+    """What a run begins with: who it is, and on what it runs."""
+    return Record(
+        name=experiment.name,
+        config_hash=experiment.hash,
+        seed=experiment.seed,
+        finished=False,
+        command=command,
+        device=describe_device(gpu_name),
+        versions=installed_versions(),
+    )
 
 
 def claim(experiment: Experiment, out: Path | None, resume: bool, blank: Record) -> RunFolder:

@@ -6,7 +6,6 @@ shows the candidates that were ranked highest and lowest, and is labelled so.
 Shape letters: N candidates, H rows, W columns.
 """
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 
 from rlsel.atomic_files import replacing
+from rlsel.data.tiles import lay_out, to_png
 
 FILE_NAME = "contact_sheets.npz"
 NUM_RANDOM = 24
@@ -23,7 +23,6 @@ TILES_A_ROW = 8
 TILE_PX = (64, 96)
 """Smaller images are enlarged to at least the first, by whole pixels; larger ones shrunk to the
 second."""
-GAP_PX = 3
 GROUPS = ("kept", "discarded", "surest_kept", "surest_discarded")
 
 
@@ -42,18 +41,8 @@ class ContactSheet:
     def png(self) -> bytes:
         """All tiles on a transparent ground, in rows of `TILES_A_ROW`."""
         tiles = [enlarged(image) for image in self.images]
-        height, width = tiles[0].shape[:2]
-        num_rows = -(-len(tiles) // TILES_A_ROW)
-        across = min(len(tiles), TILES_A_ROW) if num_rows == 1 else TILES_A_ROW
-        shape = (num_rows * (height + GAP_PX) - GAP_PX, across * (width + GAP_PX) - GAP_PX, 4)
-        canvas = np.zeros(shape, dtype=np.uint8)
-        for i, tile in enumerate(tiles):
-            top, left = i // TILES_A_ROW * (height + GAP_PX), i % TILES_A_ROW * (width + GAP_PX)
-            canvas[top : top + height, left : left + width, :3] = tile
-            canvas[top : top + height, left : left + width, 3] = 255
-        buffer = io.BytesIO()
-        Image.fromarray(canvas).save(buffer, format="PNG", optimize=True)
-        return buffer.getvalue()
+        rows = [tiles[i : i + TILES_A_ROW] for i in range(0, len(tiles), TILES_A_ROW)]
+        return to_png(lay_out(rows))
 
 
 def save_contact_sheets(

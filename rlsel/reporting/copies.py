@@ -1,14 +1,13 @@
 """The candidates most like one training image, each above its original."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
+from rlsel.data.tiles import lay_out, to_png
 from rlsel.quality.of_run import COPIES
-from rlsel.reporting.contact_sheets import GAP_PX, enlarged
+from rlsel.reporting.contact_sheets import enlarged
 
 
 def draw_copies(run_dir: Path) -> bytes | None:
@@ -25,14 +24,4 @@ def draw_pairs(
 ) -> bytes:
     """PNG with a column for each pair, the candidate above."""
     rows = [[enlarged(image) for image in images] for images in (candidates, originals)]
-    height, width = rows[0][0].shape[:2]
-    shape = (2 * height + GAP_PX, len(rows[0]) * (width + GAP_PX) - GAP_PX, 4)
-    canvas = np.zeros(shape, dtype=np.uint8)
-    for y, row in enumerate(rows):
-        for x, tile in enumerate(row):
-            top, left = y * (height + GAP_PX), x * (width + GAP_PX)
-            canvas[top : top + height, left : left + width, :3] = tile
-            canvas[top : top + height, left : left + width, 3] = 255
-    buffer = io.BytesIO()
-    Image.fromarray(canvas).save(buffer, format="PNG", optimize=True)
-    return buffer.getvalue()
+    return to_png(lay_out(rows))

@@ -55,7 +55,7 @@ def test_the_least_recently_used_entries_go_first(
     assert not left & {entry[11], entry[13]}
     assert len(left) == 3
     said = capsys.readouterr().out
-    assert "dropped the 2 least recently used of the decoded image sets to stay below" in said
+    assert "dropped the 2 least recently used entries to stay below" in said
     assert said.count("\n") == 1
 
 

@@ -11,11 +11,12 @@ from PIL import Image
 from small_gan import BATCH, SIZE, STEPS, small_config, small_train, train
 
 from rlsel.classifier import Resident
+from rlsel.data.tiles import GAP_PX
 from rlsel.errors import InputError
 from rlsel.generators.histogan import train as train_module
 from rlsel.generators.histogan.checkpoint import Checkpoint, load_checkpoint
 from rlsel.generators.histogan.training import Training
-from rlsel.generators.histogan.watch import GAP_PX, GRIDS, NUM_SHOWN
+from rlsel.generators.histogan.watch import GRIDS, NUM_SHOWN
 from rlsel.generators.histogan.watch import STEPS as STEPS_FILE
 
 

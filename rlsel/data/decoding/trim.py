@@ -52,7 +52,7 @@ def trim(folder: Path, newest: Path, limit: float) -> None:
             num_dropped += 1
     if num_dropped:
         console.print(
-            f"{folder}: dropped the {num_dropped} least recently used of the decoded image sets "
+            f"{folder}: dropped the {num_dropped} least recently used entries "
             f"to stay below {limit / 2**30:g} GiB (RLSEL_CACHE_GIB)",
             markup=False,
         )
@@ -81,5 +81,5 @@ def _by_time(folder: Path) -> list[tuple[float, Path]]:
 
 def _size(entry: Path) -> int:
     with suppress(FileNotFoundError):
-        return sum(file.stat().st_size for file in entry.iterdir())
+        return sum(file.stat().st_size for file in entry.rglob("*"))
     return 0

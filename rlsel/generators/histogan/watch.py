@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image
 from tensorboardX import SummaryWriter
 from torch import Tensor
 
-from rlsel.atomic_files import replacing, write_text
+from rlsel.atomic_files import write_bytes, write_text
 from rlsel.data.image_set import ImageSet
+from rlsel.data.tiles import lay_out, to_png
 from rlsel.generators.histogan.alarms import spread
 from rlsel.generators.histogan.sampling import make, noise_of, to_uint8
 from rlsel.generators.histogan.training import Training
@@ -28,7 +28,6 @@ NUM_SHOWN = 16
 """Images of a class in a grid."""
 NUM_REAL = 256
 """Real images of a class that the spread of made ones is compared with."""
-GAP_PX = 2
 
 
 class Watcher:
@@ -85,9 +84,8 @@ class Watcher:
         ]  # fmt: skip
 
     def _write_grid(self, made: Sequence[np.ndarray], step: int) -> None:
-        grid = grid_of(made)
-        with replacing(self._folder / GRIDS / f"step_{step:07d}.png") as temporary:
-            Image.fromarray(grid).save(temporary)
+        grid = lay_out([list(row) for row in made])
+        write_bytes(self._folder / GRIDS / f"step_{step:07d}.png", to_png(grid))
         self._board.add_image("made", grid, step, dataformats="HWC")
         self._board.flush()
 
@@ -96,19 +94,6 @@ class Watcher:
             if name != "step" and math.isfinite(value):
                 self._board.add_scalar(f"training/{name}", value, row["step"])
         self._board.flush()
-
-
-def grid_of(rows: Sequence[UInt8[np.ndarray, "n h w 3"]]) -> UInt8[np.ndarray, "y x 3"]:
-    """One row of images for each class, on white."""
-    height, width = rows[0].shape[1:3]
-    num = max(len(row) for row in rows)
-    shape = (len(rows) * (height + GAP_PX) - GAP_PX, num * (width + GAP_PX) - GAP_PX, 3)
-    grid = np.full(shape, 255, dtype=np.uint8)
-    for y, row in enumerate(rows):
-        for x, image in enumerate(row):
-            top, left = y * (height + GAP_PX), x * (width + GAP_PX)
-            grid[top : top + height, left : left + width] = image
-    return grid
 
 
 def read_rows(folder: Path, last_step: int) -> list[dict[str, Any]]:
