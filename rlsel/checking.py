@@ -8,6 +8,7 @@ from rlsel.config import Experiment
 from rlsel.data import Splits, load_splits
 from rlsel.pool import InputReport, Pool, build_pool, describe_inputs
 from rlsel.progress import console
+from rlsel.quality.of_run import require_weights
 from rlsel.selectors.peers import require_packages
 
 
@@ -18,6 +19,7 @@ def read_inputs(experiment: Experiment) -> tuple[Splits, Pool | None]:
         InputError: an input is wrong, or the experiment does not go with it.
     """
     require_packages(experiment.selection.methods)
+    require_weights(experiment.audit.weights)
     splits = load_splits(experiment.data, experiment.seed)
     experiment.selection.ranges_of(splits.class_names)
     if experiment.generator is not None:

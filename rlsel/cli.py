@@ -112,10 +112,9 @@ def generate(
         experiment = experiment.with_seed(seed)
     folder = out or Path("runs") / f"generate-{experiment.name}"
     try:
-        path = generating.generate(experiment, folder, resume, _typed())
+        generating.generate(experiment, folder, resume, _typed())
     except KeyboardInterrupt:
         raise _interrupted(f"rlsel generate {config} --out {folder} --resume") from None
-    console.print(f"pool: {path}", markup=False)
 
 
 @app.command(name="import")
@@ -148,13 +147,7 @@ def import_images(
     found = import_pool(load_experiment(config), images, to, source, drop_copies)
     for note in found.pool.notes:
         console.print(f"note: {note}", markup=False)
-    console.print(
-        f"{found.num_copies:,} of them copy a training image"
-        f"{' and were left out' if drop_copies and found.num_copies else ''}; of held-out real "
-        f"images {found.held_out_flagged:.2%} would be taken for copies. Nearest pairs: "
-        f"{found.picture}",
-        markup=False,
-    )
+    console.print(f"{found.copies}. Nearest pairs: {found.picture}", markup=False)
     console.print(f"{len(found.pool):,} candidates written to {to}", markup=False)
 
 

@@ -6,11 +6,15 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from rlsel.atomic_files import write_bytes
+from rlsel.checking import read_inputs
 from rlsel.config import Experiment
-from rlsel.data import Splits, load_splits
+from rlsel.data import Splits
 from rlsel.data.decoding.cache import cache_folder
 from rlsel.data.decoding.trim import limit_bytes, mark_used, trim
 from rlsel.errors import InputError
+from rlsel.examining import examine
+from rlsel.features.stored import extract_or_load
 from rlsel.generators.candidates import make_candidates
 from rlsel.generators.histogan.checkpoint import About, load_checkpoint
 from rlsel.generators.histogan.config import HistoGANConfig
@@ -18,9 +22,15 @@ from rlsel.generators.histogan.train import Trained, train_generator
 from rlsel.generators.histogan.watch import GRIDS, STEPS
 from rlsel.pool import Pool, fit_to, read_pool, write_pool
 from rlsel.progress import console
-from rlsel.run_folder import RunFolder, claim, new_record
+from rlsel.quality.of_run import drop_copies, nearest_pairs
+from rlsel.quality.report import describe_copies
+from rlsel.reporting import print_candidates
+from rlsel.reporting.copies import draw_pairs
+from rlsel.run_folder import FEATURES, RunFolder, claim, new_record
 
 POOL = "pool.parquet"
+PICTURE = "copies.png"
+"""The candidates most like a training image, each above it."""
 GENERATOR = "generator"
 """Folder of a run for what its generator showed."""
 
@@ -42,21 +52,30 @@ def generate(experiment: Experiment, out: Path, resume: bool = False, command: s
         raise InputError(
             f"{experiment.name}: has no generator; add `generator: {{name: histogan}}`"
         )
+    seed = experiment.seed
     folder = claim(experiment, out, resume, new_record(experiment, command))
     splits = _read_splits(experiment, folder)
-    trained = train_generator(experiment.generator, splits.train, experiment.seed, out)
+    trained = train_generator(experiment.generator, splits.train, seed, out)
     folder.finish_stage("generator")
-    pool = _pool_of(trained, experiment.generator, splits, experiment.seed)
+    pool = _pool_of(trained, experiment.generator, splits, seed)
+    if experiment.audit.drop_copies:
+        pool = drop_copies(splits, pool, seed)
     write_pool(pool, out / POOL)
     folder.update(
-        finished=True,
         notes=list(pool.notes),
         warnings=list(trained.warnings),
         data_digest=splits.train.digest,
         pool_digest=pool.digest,
     )
-    for warning in trained.warnings:
-        console.print(f"warning: {warning}", style="yellow", markup=False)
+    features = extract_or_load(experiment.features, splits, pool, seed, out / FEATURES).features
+    folder.finish_stage("features")
+    audit = examine(experiment, splits, pool, features, folder, with_real=True)
+    pairs = nearest_pairs(splits, pool, audit)
+    write_bytes(out / PICTURE, draw_pairs(pairs.candidates, pairs.originals))
+    folder.update(finished=True)
+    print_candidates(folder.record, console)
+    console.print(f"{describe_copies(audit)}. Nearest pairs: {out / PICTURE}", markup=False)
+    console.print(f"pool: {out / POOL}", markup=False)
     return out / POOL
 
 
@@ -108,7 +127,7 @@ def _pool_of(trained: Trained, config: HistoGANConfig, splits: Splits, seed: int
 
 def _read_splits(experiment: Experiment, folder: RunFolder) -> Splits:
     try:
-        return load_splits(experiment.data, experiment.seed)
+        return read_inputs(experiment)[0]
     except InputError:
         folder.abandon()
         raise

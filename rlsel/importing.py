@@ -10,6 +10,7 @@ from rlsel.errors import InputError
 from rlsel.pool import FolderPool, NpzPool, ParquetPool, Pool, PoolConfig, build_pool, write_pool
 from rlsel.pool.build import require_enough
 from rlsel.quality.of_run import audit_of, nearest_pairs
+from rlsel.quality.report import describe_copies
 from rlsel.reporting.copies import draw_pairs
 
 
@@ -18,10 +19,8 @@ class Imported:
     """What was written, and what the audit found."""
 
     pool: Pool
-    num_copies: int
-    """Candidates that copy a training image; still in the pool unless they were to be dropped."""
-    held_out_flagged: float
-    """Share of held-out real images that the same rule takes for copies."""
+    copies: str
+    """What the audit found; copies are still in the pool unless they were to be dropped."""
     picture: Path
     """The candidates most like a training image, each above it."""
 
@@ -56,9 +55,7 @@ def import_pool(
     write_pool(kept, to)
     picture = to.with_suffix(".copies.png")
     write_bytes(picture, draw_pairs(pairs.candidates, pairs.originals))
-    return Imported(
-        kept, int(audit.flagged.sum()), float(audit.pixels.held_out_flagged.mean()), picture
-    )
+    return Imported(kept, describe_copies(audit), picture)
 
 
 def _config_of(images: str) -> PoolConfig:

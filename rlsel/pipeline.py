@@ -15,6 +15,7 @@ from rlsel.data import Splits
 from rlsel.errors import InputError
 from rlsel.evaluation import find_truth, kinds_kept, score_selections
 from rlsel.evaluation.truth import batch_of_candidates
+from rlsel.examining import examine
 from rlsel.features import CandidateTable, Features, build_problem, describe_candidates
 from rlsel.features.stored import extract_or_load
 from rlsel.generating import generated_pool
@@ -23,14 +24,7 @@ from rlsel.monitoring import PeakMemory
 from rlsel.pool import Pool, describe_inputs
 from rlsel.pool.build import require_enough
 from rlsel.progress import console
-from rlsel.quality.of_run import (
-    audit_of,
-    drop_copies,
-    nearest_pairs,
-    quality_of,
-    risk_of,
-    save_copies,
-)
+from rlsel.quality.of_run import drop_copies, risk_of
 from rlsel.records import Record
 from rlsel.reporting import print_table, save_contact_sheets, write_report
 from rlsel.rewards import Workbench
@@ -123,10 +117,7 @@ def select_and_score(
         experiment.features, features, table, len(splits.class_names), rng(seed, "batches")
     )
     folder.finish_stage("features")
-    audit = audit_of(splits, pool, features, seed)
-    save_copies(folder.path, nearest_pairs(splits, pool, audit))
-    folder.update(quality=quality_of(splits, pool, features, seed))
-    folder.finish_stage("audit")
+    audit = examine(experiment, splits, pool, features, folder)
 
     workbench = Workbench.of(
         splits,

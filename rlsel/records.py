@@ -86,8 +86,12 @@ class Record:
     truth: dict[str, dict[str, Number]] | None = None
     """method or free score -> auc, precision, recall against the planted truth, where known."""
     truth_by_kind: dict[str, KindOfCandidate] | None = None
-    quality: dict[str, dict[str, dict[str, Number] | int]] | None = None
-    """class -> field of `quality.ClassQuality` -> figures of the candidates and their floors."""
+    quality: dict[str, dict[str, dict[str, dict[str, Number] | int]]] | None = None
+    """`own` or `given` (by `audit.weights`): whose features -> class -> field of
+    `quality.ClassQuality` -> figures of the candidates and their floors."""
+    classification: dict[str, dict[str, list[Number]]] = field(default_factory=dict)
+    """`candidates` or `real`: what alone was trained on -> metric -> one test score per round. Of
+    candidates it is the classification accuracy score."""
     copies: dict[str, Any] | None = None
     """`quality.SelectionRisk` of what was selected, and a sentence `said` that sums it up."""
     noise: dict[str, Number] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from small_experiment import (
     evaluators_fixture,  # noqa: F401
@@ -13,6 +14,7 @@ from small_experiment import (
     write_config,
 )
 
+from rlsel.classifier.resnet import build_resnet34
 from rlsel.generators.histogan.training import Training
 from rlsel.pool import read_pool
 from rlsel.records import Record
@@ -58,12 +60,41 @@ def test_generate_leaves_checkpoint_grids_figures_and_a_pool(tmp_path: Path) -> 
     assert pool.models is not None
     record = Record.read(tmp_path / "made")
     assert record.finished
-    assert record.stage_s["generator"] > 0
+    assert record.stage_s.keys() == {"generator", "features", "audit"}
 
     again = rlsel("generate", config, "--out", tmp_path / "made")
 
     assert again.code == 2
     assert "add --resume to go on with it" in again.err
+
+
+def test_generate_says_how_good_the_candidates_are_and_whether_they_are_copies(
+    tmp_path: Path,
+) -> None:
+    weights = tmp_path / "resnet34.pt"
+    torch.save(build_resnet34(1000, 0).state_dict(), weights)
+    config = write(tmp_path / "gan.yaml", audit={"weights": str(weights)})
+
+    outcome = rlsel("generate", config, "--out", tmp_path / "made")
+
+    assert (outcome.code, outcome.err) == (0, ""), outcome
+    record = Record.read(tmp_path / "made")
+    assert record.quality is not None
+    own, given = (record.quality[space]["tumour"] for space in ("own", "given"))
+    assert own != given
+    assert record.classification.keys() == {"candidates", "real"}
+    for said in ("by the run's own extractor", "by the weights that were given", "accuracy"):
+        assert said in outcome.said
+    assert "of 16 candidates copy a training image" in outcome.said
+    assert (tmp_path / "made" / "copies.png").exists()
+
+
+def test_where_test_stays_unread_no_classifier_of_candidates_is_scored(tmp_path: Path) -> None:
+    config = write(tmp_path / "gan.yaml", evaluation={"rounds": 0})
+
+    assert rlsel("generate", config, "--out", tmp_path / "made").code == 0
+
+    assert Record.read(tmp_path / "made").classification == {}
 
 
 def test_a_checkpoint_alone_makes_more_of_the_same(tmp_path: Path) -> None:
@@ -134,6 +165,17 @@ def test_a_slip_in_the_settings_is_answered(
     path = write_config(tmp_path / "c.yaml", **changed)
 
     assert expected in refused(rlsel("check", path))
+
+
+def test_weights_that_are_missing_are_named_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "gan.yaml", audit={"weights": "imagenet.pt"})
+    monkeypatch.setattr(Training, "run_step", None)
+
+    for command in ("check", "generate", "run"):
+        said = refused(rlsel(command, path))
+        assert "imagenet.pt: audit.weights is no file; give a ResNet34 state dict" in said
 
 
 def test_generate_without_a_generator_says_what_to_add(tmp_path: Path) -> None:

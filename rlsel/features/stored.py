@@ -1,7 +1,5 @@
 """Fitting the extractor is dear, so its features are kept in the run folder."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -19,6 +17,7 @@ from rlsel.features.extract import Features, extract
 from rlsel.pool import Pool
 from rlsel.progress import console
 from rlsel.seeding import derive_seed
+from rlsel.threads import few_threads
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def _make(
 ) -> Extracted:
     device = best_device()
     train = Resident.put(splits.train.images, splits.train.labels, device)
-    with _few_threads():
+    with few_threads():
         fitted = fit(
             config.extractor,
             train,
@@ -122,16 +121,3 @@ def _make(
         with replacing(path.with_suffix(".pt")) as temporary:
             torch.save({"recipe": recipe, "weights": weights}, temporary)
     return Extracted(features, weights)
-
-
-@contextmanager
-def _few_threads() -> Iterator[None]:
-    """One thread for every four cores. Small images gain little from more (measured on two cores:
-    249 images/s with one thread, 290 with two), and lose nine tenths of their speed on a busy
-    machine, where threads wait for each other at every layer."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, before // 4))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -26,6 +26,7 @@ def classification_accuracy_score(
     config: ClassifierConfig,
     seeds: Sequence[int],
     device: torch.device | None = None,
+    description: str | None = None,
 ) -> dict[str, list[float]]:
     """Train on candidates only, test on real images.
 
@@ -36,6 +37,7 @@ def classification_accuracy_score(
         test: Real. Only the last epoch meets them, so no epoch is chosen by looking at test.
         seeds: One training each.
         device: None is the best there is.
+        description: Show progress bars under this name.
 
     Returns:
         Metric of `METRICS` -> one value per seed; accuracy is the score of the paper.
@@ -57,7 +59,7 @@ def classification_accuracy_score(
     trainer = Trainer(config, data, candidates.num_classes)
     scores: dict[str, list[float]] = {name: [] for name in METRICS}
     for seed in seeds:
-        model = trainer.fit(torch.arange(len(data)), seed).model
+        model = trainer.fit(torch.arange(len(data)), seed, description=description).model
         logits_NC = predict(model, real, config.precision).cpu().numpy()
         for name, metric in METRICS.items():
             scores[name].append(metric(logits_NC, test.labels))

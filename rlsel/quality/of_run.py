@@ -1,9 +1,10 @@
-"""What a run says of its candidates as images: their quality, and whether they are copies.
+"""What is said of candidates as images: their quality, what they teach, whether they are copies.
 
-Held-out real images are those of validation: neither generator nor extractor has seen them, and
-test images are not looked at.
+Held-out real images are those of validation: neither generator nor extractor has seen them. Test
+images are looked at by the classification accuracy score alone.
 """
 
+import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,20 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from rlsel.atomic_files import replacing
+from rlsel.classifier import ClassifierConfig
+from rlsel.classifier.resident import best_device
+from rlsel.classifier.resnet import build_resnet34
 from rlsel.data import Splits
 from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.data.wording import counted
-from rlsel.features import Features
+from rlsel.errors import InputError
+from rlsel.features import Features, extract
 from rlsel.pool import Pool
+from rlsel.quality.classification import classification_accuracy_score
 from rlsel.quality.copies import CopyAudit, audit_copies
 from rlsel.quality.report import describe_risk, judge, selection_risk
-from rlsel.seeding import rng
+from rlsel.seeding import derive_seed, rng
+from rlsel.threads import few_threads
 
 COPIES = "copies.npz"
 NUM_SHOWN = 8
@@ -36,7 +43,7 @@ def drop_copies(splits: Splits, pool: Pool, seed: int) -> Pool:
 
 
 def quality_of(splits: Splits, pool: Pool, features: Features, seed: int) -> dict[str, Any]:
-    """`QualityReport.as_json`, in the feature space of the run's own extractor."""
+    """`QualityReport.as_json`, in the space of these features."""
     held_out = _held_out(splits)
     return judge(
         candidates=features.candidates,
@@ -48,6 +55,45 @@ def quality_of(splits: Splits, pool: Pool, features: Features, seed: int) -> dic
         class_names=splits.class_names,
         rng=rng(seed, "quality"),
     ).as_json()
+
+
+def features_by(weights: Path, splits: Splits, pool: Pool) -> Features:
+    """All images as a user's ResNet34 sees them.
+
+    Raises:
+        InputError: `weights` is missing, unreadable or of another architecture.
+    """
+    require_weights(weights)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its head is of other classes, and nobody asks for it
+        model = build_resnet34(splits.train.num_classes, 0, weights)
+    device = best_device()
+    with few_threads():
+        return extract(
+            model.to(device),
+            device,
+            train=splits.train,
+            candidates=pool.candidates,
+            reward_val=splits.reward_val,
+            selection_val=splits.selection_val,
+        )
+
+
+def require_weights(weights: Path | None) -> None:
+    """Refuse a file that is not there before anything is trained."""
+    if weights is not None and not weights.is_file():
+        raise InputError(f"{weights}: audit.weights is no file; give a ResNet34 state dict")
+
+
+def classification_of(
+    images: ImageSet, test: ImageSet, config: ClassifierConfig, rounds: int, seed: int, name: str
+) -> dict[str, list[float]]:
+    """`classification_accuracy_score`, with the seeds that final scores are trained with."""
+    seeds = [derive_seed(seed, "round", number) for number in range(rounds)]
+    with few_threads():
+        return classification_accuracy_score(
+            images, test, config, seeds, description=f"classifier on {name} alone"
+        )
 
 
 def audit_of(splits: Splits, pool: Pool, features: Features | None, seed: int) -> CopyAudit:

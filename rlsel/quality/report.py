@@ -182,6 +182,15 @@ def selection_risk(audit: CopyAudit, selected: Bool[np.ndarray, " n"]) -> Select
     )
 
 
+def describe_copies(audit: CopyAudit) -> str:
+    """One line on a pool of which nothing is selected yet."""
+    return (
+        f"{int(audit.flagged.sum()):,} of {len(audit.flagged):,} candidates copy a training image; "
+        f"of held-out real images {_share(audit.pixels.held_out_flagged):.2%} would be taken for "
+        "copies"
+    )
+
+
 def describe_risk(risk: SelectionRisk) -> str:
     """One line for the terminal and the report."""
     pixels = risk.spaces["pixels"]

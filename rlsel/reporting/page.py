@@ -18,10 +18,11 @@ from rlsel.reporting.copies import draw_copies
 from rlsel.reporting.run_folder import Run, read_run
 from rlsel.reporting.style import house_style, to_inline, to_svg
 from rlsel.reporting.tables import (
+    classification_table,
     cost_facts,
     kind_table,
     noise_rows,
-    quality_table,
+    quality_tables,
     score_table,
     truth_table,
 )
@@ -77,7 +78,8 @@ def write_report(run_dir: Path | str) -> Path:
         kinds=kind_table(record),
         costs=cost_facts(record),
         noise=noise_rows(record),
-        quality=quality_table(record),
+        quality=quality_tables(record),
+        classification=classification_table(record),
         copies=_draw_copies(run.path),
         truth_names=list(record.truth or {}),
         command=record.command or f"rlsel run {shlex.quote(run.path.name)}/config.yaml",

@@ -25,9 +25,11 @@ TRIVIAL = ("real_only", "keep_all")
 """They keep none and all of every kind."""
 TRUTH_COLUMNS = {"auc": "AUC", "precision": "precision", "recall": "recall"}
 
+SPACES = {"own": "by the run's own extractor", "given": "by the weights that were given"}
+CLASSIFICATION_ROWS = {"candidates": "candidates", "real": "real training images"}
 QUALITY_ROWS = {"against_train": "train_floor", "against_held_out": "held_out_floor"}
 QUALITY_COLUMNS = {
-    "frechet": "Fréchet distance",
+    "frechet": "Fréchet",
     "precision": "precision",
     "recall": "recall",
     "density": "density",
@@ -103,19 +105,39 @@ def kind_table(record: Record) -> Table | None:
     return Table("Share of each kind that was kept", columns, tuple(rows))
 
 
-def quality_table(record: Record) -> Table | None:
-    """Candidates of each class against real images; after a slash what real images score there."""
-    if not record.quality:
+def quality_tables(record: Record) -> list[Table]:
+    """Candidates of each class against real images; after a slash what real images score there.
+
+    One table for the features of the run's own extractor, and one for those of the user's.
+    """
+    tables = []
+    for space, classes in (record.quality or {}).items():
+        rows = []
+        for name, quality in classes.items():
+            for what, floor in QUALITY_ROWS.items():
+                figures, real = quality[what], quality[floor]
+                if not isinstance(figures, dict) or not isinstance(real, dict):
+                    continue
+                pairs = ((figures[key], real[key]) for key in QUALITY_COLUMNS)
+                cells = (" / ".join(map(_short, pair)) for pair in pairs)
+                against = what.removeprefix("against_").replace("_", " ")
+                rows.append(Row(f"{name}, {against}", tuple(cells)))
+        columns = ("class, against", *QUALITY_COLUMNS.values())
+        tables.append(Table(f"Candidates as images, {SPACES[space]}", columns, tuple(rows)))
+    return tables
+
+
+def classification_table(record: Record) -> Table | None:
+    """Test scores of classifiers that were trained on one kind of image alone."""
+    if not record.classification:
         return None
-    rows = []
-    for name, quality in record.quality.items():
-        for what, floor in QUALITY_ROWS.items():
-            figures, real = quality[what], quality[floor]
-            if not isinstance(figures, dict) or not isinstance(real, dict):
-                continue
-            cells = (f"{decimal(figures[k])} / {decimal(real[k])}" for k in QUALITY_COLUMNS)
-            rows.append(Row(f"{name}, {what.replace('_', ' ')}", tuple(cells)))
-    return Table("Candidates as images", ("class", *QUALITY_COLUMNS.values()), tuple(rows))
+    metrics = list(next(iter(record.classification.values())))
+    rows = [
+        Row(CLASSIFICATION_ROWS[name], tuple(mean_with_std(scores[metric]) for metric in metrics))
+        for name, scores in record.classification.items()
+    ]
+    columns = ("trained on", *("AUC" if metric == "auc" else metric for metric in metrics))
+    return Table("Trained on these alone, tested on real images", columns, tuple(rows))
 
 
 def cost_facts(record: Record) -> list[tuple[str, str, str]]:
@@ -194,6 +216,11 @@ def _utilisation(record: Record) -> list[tuple[str, str, str]]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if math.isfinite(share) else NOTHING
+
+
+def _short(value: float) -> str:
+    """Two digits behind the point, and none of numbers that have enough before it."""
+    return decimal(value, digits=2 if not abs(value) >= 10 else 0)
 
 
 def _significant(value: float) -> str:

@@ -1,5 +1,6 @@
 """The same numbers as on the page, for the terminal."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from rich import box
@@ -8,7 +9,16 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from rlsel.records import Record
-from rlsel.reporting.tables import GAIN, Table, cost_facts, kind_table, score_table, truth_table
+from rlsel.reporting.tables import (
+    GAIN,
+    Table,
+    classification_table,
+    cost_facts,
+    kind_table,
+    quality_tables,
+    score_table,
+    truth_table,
+)
 from rlsel.reporting.verdict import verdict
 
 GAP = 3
@@ -18,16 +28,30 @@ EMPHASIS = {"learned": "bold", "oracle": "dim", "free": "dim"}
 
 def print_table(record: Record, console: Console) -> None:
     """Print scores, the truth where it is known, what it cost, warnings, and last the verdict."""
-    for table in (score_table(record), truth_table(record), kind_table(record)):
+    _print_tables((score_table(record), truth_table(record), kind_table(record)), console)
+    facts = (f"{number} {name}" for number, name, _ in cost_facts(record))
+    console.print(Text(" · ".join(facts), style="dim"), soft_wrap=False)
+    _print_warnings(record, console)
+    console.print()
+    console.print(Text(verdict(record)), soft_wrap=False)
+
+
+def print_candidates(record: Record, console: Console) -> None:
+    """Print what is known of candidates as images, before any is selected."""
+    _print_tables((*quality_tables(record), classification_table(record)), console)
+    _print_warnings(record, console)
+
+
+def _print_tables(tables: Iterable[Table | None], console: Console) -> None:
+    for table in tables:
         if table and table.rows:
             console.print(_drawn(table, console.width), soft_wrap=False)
             console.print()
-    facts = (f"{number} {name}" for number, name, _ in cost_facts(record))
-    console.print(Text(" · ".join(facts), style="dim"), soft_wrap=False)
+
+
+def _print_warnings(record: Record, console: Console) -> None:
     for warning in record.warnings:
         console.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=False)
-    console.print()
-    console.print(Text(verdict(record)), soft_wrap=False)
 
 
 def _drawn(table: Table, width: int) -> RichTable:

@@ -1,0 +1,55 @@
+"""The candidates as images: what is said of them before any is selected."""
+
+from rlsel.config import Experiment
+from rlsel.data import Splits
+from rlsel.features import Features
+from rlsel.pool import Pool
+from rlsel.quality.copies import CopyAudit
+from rlsel.quality.of_run import (
+    audit_of,
+    classification_of,
+    features_by,
+    nearest_pairs,
+    quality_of,
+    save_copies,
+)
+from rlsel.run_folder import RunFolder
+
+
+def examine(
+    experiment: Experiment,
+    splits: Splits,
+    pool: Pool,
+    features: Features,
+    folder: RunFolder,
+    with_real: bool = False,
+) -> CopyAudit:
+    """Quality, classification accuracy score and near-copies, into the record and the folder.
+
+    Args:
+        with_real: Score a classifier of the real training images as well; a run does so anyway.
+
+    Raises:
+        InputError: `audit.weights` cannot be used.
+    """
+    config, seed = experiment.audit, experiment.seed
+    spaces = {"own": features}
+    if config.weights is not None:
+        spaces["given"] = features_by(config.weights, splits, pool)
+    folder.update(
+        quality={space: quality_of(splits, pool, seen, seed) for space, seen in spaces.items()}
+    )
+    sets = {"candidates": pool.candidates} | ({"real": splits.train} if with_real else {})
+    # Arrays may come without test images, and a sweep may leave them unread.
+    if len(splits.test) and experiment.evaluation.rounds and config.classification_rounds:
+        for name, images in sets.items():
+            if name not in folder.record.classification:
+                scores = classification_of(
+                    images, splits.test, experiment.classifier, config.classification_rounds, seed,
+                    name,
+                )  # fmt: skip
+                folder.update(classification=folder.record.classification | {name: scores})
+    audit = audit_of(splits, pool, features, seed)
+    save_copies(folder.path, nearest_pairs(splits, pool, audit))
+    folder.finish_stage("audit")
+    return audit
