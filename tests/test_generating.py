@@ -173,9 +173,11 @@ def test_weights_that_are_missing_are_named_before_anything_is_trained(
     path = write(tmp_path / "gan.yaml", audit={"weights": "imagenet.pt"})
     monkeypatch.setattr(Training, "run_step", None)
 
-    for command in ("check", "generate", "run"):
-        said = refused(rlsel(command, path))
+    out = ("--out", tmp_path / "made")
+    for words in (("check", path), ("generate", path, *out), ("run", path, *out)):
+        said = refused(rlsel(*words))
         assert "imagenet.pt: audit.weights is no file; give a ResNet34 state dict" in said
+        assert not (tmp_path / "made").exists()
 
 
 def test_generate_without_a_generator_says_what_to_add(tmp_path: Path) -> None:
