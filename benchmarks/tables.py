@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.section import fidelity_section
+from generation.section import generation_section
 from planted_truth.fault_section import fault_section
+from planted_truth.loop_section import loop_section
 from planted_truth.planted_figures import draw_curves
 from planted_truth.planted_section import planted_section
 from scaling.section import scaling_section
@@ -68,6 +70,9 @@ def _cost_sections() -> list[str]:
         "reward_throughput_cuda": throughput_section,
         "cost_growth": growth_section,
         "evaluator_scaling": scaling_section,
+        "learning_loop": loop_section,
+        "generator_speed": generation_section,
+        "generator_speed_cuda": generation_section,
     }
     paths = {name: HERE / "records" / f"{name}.json" for name in sections}
     return [
