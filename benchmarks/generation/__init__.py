@@ -1,4 +1,5 @@
-"""The generator beside a plain one: `plain_gan.py` is the peer, `section.py` the page.
+"""The generator: its speed beside a plain one's, and what it makes.
 
-`../generator_speed.py` takes the time of both.
+`plain_gan.py` is the peer that `../generator_speed.py` times, `sections.py` has the pages of that
+and of `../generator_quality.py`.
 """

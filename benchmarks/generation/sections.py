@@ -1,0 +1,72 @@
+"""The sections of docs/benchmarks.md about the generator."""
+
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+from rlsel.records import Record
+from rlsel.reporting.tables import Table, classification_table, quality_tables
+
+Content = dict[str, Any]
+
+
+def speed_section(record: Content, name: str) -> str:
+    """Images a second of ours and of the plain peer, and how many times the peer's."""
+    lines = [
+        "## How fast the generator trains",
+        "",
+        f"{record['hardware']}; torch {record['versions']['torch']}; record `{name}.json`, by "
+        "`python benchmarks/generator_speed.py`. Real images a second that the discriminator "
+        "sees, generator steps included; median of pairs of timings that took turns in one "
+        "process, in brackets the least and most. The plain peer "
+        "(`benchmarks/generation/plain_gan.py`) has the same networks, losses and augmentation, "
+        "in fp32, contiguous, not compiled.",
+        "",
+        "| size | channels | batch | threads | ours | plain | times the peer | n |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for cell in record["cells"]:
+        config, rates, times = cell["config"], cell["images_per_s"], cell["times_plain"]
+        lines.append(
+            f"| {cell['size_px']} px | {config['channels']} | {config['batch_size']} "
+            f"| {cell['threads'] or '–'} | {median(rates['ours']):.0f} "
+            f"| {median(rates['plain']):.0f} "
+            f"| {median(times):.2f} ({min(times):.2f} to {max(times):.2f}) | {record['n']} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def quality_section(content: Content, name: str) -> str:
+    """What a recipe makes: a grid, its figures beside those of real images, time."""
+    run, summary = content["run"], content["summary"]
+    recipe = name.removeprefix("generator_quality_")
+    record = replace(
+        Record(name=recipe, config_hash="", seed=run["seed"], finished=True),
+        quality=run["quality"],
+        classification=run["classification"],
+    )
+    lines = [
+        f"## What the generator makes (`rlsel generate tune_configs/{recipe}.yaml`)",
+        "",
+        f"{run['device']}; torch {run['versions']['torch']}; seed {run['seed']}; record "
+        f"`{name}.json`, by `python benchmarks/generator_quality.py {recipe}`. "
+        f"{summary['minutes_of_training']:.0f} minutes of training at "
+        f"{summary['images_per_s']:.0f} images/s. A row a class; the first latent seeds, not "
+        "chosen:",
+        "",
+        f"![Generated patches](images/{recipe}.png)",
+        "",
+        "After the slash what held-out real images score in the candidates' place; read each "
+        f"Fréchet distance against that. n = {content['n']} trainings of the classifier.",
+        "",
+    ]
+    for one in (*quality_tables(record), classification_table(record)):
+        lines += _markdown(one) if one else []
+    return "\n".join(lines)
+
+
+def _markdown(table: Table) -> list[str]:
+    rows = [[row.label, *row.cells] for row in table.rows]
+    rule = ["---", *["---:"] * (len(table.columns) - 1)]
+    lines = [f"| {' | '.join(cells)} |" for cells in (table.columns, rule, *rows)]
+    return [f"{table.title}:", "", *lines, ""]

@@ -1,0 +1,76 @@
+"""What the GAN makes of real images, and how long it takes: `rlsel generate` as a user starts it.
+
+    python benchmarks/generator_quality.py histogan_small
+    python benchmarks/generator_quality.py NAME --config CONFIG.yaml --seed 1
+
+In runs/benchmark-NAME-seedN; started again it goes on where it stopped. Writes
+benchmarks/records/generator_quality_NAME.json, and docs/images/NAME.png: the last grid, of the first
+latent seeds.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from PIL import Image
+
+from rlsel.atomic_files import replacing, write_text
+from rlsel.generators.histogan.watch import GRIDS, STEPS
+from rlsel.records import FILE_NAME, Record, mean_and_std
+
+HERE = Path(__file__).parent
+ENLARGED = 2
+LEFT_OUT = ("command", "name", "evaluations", "utilisation", "learning", "scores", "num_kept",
+            "truth", "truth_by_kind", "copies", "noise")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("name", help="of the record; by default of the file in tune_configs/ too")
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders go")
+    arguments = parser.parse_args()
+    config = arguments.config or HERE.parent / "tune_configs" / f"{arguments.name}.yaml"
+    folder = arguments.runs / f"benchmark-{arguments.name}-seed{arguments.seed}"
+    command = [sys.executable, "-m", "rlsel", "generate", str(config)]
+    command += ["--seed", str(arguments.seed), "--out", str(folder), "--resume"]
+    subprocess.run(command, check=True)
+    path = HERE / "records" / f"generator_quality_{arguments.name}.json"
+    write_text(path, json.dumps(_content(folder), indent=1) + "\n")
+    _save_grid(folder, HERE.parent / "docs" / "images" / f"{arguments.name}.png")
+    print(f"record: {path}")
+
+
+def _content(folder: Path) -> dict[str, Any]:
+    """The figures that targets name on top, and the run's record beneath."""
+    record = Record.read(folder)
+    rows = [json.loads(line) for line in (folder / STEPS).read_text().splitlines()]
+    run = json.loads((folder / FILE_NAME).read_text())
+    return {
+        "summary": {
+            "minutes_of_training": round(record.stage_s["generator"] / 60, 2),
+            "images_per_s": round(median(row["images_per_s"] for row in rows), 1),
+            "classification_accuracy_score": mean_and_std(
+                record.classification["candidates"]["accuracy"]
+            )[0],
+            "accuracy_of_real": mean_and_std(record.classification["real"]["accuracy"])[0],
+        },
+        "n": len(record.classification["candidates"]["accuracy"]),
+        "run": {key: value for key, value in run.items() if key not in LEFT_OUT},
+    }
+
+
+def _save_grid(folder: Path, path: Path) -> None:
+    last = max((folder / GRIDS).glob("step_*.png"))
+    with Image.open(last) as grid, replacing(path) as temporary:
+        size = (grid.width * ENLARGED, grid.height * ENLARGED)
+        grid.resize(size, Image.Resampling.NEAREST).save(temporary, format="PNG")
+
+
+if __name__ == "__main__":
+    main()
