@@ -4,8 +4,8 @@
     python benchmarks/generator_quality.py NAME --config CONFIG.yaml --seed 1
 
 In runs/benchmark-NAME-seedN; started again it goes on where it stopped. Writes
-benchmarks/records/generator_quality_NAME.json, and docs/images/NAME.png: the last grid, of the first
-latent seeds.
+benchmarks/records/generator_quality_NAME.json, and docs/images/NAME.png: the last grid, made
+from the first latent seeds.
 """
 
 import argparse

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
-from scipy.stats import norm, rankdata
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.preprocessing import normalize
 
@@ -90,16 +89,6 @@ class CopyAudit:
         return float(flagged.mean()) if len(flagged) else float("nan")
 
 
-@dataclass(frozen=True)
-class Closeness:
-    """Are the distances of one set smaller than those of another?"""
-
-    chance_closer: float
-    """That an image of the first is closer than one of the second; 0.5 is no difference."""
-    p_value: float
-    """Of so much closeness or more by luck; one-sided. NaN where the sets share no class."""
-
-
 def audit_copies(
     candidates: ImageSet,
     train: ImageSet,
@@ -169,32 +158,6 @@ def audit_copies(
         audit(*(describe_pixels(images.images) for images in sets)),
         audit(*(normalize(x)[None] for x in features)) if features is not None else None,
     )
-
-
-def compare_closeness(
-    distance_N: Float[np.ndarray, " n"],
-    labels_N: Int[np.ndarray, " n"],
-    other_distance_H: Float[np.ndarray, " h"],
-    other_labels_H: Int[np.ndarray, " h"],
-) -> Closeness:
-    """One-sided Mann-Whitney test within classes, so that another mix of classes is no finding.
-
-    Sources: Meehan et al. 2020, whose C_T is this test of nearest distances within cells (ours are
-    the classes); van Elteren 1960 for the weights. Ties count half, and the variance knows of them.
-    """
-    excess = variance = pairs = 0.0
-    for c in np.intersect1d(labels_N, other_labels_H):
-        mine, others = distance_N[labels_N == c], other_distance_H[other_labels_H == c]
-        n, m = len(mine), len(others)
-        rank = rankdata(-np.concatenate((mine, others)))
-        weight = 1 / (n + m + 1)
-        excess += weight * (rank[:n].sum() - n * rank.mean())
-        variance += weight**2 * n * m / (n + m) * rank.var(ddof=1)
-        pairs += weight * n * m
-    if not pairs:
-        return Closeness(float("nan"), float("nan"))
-    z_score = excess / np.sqrt(variance) if variance else 0.0
-    return Closeness(float(0.5 + excess / pairs), float(norm.sf(z_score)))
 
 
 def describe_pixels(images_NHWC: UInt8[np.ndarray, "n h w 3"]) -> Float[np.ndarray, "v n f"]:

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import hypergeom, norm
 
-from rlsel.quality.copies import Closeness, CopyAudit, SpaceAudit, compare_closeness
+from rlsel.quality.closeness import Closeness, compare_closeness
+from rlsel.quality.copies import CopyAudit, SpaceAudit
 from rlsel.quality.frechet import frechet_distance
 from rlsel.quality.manifold import compare_manifolds
 
