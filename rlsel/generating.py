@@ -6,7 +6,6 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from rlsel.atomic_files import write_bytes
 from rlsel.checking import read_inputs
 from rlsel.config import Experiment
 from rlsel.data import Splits
@@ -20,17 +19,15 @@ from rlsel.generators.histogan.checkpoint import About, load_checkpoint
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.train import Trained, train_generator
 from rlsel.generators.histogan.watch import GRIDS, STEPS
+from rlsel.monitoring import PeakMemory
 from rlsel.pool import Pool, fit_to, read_pool, write_pool
 from rlsel.progress import console
-from rlsel.quality.of_run import drop_copies, nearest_pairs
+from rlsel.quality.of_run import drop_copies
 from rlsel.quality.report import describe_copies
-from rlsel.reporting import print_candidates
-from rlsel.reporting.copies import draw_pairs
+from rlsel.reporting import print_candidates, write_report
 from rlsel.run_folder import FEATURES, RunFolder, claim, new_record
 
 POOL = "pool.parquet"
-PICTURE = "copies.png"
-"""The candidates most like a training image, each above it."""
 GENERATOR = "generator"
 """Folder of a run for what its generator showed."""
 
@@ -55,26 +52,26 @@ def generate(experiment: Experiment, out: Path, resume: bool = False, command: s
     seed = experiment.seed
     folder = claim(experiment, out, resume, new_record(experiment, command))
     splits = _read_splits(experiment, folder)
-    trained = train_generator(experiment.generator, splits.train, seed, out)
-    folder.finish_stage("generator")
-    pool = _pool_of(trained, experiment.generator, splits, seed)
-    if experiment.audit.drop_copies:
-        pool = drop_copies(splits, pool, seed)
-    write_pool(pool, out / POOL)
-    folder.update(
-        notes=list(pool.notes),
-        warnings=list(trained.warnings),
-        data_digest=splits.train.digest,
-        pool_digest=pool.digest,
-    )
-    features = extract_or_load(experiment.features, splits, pool, seed, out / FEATURES).features
-    folder.finish_stage("features")
-    audit = examine(experiment, splits, pool, features, folder, with_real=True)
-    pairs = nearest_pairs(splits, pool, audit)
-    write_bytes(out / PICTURE, draw_pairs(pairs.candidates, pairs.originals))
-    folder.update(finished=True)
+    with PeakMemory() as memory:
+        trained = train_generator(experiment.generator, splits.train, seed, out)
+        folder.finish_stage("generator")
+        pool = _pool_of(trained, experiment.generator, splits, seed)
+        if experiment.audit.drop_copies:
+            pool = drop_copies(splits, pool, seed)
+        write_pool(pool, out / POOL)
+        folder.update(
+            notes=list(pool.notes),
+            warnings=list(trained.warnings),
+            data_digest=splits.train.digest,
+            pool_digest=pool.digest,
+        )
+        extracted = extract_or_load(experiment.features, splits, pool, seed, out / FEATURES)
+        folder.finish_stage("features")
+        audit = examine(experiment, splits, pool, extracted.features, folder, with_real=True)
+    folder.update(finished=True, peak_memory_gib=memory.gib)
     print_candidates(folder.record, console)
-    console.print(f"{describe_copies(audit)}. Nearest pairs: {out / PICTURE}", markup=False)
+    console.print(f"{describe_copies(audit)}.", markup=False)
+    console.print(f"report: {write_report(out)}", markup=False)
     console.print(f"pool: {out / POOL}", markup=False)
     return out / POOL
 
@@ -86,7 +83,7 @@ def sample(checkpoint: Path, per_class: int, seed: int, to: Path) -> Pool:
         InputError: the checkpoint is missing or damaged, or `to` is there already.
     """
     if to.exists():
-        raise InputError(f"{to}: is there already; choose another --to")
+        raise InputError(f"{to}: is there already; choose another --out")
     pool = make_candidates(load_checkpoint(checkpoint), per_class, seed)
     write_pool(pool, to)
     return pool

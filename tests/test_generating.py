@@ -86,7 +86,9 @@ def test_generate_says_how_good_the_candidates_are_and_whether_they_are_copies(
     for said in ("by the run's own extractor", "by the weights that were given", "accuracy"):
         assert said in outcome.said
     assert "of 16 candidates copy a training image" in outcome.said
-    assert (tmp_path / "made" / "copies.png").exists()
+    page = (tmp_path / "made" / "report.html").read_text()
+    for shown in ("a row for each class", "most like one training image", "losses"):
+        assert shown.lower() in page.lower()
 
 
 def test_where_test_stays_unread_no_classifier_of_candidates_is_scored(tmp_path: Path) -> None:

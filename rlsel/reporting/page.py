@@ -15,6 +15,7 @@ from rlsel.atomic_files import write_bytes, write_text
 from rlsel.reporting import selection_figures, training_figures
 from rlsel.reporting.contact_sheets import ContactSheet
 from rlsel.reporting.copies import draw_copies
+from rlsel.reporting.generator import draw_training
 from rlsel.reporting.run_folder import Run, read_run
 from rlsel.reporting.style import house_style, to_inline, to_svg
 from rlsel.reporting.tables import (
@@ -33,6 +34,10 @@ FILE_NAME = "report.html"
 HERE = Path(__file__).parent
 
 FIGURES: dict[str, tuple[str, Callable[[Run], Figure | None]]] = {
+    "generator": (
+        "Losses of the generator's training, and the spread of what it makes",
+        lambda run: run.generator and draw_training(run.generator),
+    ),
     "scores": ("Test scores of every method and round", selection_figures.draw_scores),
     "reward": ("Rewards, and score of the selection, over training", training_figures.draw_reward),
     "health": ("Keep fraction, entropy and other signs", training_figures.draw_health),
@@ -81,6 +86,7 @@ def write_report(run_dir: Path | str) -> Path:
         quality=quality_tables(record),
         classification=classification_table(record),
         copies=_draw_copies(run.path),
+        generator_grid=run.generator.grid_uri if run.generator else "",
         truth_names=list(record.truth or {}),
         command=record.command or f"rlsel run {shlex.quote(run.path.name)}/config.yaml",
         kept_by=label(run.selection.method) if run.selection else "",

@@ -18,6 +18,7 @@ from rlsel.errors import InputError
 from rlsel.records import FILE_NAME as RECORD_NAME
 from rlsel.records import Record
 from rlsel.reporting.contact_sheets import ContactSheet, load_contact_sheets
+from rlsel.reporting.generator import GeneratorTrace, read_trace
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Run:
     iterations: list[dict[str, Any]]
     selection: Selection | None
     contact_sheets: list[ContactSheet]
+    generator: GeneratorTrace | None = None
 
     def column(self, name: str) -> Float[np.ndarray, " t"]:
         """One field of all iterations, NaN where an iteration lacks it."""
@@ -79,6 +81,7 @@ def read_run(run_dir: Path | str) -> Run:
         iterations=_read_iterations(path / "iterations.jsonl"),
         selection=_read_selection(path / "selection.parquet"),
         contact_sheets=load_contact_sheets(path),
+        generator=read_trace(path),
     )
 
 

@@ -149,7 +149,7 @@ def cost_facts(record: Record) -> list[tuple[str, str, str]]:
         parts = [f"{name} {key(name):,}" for name in fidelities if key(name)]
         return ", ".join(parts) if len(fidelities) > 1 else ""
 
-    return [
+    evaluations = [
         (
             f"{count['trained']:,}",
             "evaluations trained",
@@ -160,6 +160,9 @@ def cost_facts(record: Record) -> list[tuple[str, str, str]]:
             "answered by the ledger",
             detail(lambda name: fidelities[name]["from_ledger"]),
         ),
+    ]
+    return [
+        *(evaluations if record.num_kept else ()),  # a generator alone asks for none
         *_utilisation(record),
         (duration(record.wall_s), "wall time", _resumed(record.resumed)),
         (gib(record.peak_memory_gib), "peak memory", "all processes of the run"),

@@ -59,7 +59,7 @@ def compare(record: Record, method: str, reference: str, metric: str = METRIC) -
 def verdict(record: Record) -> str:
     """One sentence: the learned selection against uniform selection, or what stands in for them."""
     if not _scored(record):
-        return "This run has no test scores."
+        return _of_candidates(record) or "This run has no test scores."
     if "controller" not in _scored(record):
         listed = "; ".join(
             f"{label(method)} {mean_with_std(record.scores[method][METRIC])}"
@@ -87,6 +87,16 @@ def remarks(record: Record) -> list[str]:
         return [MORE_THAN_A_SEED] if _scored(record) else []
     said = [_against_real_only(record), _rival(record), _oracle(record), _free_score(record)]
     return [sentence for sentence in said if sentence] + [MORE_THAN_A_SEED]
+
+
+def _of_candidates(record: Record) -> str:
+    """Where nothing was selected: what candidates alone teach, beside the real images."""
+    said = [
+        f"{mean_with_std(record.classification[name][METRIC])} trained on {words} alone"
+        for name, words in (("candidates", "candidates"), ("real", "the real images"))
+        if name in record.classification
+    ]
+    return f"{METRIC.capitalize()} on real test images: {', '.join(said)}." if said else ""
 
 
 def _scored(record: Record) -> list[str]:
