@@ -90,7 +90,7 @@ def _locate(location: tuple[int | str, ...], root: type) -> tuple[list[str], Any
     owner: Any = root
     for i, part in enumerate(location):
         if isinstance(owner, tuple):  # a union: this part is the name of the kind
-            owner = next((c for c in owner if _kind(c) == part), None)
+            owner = next((c for c in owner if part in _kinds(c)), None)
             continue
         where.append(str(part))
         if i + 1 < len(location) and owner is not None:
@@ -114,8 +114,9 @@ def _flatten(annotation: Any) -> list[Any]:
     return [leaf for part in inner for leaf in _flatten(part)] if inner else [annotation]
 
 
-def _kind(cls: Any) -> str | None:
-    return next((f.default for f in fields(cls) if f.name == "name"), None)  # pyright: ignore
+def _kinds(cls: Any) -> tuple[Any, ...]:
+    """The names that a Config of a union answers to."""
+    return next((get_args(f.type) for f in fields(cls) if f.name == "name"), ())
 
 
 def _documentation(owner: Any, name: str) -> str:

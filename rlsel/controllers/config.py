@@ -53,8 +53,8 @@ class TransformerConfig:
 class GRUConfig:
     """Candidate by candidate, in order, knowing its earlier decisions."""
 
-    name: Literal["gru"] = "gru"
-    """The architecture."""
+    name: Literal["gru", "gru_attention"] = "gru"
+    """The architecture; `gru_attention` attends to all it put out before."""
     hidden_size: EvenSize = 64
     """Width of the state."""
     num_layers: Size = 1
@@ -63,24 +63,8 @@ class GRUConfig:
     """Position in the sorted batch; the order alone shows it already."""
 
     def build_encoder(self) -> nn.Module:
-        return GRUEncoder(self.hidden_size, self.num_layers, has_attention=False)
-
-
-@config
-class GRUAttentionConfig:
-    """The same, with attention to all it put out before."""
-
-    name: Literal["gru_attention"] = "gru_attention"
-    """The architecture."""
-    hidden_size: EvenSize = 64
-    """Width of the state."""
-    num_layers: Size = 1
-    """Stacked GRUs."""
-    positions: Positions = "none"
-    """Position in the sorted batch; the order alone shows it already."""
-
-    def build_encoder(self) -> nn.Module:
-        return GRUEncoder(self.hidden_size, self.num_layers, has_attention=True)
+        has_attention = self.name == "gru_attention"
+        return GRUEncoder(self.hidden_size, self.num_layers, has_attention)
 
 
 @config
@@ -102,13 +86,11 @@ class MLPConfig:
         return MLPEncoder(self.hidden_size, self.feedforward_size, self.num_layers)
 
 
-ControllerConfig = Annotated[
-    TransformerConfig | GRUConfig | GRUAttentionConfig | MLPConfig, Field(discriminator="name")
-]
+ControllerConfig = Annotated[TransformerConfig | GRUConfig | MLPConfig, Field(discriminator="name")]
 
 
 def build_controller(
-    config: TransformerConfig | GRUConfig | GRUAttentionConfig | MLPConfig,
+    config: TransformerConfig | GRUConfig | MLPConfig,
     problem: SelectionProblem,
     keep_ranges: KeepRanges | None = None,
 ) -> Controller:
@@ -123,7 +105,7 @@ def build_controller(
     num_inputs = problem.descriptors_NF.shape[1]
     keep_range = None
     if keep_ranges:
-        if isinstance(config, GRUConfig | GRUAttentionConfig):
+        if isinstance(config, GRUConfig):
             raise ValueError(f"a {config.name} decides before it has seen all: it holds no range")
         keep_range = KeepRange(*torch.tensor(keep_ranges, dtype=torch.float32).unbind(1))
     return Controller(

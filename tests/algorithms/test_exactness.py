@@ -11,7 +11,7 @@ from envs import RewardFn, SelectionProblem, phantom_problem
 from rlsel.algorithms.config import AlgorithmConfig, CreditConfig
 from rlsel.algorithms.task import Rung, Task
 from rlsel.algorithms.train import Learned, train
-from rlsel.controllers.config import GRUAttentionConfig, GRUConfig, MLPConfig, TransformerConfig
+from rlsel.controllers.config import GRUConfig, MLPConfig, TransformerConfig
 
 pytestmark = [
     pytest.mark.slow,
@@ -20,7 +20,7 @@ pytestmark = [
 CONTROLLERS: dict[str, Any] = {
     "transformer": TransformerConfig(hidden_size=16, feedforward_size=16, num_layers=1),
     "gru": GRUConfig(hidden_size=16),
-    "gru_attention": GRUAttentionConfig(hidden_size=16),
+    "gru_attention": GRUConfig(name="gru_attention", hidden_size=16),
     "mlp": MLPConfig(hidden_size=16, feedforward_size=16, num_layers=1),
 }
 ALGORITHMS: dict[str, Any] = {

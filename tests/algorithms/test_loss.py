@@ -10,12 +10,14 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.evaluation.postprocessing import Postprocessing
 
 from rlsel.algorithms.config import CreditConfig
-from rlsel.controllers.config import GRUAttentionConfig, GRUConfig, MLPConfig, TransformerConfig
+from rlsel.controllers.config import GRUConfig, MLPConfig, TransformerConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Overriding environment:UserWarning")
 CONTROLLERS = [
-    config(hidden_size=8)
-    for config in (TransformerConfig, GRUConfig, GRUAttentionConfig, MLPConfig)
+    TransformerConfig(hidden_size=8),
+    GRUConfig(hidden_size=8),
+    GRUConfig(name="gru_attention", hidden_size=8),
+    MLPConfig(hidden_size=8),
 ]
 
 

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from envs import SelectionProblem, phantom_problem
 from rlsel.controllers import Controller, KeepRanges, build_controller
-from rlsel.controllers.config import GRUAttentionConfig, GRUConfig, MLPConfig, TransformerConfig
+from rlsel.controllers.config import GRUConfig, MLPConfig, TransformerConfig
 
 D = 5
 CONFIGS: dict[str, Any] = {
     "transformer": TransformerConfig,
     "gru": GRUConfig,
-    "gru_attention": GRUAttentionConfig,
+    "gru_attention": GRUConfig,
     "mlp": MLPConfig,
 }
 SEQUENTIAL = ("gru", "gru_attention")
@@ -39,7 +39,7 @@ def controller(
     **settings: Any,
 ) -> Controller:
     """With a policy head large enough that all candidates get logits of their own."""
-    config = CONFIGS[name](**{"hidden_size": 8, "positions": positions, **settings})
+    config = CONFIGS[name](**{"name": name, "hidden_size": 8, "positions": positions, **settings})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         built = build_controller(config, problem or small_problem(), keep_ranges)
