@@ -1,6 +1,7 @@
 """Tables and figures as Markdown."""
 
 import numpy as np
+from scipy import stats
 
 from rlsel.records import mean_and_std
 from rlsel.reporting.wording import decimal
@@ -20,3 +21,11 @@ def mean(values: list[float]) -> str:
 def mean_std(values: list[float]) -> str:
     average, std = mean_and_std(values)
     return f"{decimal(average)} ± {decimal(std)}"
+
+
+def interval(differences: np.ndarray) -> str:
+    """Mean of paired differences, and its 95% interval (Student's t)."""
+    if len(differences) < 2:
+        return "–"
+    limits = stats.ttest_1samp(differences, 0.0).confidence_interval()
+    return f"{differences.mean():+.3f} [{limits.low:+.3f}, {limits.high:+.3f}]"

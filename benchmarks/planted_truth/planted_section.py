@@ -9,7 +9,7 @@ from rlsel.evaluation.signal import SIGNIFICANT
 from rlsel.records import mean_and_std
 from rlsel.reporting.wording import decimal, label
 
-from .markdown import mean, table
+from .markdown import interval, mean, table
 from .selection_section import selections_section
 
 Record = dict[str, Any]
@@ -32,6 +32,14 @@ BEDS = {
     "all_good": "control: nothing but good ones",
 }
 EVALUATIONS = 1024
+REFERENCES = {
+    "grid": ("grid", "transformer + PPO"),
+    "one_at_a_time": ("one_at_a_time", "default"),
+    "noisy_credit": ("lengths_noisy", "default"),
+    "useless": ("useless", "default"),
+    "useless_finetuned": ("useless", "default"),
+}
+"""Study -> study and variant that its variants are compared with, draw by draw."""
 PAYS = {"reward": "as it is", "noisy": "as noisy as retraining"}
 
 
@@ -56,28 +64,29 @@ def planted_section(learned: Record, beds: Record, selections: Record) -> str:
         "least in brackets. The draws shown were not looked at while settings were chosen.",
         "",
     ]
-    lines += _beds(beds["cells"], summary)
+    lines += _beds(beds["cells"], summary, learned["cells"])
     lines += _lengths(summary, _ceilings(beds["cells"]))
     for study, title in (("grid", "Controllers and algorithms"),
                          ("one_at_a_time", "One choice at a time"),
                          ("noisy_credit", "Credit under noise"),
                          ("useless", "Near-duplicates: what it takes to notice"),
                          ("useless_finetuned", "Near-duplicates, paid by finetuning")):  # fmt: skip
-        lines += _variants(summary, study, title)
+        lines += _variants(summary, learned["cells"], study, title)
     lines += _seeds(summary)
     lines += _null(learned["cells"])
     lines += selections_section(selections["cells"])
     return "\n".join([*lines, ""])
 
 
-def _beds(cells: Cells, summary: dict[str, Any]) -> list[str]:
+def _beds(cells: Cells, summary: dict[str, Any], learned: Cells) -> list[str]:
     known = defaultdict(list)
     for key, cell in cells.items():
         if key.startswith("bed | "):
             known[key.split(" | ")[1]].append(cell)
     rows = []
     for bed, description in BEDS.items():
-        found = summary.get(f"all_beds | {bed} | reward | default | {EVALUATIONS}")
+        group = f"all_beds | {bed} | reward | default | {EVALUATIONS}"
+        found = summary.get(group)
         if not found and bed not in known:
             continue
         rows.append(
@@ -88,6 +97,7 @@ def _beds(cells: Cells, summary: dict[str, Any]) -> list[str]:
                 *_best(known[bed], "free"),
                 *_best(known[bed], "peers"),
                 _auc(found, "auc"),
+                _over(_by_draw(learned, group), _best_free_by_draw(cells, bed)),
                 _auc(found, "within_batches"),
                 _auc(summary.get(f"all_beds | {bed} | reward | MLP | {EVALUATIONS}")),
             )
@@ -99,14 +109,38 @@ def _beds(cells: Cells, summary: dict[str, Any]) -> list[str]:
         "",
         "The ceiling is the better of a logistic regression and gradient boosting on the same "
         "inputs, told the truth of the other batches. Free scores and peers are the best of their "
-        "kind by the mean over draws, chosen with the truth in hand.",
+        "kind by the mean over draws, chosen with the truth in hand. *Over the free score*: the "
+        "default less that, paired by draw, with its 95% interval.",
         "",
         *table(
             ("bed", "what it is", "ceiling", "best free score", "AUC", "best peer", "AUC",
-             "default", "within batches", "MLP"),
+             "default", "over the free score", "within batches", "MLP"),
             rows,
         ),
     ]  # fmt: skip
+
+
+def _by_draw(cells: Cells, group: str) -> dict[str, float]:
+    """Draw -> AUC of what was learned on it."""
+    return {
+        key.split(" | ")[5]: cell["auc"] for key, cell in cells.items() if key.startswith(group)
+    }
+
+
+def _best_free_by_draw(cells: Cells, bed: str) -> dict[str, float]:
+    """Draw -> AUC of the free score that is best in the mean over draws."""
+    scores: dict[str, dict[str, float]] = defaultdict(dict)
+    for key, cell in cells.items():
+        if key.startswith(f"bed | {bed} | "):
+            for name, value in cell.get("free", {}).items():
+                auc = value["auc"] if isinstance(value, dict) else value
+                scores[name][key.split(" | ")[2]] = auc
+    return max(scores.values(), key=lambda of: np.mean([*of.values()]), default={})
+
+
+def _over(ours: dict[str, float], theirs: dict[str, float]) -> str:
+    draws = [draw for draw in ours if draw in theirs]
+    return interval(np.array([ours[draw] - theirs[draw] for draw in draws]))
 
 
 def _best(found: list[dict[str, Any]], kind: str) -> tuple[str, str]:
@@ -171,18 +205,22 @@ def _lengths(summary: dict[str, Any], ceilings: dict[str, float]) -> list[str]:
     ]  # fmt: skip
 
 
-def _variants(summary: dict[str, Any], study: str, title: str) -> list[str]:
+def _variants(summary: dict[str, Any], cells: Cells, study: str, title: str) -> list[str]:
     rows = []
+    reference_study, reference = REFERENCES[study]
     for group, figures in summary.items():
         kind, *rest = group.split(" | ")
         if kind == study:
-            bed, _, variant, evaluations = rest
+            bed, pay, variant, evaluations = rest
+            compared = f"{reference_study} | {bed} | {pay} | {reference} | {evaluations}"
+            over = _over(_by_draw(cells, f"{group} | "), _by_draw(cells, f"{compared} | "))
             rows.append(
                 (
                     variant,
                     f"`{bed}`",
                     f"{int(evaluations):,}",
                     _auc(figures),
+                    "–" if group == compared else over,
                     _auc(figures, "within_batches"),
                     _auc(figures, "rate.test_auc"),
                     _auc(figures, "threshold.test_auc"),
@@ -195,12 +233,12 @@ def _variants(summary: dict[str, Any], study: str, title: str) -> list[str]:
     return [
         f"### {title}",
         "",
-        "Test AUC of a probe on what is selected: by rank at the policy's own rate, as the product "
-        "does, and by p > ½.",
+        f"*Gain*: over {reference!r} of the same draw, with its 95% interval. Test AUC of a probe "
+        "on what is selected: by rank at the policy's own rate, as the product does, and by p > ½.",
         "",
         *table(
-            ("variant", "bed", "evaluations", "AUC", "within batches", "test AUC of a probe",
-             "by p > ½", "seconds, least", "n"),
+            ("variant", "bed", "evaluations", "AUC", "gain", "within batches",
+             "test AUC of a probe", "by p > ½", "seconds, least", "n"),
             rows,
         ),
     ]  # fmt: skip

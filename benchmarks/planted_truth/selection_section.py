@@ -8,7 +8,7 @@ from scipy import stats
 
 from rlsel.reporting.wording import decimal
 
-from .markdown import mean, mean_std, table
+from .markdown import interval, mean, mean_std, table
 
 Cells = dict[str, dict[str, Any]]
 Scores = dict[tuple[str, str], dict[str, Any]]
@@ -95,7 +95,7 @@ def _row(method: str, scores: dict[str, Scores]) -> tuple[str, ...]:
             for metric in ("accuracy", "auc", "log_loss")
         ),
         mean_std([cell["reward_val"]["accuracy"] for cell in cells]),
-        "–" if method == "uniform" else _interval(gains),
+        "–" if method == "uniform" else interval(gains),
         str(len(cells)),
     )
 
@@ -109,7 +109,7 @@ def _test(better: str, worse: str, who: str, scores: dict[str, Scores]) -> tuple
         METHODS[better],
         METHODS[worse],
         who,
-        _interval(gains),
+        interval(gains),
         "< .001" if p_value < 0.001 else decimal(p_value),
         f"{agree} of {len(by_draw)}",
     )
@@ -122,10 +122,3 @@ def _gains(better: Scores, worse: Scores) -> dict[str, list[float]]:
         difference = better[draw, seed]["test"]["accuracy"] - worse[draw, seed]["test"]["accuracy"]
         gains[draw].append(difference)
     return gains
-
-
-def _interval(gains: np.ndarray) -> str:
-    if len(gains) < 2:
-        return "–"
-    interval = stats.ttest_1samp(gains, 0.0).confidence_interval()
-    return f"{gains.mean():+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
