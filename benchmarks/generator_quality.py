@@ -53,7 +53,7 @@ def _content(folder: Path) -> dict[str, Any]:
     run = json.loads((folder / FILE_NAME).read_text())
     return {
         "summary": {
-            "minutes_of_training": round(record.stage_s["generator"] / 60, 2),
+            "minutes_of_training": round(rows[-1]["seconds"] / 60, 2),
             "images_per_s": round(median(row["images_per_s"] for row in rows), 1),
             "classification_accuracy_score": mean_and_std(
                 record.classification["candidates"]["accuracy"]

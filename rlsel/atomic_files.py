@@ -67,7 +67,7 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Replace `path` with these bytes."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)

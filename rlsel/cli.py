@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rlsel.errors import find_input_error
+from rlsel.errors import InputError, find_input_error
 
 app = typer.Typer(
     name="rlsel",
@@ -54,9 +54,7 @@ def run(
     try:
         run_pipeline(experiment, out=out, resume=resume, command=_typed())
     except KeyboardInterrupt:
-        words = ["rlsel run", str(config or ""), f"--seed {seed}" if seed is not None else ""]
-        words += [f"--out {out}" if out else "", "--resume"]
-        raise _interrupted(" ".join(word for word in words if word)) from None
+        raise _interrupted(_command("run", config, seed, out)) from None
 
 
 @app.command()
@@ -86,7 +84,9 @@ def generate(
     per_class: Annotated[
         int, typer.Option(min=1, help="Images of each class, with --from.")
     ] = 2048,
-    seed: Annotated[int | None, typer.Option(min=0, help="Overrides the config's.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Overrides the config's, or that of the checkpoint.")
+    ] = None,
 ) -> None:
     """Train a GAN on the training images of a config, and make a pool of candidates with it.
 
@@ -103,8 +103,10 @@ def generate(
     from rlsel.progress import console
 
     if checkpoint is not None:
+        if config is not None or resume:
+            raise InputError("--from makes images only: leave out CONFIG.yaml and --resume")
         to = out or checkpoint.with_name(f"pool-{per_class}.parquet")
-        pool = generating.sample(checkpoint, per_class, seed or 0, to)
+        pool = generating.sample(checkpoint, per_class, seed, to)
         console.print(f"{len(pool):,} candidates written to {to}", markup=False)
         return
     experiment = load_experiment(config)
@@ -114,7 +116,7 @@ def generate(
     try:
         generating.generate(experiment, folder, resume, _typed())
     except KeyboardInterrupt:
-        raise _interrupted(f"rlsel generate {config} --out {folder} --resume") from None
+        raise _interrupted(_command("generate", config, seed, folder)) from None
 
 
 @app.command(name="import")
@@ -212,6 +214,13 @@ def tune(
 def _interrupted(command: str) -> typer.Exit:
     print(f"\ninterrupted; nothing finished is lost. Go on with: {command}", file=sys.stderr)
     return typer.Exit(130)
+
+
+def _command(name: str, config: Path | None, seed: int | None, out: Path | None) -> str:
+    """What to type to go on."""
+    words = ["rlsel", name, *([str(config)] if config else ())]
+    words += [*(["--seed", str(seed)] if seed is not None else ())]
+    return shlex.join([*words, *(["--out", str(out)] if out else ()), "--resume"])
 
 
 def _typed() -> str:

@@ -29,6 +29,8 @@ from rlsel.selectors.config import SelectionConfig
 
 DOES_NOT_CHANGE_RESULTS = ("name", "seed", "evaluators")
 """Left out of the hash, so runs of one experiment share it whatever their seed or machine."""
+MOST_NAMED = 4
+"""Settings that a message names; others are counted."""
 OF_SEVERAL_KINDS = ("source", "pool", "controller")
 """Blocks whose `name` says which settings they have."""
 
@@ -202,3 +204,24 @@ def to_dict(experiment: Experiment) -> dict[str, Any]:
 def to_yaml(experiment: Experiment) -> str:
     """The complete config, readable by `load_experiment`."""
     return yaml.dump(to_dict(experiment), Dumper=_Dumper, sort_keys=False)
+
+
+def describe_differences(there: Experiment, here: Experiment) -> str:
+    """The settings that differ, by their dotted keys, but for those that change no result."""
+    theirs, ours = (_flattened(to_dict(experiment)) for experiment in (there, here))
+    differing = [
+        f"{key} is {theirs.get(key)!r} there and {ours.get(key)!r} here"
+        for key in sorted({**theirs, **ours})
+        if theirs.get(key) != ours.get(key)
+        and (key == "seed" or key.split(".")[0] not in DOES_NOT_CHANGE_RESULTS)
+    ]
+    more = f"; and {len(differing) - MOST_NAMED} more" if len(differing) > MOST_NAMED else ""
+    return "; ".join(differing[:MOST_NAMED]) + more
+
+
+def _flattened(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        inner = _flattened(value, f"{prefix}{key}.") if isinstance(value, dict) else {}
+        flat |= inner or {f"{prefix}{key}": value}
+    return flat

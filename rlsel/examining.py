@@ -6,6 +6,7 @@ from rlsel.features import Features
 from rlsel.pool import Pool
 from rlsel.quality.copies import CopyAudit
 from rlsel.quality.of_run import (
+    COPIES,
     audit_of,
     classification_of,
     features_by,
@@ -50,6 +51,7 @@ def examine(
                 )  # fmt: skip
                 folder.update(classification=folder.record.classification | {name: scores})
     audit = audit_of(splits, pool, features, seed)
-    save_copies(folder.path, nearest_pairs(splits, pool, audit))
+    if not (folder.path / COPIES).exists():  # they are there where copies were dropped
+        save_copies(folder.path, nearest_pairs(splits, pool, audit))
     folder.finish_stage("audit")
     return audit

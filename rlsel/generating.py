@@ -1,26 +1,21 @@
 """`rlsel generate`, and the same as a stage of a run: train a generator, make a pool with it."""
 
-import shutil
-from hashlib import blake2b
 from pathlib import Path
-
-from filelock import FileLock
 
 from rlsel.checking import read_inputs
 from rlsel.config import Experiment
 from rlsel.data import Splits
-from rlsel.data.decoding.cache import cache_folder
-from rlsel.data.decoding.trim import limit_bytes, mark_used, trim
 from rlsel.errors import InputError
 from rlsel.examining import examine
 from rlsel.features.stored import extract_or_load
 from rlsel.generators.candidates import make_candidates
-from rlsel.generators.histogan.checkpoint import About, load_checkpoint
+from rlsel.generators.histogan.cached import train_or_fetch
+from rlsel.generators.histogan.checkpoint import load_checkpoint
 from rlsel.generators.histogan.config import HistoGANConfig
-from rlsel.generators.histogan.train import Trained, train_generator
-from rlsel.generators.histogan.watch import GRIDS, STEPS
+from rlsel.generators.histogan.train import Trained
 from rlsel.monitoring import PeakMemory
 from rlsel.pool import Pool, fit_to, read_pool, write_pool
+from rlsel.pool.build import require_enough
 from rlsel.progress import console
 from rlsel.quality.of_run import drop_copies
 from rlsel.quality.report import describe_copies
@@ -51,13 +46,16 @@ def generate(experiment: Experiment, out: Path, resume: bool = False, command: s
         )
     seed = experiment.seed
     folder = claim(experiment, out, resume, new_record(experiment, command))
+    if folder.record.num_kept:
+        raise InputError(f"{out}: holds a run, not a generator; choose another --out")
     splits = _read_splits(experiment, folder)
     with PeakMemory() as memory:
-        trained = train_generator(experiment.generator, splits.train, seed, out)
+        trained = train_or_fetch(experiment.generator, splits.train, seed, out)
         folder.finish_stage("generator")
         pool = _pool_of(trained, experiment.generator, splits, seed)
         if experiment.audit.drop_copies:
-            pool = drop_copies(splits, pool, seed)
+            pool = drop_copies(splits, pool, seed, out)
+            require_enough(pool)
         write_pool(pool, out / POOL)
         folder.update(
             notes=list(pool.notes),
@@ -68,53 +66,43 @@ def generate(experiment: Experiment, out: Path, resume: bool = False, command: s
         extracted = extract_or_load(experiment.features, splits, pool, seed, out / FEATURES)
         folder.finish_stage("features")
         audit = examine(experiment, splits, pool, extracted.features, folder, with_real=True)
-    folder.update(finished=True, peak_memory_gib=memory.gib)
+    copies = {"said": describe_copies(audit), "pool_flagged": audit.share_flagged()}
+    folder.update(finished=True, copies=copies, peak_memory_gib=memory.gib)
     print_candidates(folder.record, console)
-    console.print(f"{describe_copies(audit)}.", markup=False)
     console.print(f"report: {write_report(out)}", markup=False)
     console.print(f"pool: {out / POOL}", markup=False)
     return out / POOL
 
 
-def sample(checkpoint: Path, per_class: int, seed: int, to: Path) -> Pool:
+def sample(checkpoint: Path, per_class: int, seed: int | None, to: Path) -> Pool:
     """Write a pool made by a checkpoint, without training.
+
+    Args:
+        seed: None is that of the training, whose candidates are then the first ones.
 
     Raises:
         InputError: the checkpoint is missing or damaged, or `to` is there already.
     """
     if to.exists():
         raise InputError(f"{to}: is there already; choose another --out")
-    pool = make_candidates(load_checkpoint(checkpoint), per_class, seed)
+    loaded = load_checkpoint(checkpoint)
+    pool = make_candidates(loaded, per_class, loaded.about.seed if seed is None else seed)
     write_pool(pool, to)
     return pool
 
 
-def generated_pool(experiment: Experiment, splits: Splits, run_dir: Path) -> Pool:
-    """The pool of a run's own generator, which is trained once for the same images and settings.
-
-    The trained generator lies in the cache, whose entries any run may use; the pool and what the
-    training showed lie in the run folder.
-    """
-    config = experiment.generator
-    if config is None:
+def generated_pool(experiment: Experiment, splits: Splits, folder: RunFolder) -> Pool:
+    """The pool of a run's own generator; what its training showed lies in the run folder."""
+    if experiment.generator is None:
         raise ValueError("the experiment has no generator")
-    path = run_dir / POOL
+    path = folder.path / POOL
     if path.exists():
         return fit_to(splits, read_pool(path, splits.size))
-    about = About.of(config, splits.train, experiment.seed)
-    entry = (
-        cache_folder() / "generators" / blake2b(repr(about).encode(), digest_size=16).hexdigest()
-    )
-    entry.mkdir(parents=True, exist_ok=True)
-    # Runs of a sweep may want the same one: the first trains, the others wait for it.
-    with FileLock(entry.with_name(f".{entry.name}.lock")):
-        trained = train_generator(config, splits.train, experiment.seed, entry)
-        mark_used(entry)
-    shutil.copytree(entry / GRIDS, run_dir / GENERATOR / GRIDS, dirs_exist_ok=True)
-    shutil.copy(entry / STEPS, run_dir / GENERATOR / STEPS)
-    pool = _pool_of(trained, config, splits, experiment.seed)
+    within = folder.path / GENERATOR
+    trained = train_or_fetch(experiment.generator, splits.train, experiment.seed, within)
+    folder.update(warnings=[*folder.record.warnings, *trained.warnings])
+    pool = _pool_of(trained, experiment.generator, splits, experiment.seed)
     write_pool(pool, path)
-    trim(entry.parent, entry, limit_bytes())
     return pool
 
 

@@ -69,6 +69,8 @@ def run(
     folder = claim(
         experiment, Path(out) if out else None, resume, new_record(experiment, command, _gpu_name())
     )
+    if folder.record.finished and not folder.record.num_kept:
+        raise InputError(f"{folder.path}: holds a generator, not a run; choose another --out")
     if not folder.record.finished:
         with PeakMemory() as memory:
             splits, pool = _read_inputs(experiment, folder)
@@ -93,7 +95,7 @@ def select_and_score(
     _require_same_inputs(folder, splits, pool)
     folder.update(
         notes=[finding.text for finding in inputs.findings if finding.level == "note"],
-        warnings=list(inputs.warnings),
+        warnings=[*dict.fromkeys((*folder.record.warnings, *inputs.warnings))],
         data_digest=splits.train.digest,
         pool_digest=pool.digest,
     )
@@ -182,10 +184,10 @@ def _read_inputs(experiment: Experiment, folder: RunFolder) -> tuple[Splits, Poo
         raise
     folder.finish_stage("data")
     if pool is None:
-        pool = generated_pool(experiment, splits, folder.path)
+        pool = generated_pool(experiment, splits, folder)
         folder.finish_stage("generator")
     if experiment.audit.drop_copies:
-        pool = drop_copies(splits, pool, experiment.seed)
+        pool = drop_copies(splits, pool, experiment.seed, folder.path)
         require_enough(pool)
     return splits, pool
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rlsel.atomic_files import write_text
-from rlsel.config import Experiment, build_experiment, read_yaml, to_yaml
+from rlsel.config import Experiment, build_experiment, describe_differences, read_yaml, to_yaml
 from rlsel.errors import InputError
 from rlsel.records import FILE_NAME as RECORD_NAME
 from rlsel.records import Record, describe_device, installed_versions
@@ -104,10 +104,9 @@ def read_experiment(run_dir: Path) -> Experiment:
 def _require_same(path: Path, experiment: Experiment) -> None:
     found = read_experiment(path)
     if (found.hash, found.seed) != (experiment.hash, experiment.seed):
+        differences = describe_differences(found, experiment)
         raise InputError(
-            f"{path}: holds the run of another experiment ({found.name}, config {found.hash}, "
-            f"seed {found.seed}; this is {experiment.name}, config {experiment.hash}, "
-            f"seed {experiment.seed}); choose another --out"
+            f"{path}: holds the run of another experiment ({differences}); choose another --out"
         )
 
 

@@ -60,7 +60,10 @@ def test_the_folder_of_another_experiment_is_left_alone(finished: Path) -> None:
 
     for more in ([], ["--resume"]):
         said = refused(rlsel("run", "mine.yaml", "--out", finished, *more))
-        assert said.startswith(f"{finished}: holds the run of another experiment (tiny, config ")
+        assert said.startswith(
+            f"{finished}: holds the run of another experiment (algorithm.iterations is 2 there and "
+            "3 here)"
+        )
         assert said.endswith("choose another --out")
     assert contents(finished) == before
 

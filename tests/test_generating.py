@@ -15,6 +15,7 @@ from small_experiment import (
 )
 
 from rlsel.classifier.resnet import build_resnet34
+from rlsel.generators.histogan import train
 from rlsel.generators.histogan.training import Training
 from rlsel.pool import read_pool
 from rlsel.records import Record
@@ -101,7 +102,7 @@ def test_where_test_stays_unread_no_classifier_of_candidates_is_scored(tmp_path:
 
 def test_a_checkpoint_alone_makes_more_of_the_same(tmp_path: Path) -> None:
     config = write(tmp_path / "gan.yaml")
-    assert rlsel("generate", config, "--out", tmp_path / "made").code == 0
+    assert rlsel("generate", config, "--seed", 3, "--out", tmp_path / "made").code == 0
     checkpoint = tmp_path / "made" / "generator.pt"
 
     outcome = rlsel(
@@ -111,9 +112,13 @@ def test_a_checkpoint_alone_makes_more_of_the_same(tmp_path: Path) -> None:
     assert (outcome.code, outcome.err) == (0, ""), outcome
     assert "22 candidates written to" in outcome.said
     few, more = (
-        read_pool(tmp_path / name).candidates for name in ("made/pool.parquet", "more.parquet")
+        {
+            pool.candidates.ids[i]: pool.candidates.images[i].tobytes()
+            for i in range(len(pool.candidates))
+        }
+        for pool in (read_pool(tmp_path / name) for name in ("made/pool.parquet", "more.parquet"))
     )
-    assert set(few.ids) < set(more.ids)
+    assert few.items() < more.items()
     assert "is there already" in refused(
         rlsel("generate", "--from", checkpoint, "--out", tmp_path / "more.parquet")
     )
@@ -140,6 +145,79 @@ def test_a_run_trains_its_generator_once_and_selects_among_what_it_makes(
     again = read_pool(tmp_path / "another" / "pool.parquet").candidates
     assert np.array_equal(made.images, again.images)
     assert Record.read(tmp_path / "another").pool_digest == record.pool_digest
+
+
+def test_what_was_generated_is_taken_over_by_a_run_with_its_warnings(
+    evaluators_up: None, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write(tmp_path / "gan.yaml")
+    alarms = {"collapse": "collapse: all alike"}
+    monkeypatch.setattr(train, "warn_of_trouble", lambda rows: alarms)
+    assert rlsel("generate", config, "--out", tmp_path / "made").code == 0
+    monkeypatch.setattr(Training, "run_step", None)
+
+    outcome = rlsel("run", config, "--out", tmp_path / "run")
+
+    assert (outcome.code, outcome.err) == (0, ""), outcome
+    assert "trained before, taken from" in outcome.said
+    assert "collapse: all alike" in Record.read(tmp_path / "run").warnings
+    assert "a row for each class" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_without_a_cache_a_generator_is_trained_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RLSEL_CACHE", str(tmp_path / "file"))
+    (tmp_path / "file").write_text("no folder")
+
+    outcome = rlsel("generate", write(tmp_path / "gan.yaml"), "--out", tmp_path / "made")
+
+    assert (outcome.code, outcome.err) == (0, ""), outcome
+    assert "going on without a cache" in outcome.said
+
+
+def test_a_folder_of_a_generator_is_no_run_and_the_other_way_round(
+    cache: Path, tmp_path: Path
+) -> None:
+    config, out = write(tmp_path / "gan.yaml"), ("--out", tmp_path / "made")
+    assert rlsel("generate", config, *out).code == 0
+
+    assert "holds a generator, not a run" in refused(rlsel("run", config, *out, "--resume"))
+
+
+def test_another_configuration_is_refused_with_what_differs(cache: Path, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "made")
+    assert rlsel("generate", write(tmp_path / "gan.yaml"), *out).code == 0
+    other = write(tmp_path / "other.yaml")
+    other.write_text(other.read_text().replace("channels: 4", "channels: 6"))
+
+    said = refused(rlsel("generate", other, *out, "--seed", 3, "--resume"))
+
+    assert "generator.channels is 4 there and 6 here; seed is 0 there and 3 here" in said
+
+
+def test_ctrl_c_says_how_to_go_on(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, folder = write(tmp_path / "gan.yaml"), tmp_path / "made"
+
+    def interrupted(training: Training) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Training, "run_step", interrupted)
+        outcome = rlsel("generate", config, "--seed", 5, "--out", folder)
+
+    assert outcome.code == 130
+    command = outcome.err.split("Go on with: rlsel ")[1].split()
+    assert rlsel(*command).code == 0
+    assert Record.read(folder).seed == 5
+
+
+def test_images_alone_need_no_config(tmp_path: Path) -> None:
+    said = refused(rlsel("generate", "gan.yaml", "--from", tmp_path / "generator.pt"))
+
+    assert "--from makes images only: leave out CONFIG.yaml and --resume" in said
 
 
 def test_check_says_what_no_generator_can_learn_from(tmp_path: Path) -> None:

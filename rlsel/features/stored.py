@@ -1,6 +1,7 @@
 """Fitting the extractor is dear, so its features are kept in the run folder."""
 
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlsel.atomic_files import replacing
+from rlsel.atomic_files import replacing, write_bytes
 from rlsel.classifier import Resident, fit, recipe_of
 from rlsel.classifier.resident import best_device
 from rlsel.data import Splits
@@ -118,6 +119,7 @@ def _make(
     weights = {}
     if keep_weights:
         weights = {name: value.cpu() for name, value in fitted.model.state_dict().items()}
-        with replacing(path.with_suffix(".pt")) as temporary:
-            torch.save({"recipe": recipe, "weights": weights}, temporary)
+        buffer = BytesIO()  # torch would hide from us that a disk is full
+        torch.save({"recipe": recipe, "weights": weights}, buffer)
+        write_bytes(path.with_suffix(".pt"), buffer.getbuffer())
     return Extracted(features, weights)

@@ -27,7 +27,7 @@ def make_candidates(checkpoint: Checkpoint, num_per_class: int, seed: int) -> Po
     )
     model = checkpoint.model_hash
     ids = [
-        f"histogan-{model[:8]}/{class_names[label]}/{number:05d}"
+        f"histogan-{model[:8]}-{seed}/{class_names[label]}/{number:05d}"
         for label, number in zip(labels, numbers, strict=True)
     ]
     images = Sampler(checkpoint, best_device()).images(latent_seeds.tolist(), labels)

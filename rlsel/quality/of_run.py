@@ -32,26 +32,32 @@ COPIES = "copies.npz"
 NUM_SHOWN = 8
 
 
-def drop_copies(splits: Splits, pool: Pool, seed: int) -> Pool:
-    """The pool without its near-copies of training images, and a note that says how many."""
-    flagged_N = audit_of(splits, pool, None, seed).flagged
-    if not flagged_N.any():
+def drop_copies(splits: Splits, pool: Pool, seed: int, run_dir: Path) -> Pool:
+    """The pool without its near-copies of training images, and a note that says how many.
+
+    Args:
+        run_dir: Gets the pairs, for the report.
+    """
+    audit = audit_of(splits, pool, None, seed)
+    if not audit.flagged.any():
         return pool
-    note = f"dropped {counted(int(flagged_N.sum()), 'candidate')} that copy a training image"
-    kept = pool.take(~flagged_N)
+    save_copies(run_dir, nearest_pairs(splits, pool, audit))
+    dropped = counted(int(audit.flagged.sum()), "candidate")
+    note = f"dropped {dropped} that copy a training image"
+    kept = pool.take(~audit.flagged)
     return replace(kept, notes=(*pool.notes, note))
 
 
 def quality_of(splits: Splits, pool: Pool, features: Features, seed: int) -> dict[str, Any]:
     """`QualityReport.as_json`, in the space of these features."""
-    held_out = _held_out(splits)
+    held_out_labels = np.concatenate((splits.reward_val.labels, splits.selection_val.labels))
     return judge(
         candidates=features.candidates,
         candidate_labels=pool.candidates.labels,
         train=features.train,
         train_labels=splits.train.labels,
         held_out=np.concatenate((features.reward_val, features.selection_val)),
-        held_out_labels=held_out.labels,
+        held_out_labels=held_out_labels,
         class_names=splits.class_names,
         rng=rng(seed, "quality"),
     ).as_json()
@@ -137,7 +143,7 @@ def nearest_pairs(splits: Splits, pool: Pool, audit: CopyAudit) -> Pairs:
 
 
 def save_copies(run_dir: Path, pairs: Pairs) -> None:
-    """For the report."""
+    """For the report; of the pool before copies were dropped."""
     with replacing(run_dir / COPIES) as temporary:
         np.savez_compressed(temporary, **vars(pairs))
 

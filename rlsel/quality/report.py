@@ -10,12 +10,15 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import hypergeom, norm
 
+from rlsel.progress import track
 from rlsel.quality.closeness import Closeness, compare_closeness
 from rlsel.quality.copies import CopyAudit, SpaceAudit
 from rlsel.quality.frechet import frechet_distance
 from rlsel.quality.manifold import compare_manifolds
 
 SIGNIFICANT = 0.01
+MOST_COMPARED = 2048
+"""Images of a set in one comparison, whose cost grows with their square."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +120,8 @@ def judge(
 
     All arrays but the labels are features of one extractor. Every figure depends on the number of
     images, so within a class all sets compared are of one size: as many as there are candidates,
-    training images, or half the held-out images, whichever is least. Figures are means over
-    `num_draws` draws of that many.
+    training images, or half the held-out images, whichever is least, and `MOST_COMPARED` at most.
+    Figures are means over `num_draws` draws of that many.
 
     An extractor fitted to train pulls the classes of train further apart than those of new images;
     its floor shares that, so only the difference to the floor is the candidates'.
@@ -128,15 +131,14 @@ def judge(
         (train, train_labels),
         (held_out, held_out_labels),
     )
-    classes = {
-        name: _judge_class(
+    classes = {}
+    for c, name in enumerate(track(class_names, "quality of candidates", len(class_names))):
+        classes[name] = _judge_class(
             *(features_NF[labels_N == c] for features_NF, labels_N in labelled),
             rng=rng,
             num_neighbours=num_neighbours,
             num_draws=num_draws,
         )
-        for c, name in enumerate(class_names)
-    }
     return QualityReport(classes, num_neighbours, num_draws)
 
 
@@ -218,7 +220,7 @@ def _judge_class(
     num_neighbours: int,
     num_draws: int,
 ) -> ClassQuality:
-    num = min(len(candidates_NF), len(train_MF), len(held_out_HF) // 2)
+    num = min(len(candidates_NF), len(train_MF), len(held_out_HF) // 2, MOST_COMPARED)
     if num <= num_neighbours:
         unknown = Figures(*[float("nan")] * len(fields(Figures)))
         return ClassQuality(0, unknown, unknown, unknown, unknown)

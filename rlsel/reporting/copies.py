@@ -10,13 +10,15 @@ from rlsel.quality.of_run import COPIES
 from rlsel.reporting.contact_sheets import enlarged
 
 
-def draw_copies(run_dir: Path) -> bytes | None:
-    """`draw_pairs` of a run; None where it left none."""
+def draw_copies(run_dir: Path) -> tuple[bytes, int] | None:
+    """`draw_pairs` of a run and how many of them, the first ones, count as copies; None where it
+    left none."""
     path = run_dir / COPIES
     if not path.exists():
         return None
     with np.load(path) as stored:
-        return draw_pairs(stored["candidates"], stored["originals"])
+        picture = draw_pairs(stored["candidates"], stored["originals"])
+        return picture, int(stored["flagged"].sum())
 
 
 def draw_pairs(

@@ -72,6 +72,7 @@ def write_report(run_dir: Path | str) -> Path:
     )
     environment.filters["duration"] = duration
     record = run.record
+    copies, num_copies = _draw_copies(run.path)
     page = environment.get_template(FILE_NAME).render(
         style=Markup((HERE / "report.css").read_text()),
         record=record,
@@ -85,7 +86,8 @@ def write_report(run_dir: Path | str) -> Path:
         noise=noise_rows(record),
         quality=quality_tables(record),
         classification=classification_table(record),
-        copies=_draw_copies(run.path),
+        copies=copies,
+        num_copies=num_copies,
         generator_grid=run.generator.grid_uri if run.generator else "",
         truth_names=list(record.truth or {}),
         command=record.command or f"rlsel run {shlex.quote(run.path.name)}/config.yaml",
@@ -111,13 +113,14 @@ def _draw_figures(run: Run) -> Iterator[tuple[str, Markup]]:
                 yield name, to_inline(svg, name, description)
 
 
-def _draw_copies(run_dir: Path) -> str:
-    """Data URI of the candidates most like a training image, or nothing."""
-    png = draw_copies(run_dir)
-    if png is None:
-        return ""
+def _draw_copies(run_dir: Path) -> tuple[str, int]:
+    """Data URI of the candidates most like a training image, or nothing; how many are copies."""
+    drawn = draw_copies(run_dir)
+    if drawn is None:
+        return "", 0
+    png, num_copies = drawn
     write_bytes(run_dir / "figures" / "nearest_originals.png", png)
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}", num_copies
 
 
 def _draw_contact_sheets(run: Run) -> dict[str, dict[str, tuple[ContactSheet, str]]]:

@@ -39,6 +39,8 @@ def print_table(record: Record, console: Console) -> None:
 def print_candidates(record: Record, console: Console) -> None:
     """Print what is known of candidates as images, before any is selected."""
     _print_tables((*quality_tables(record), classification_table(record)), console)
+    if record.copies:
+        console.print(Text(f"Copies: {record.copies['said']}."), soft_wrap=False)
     _print_warnings(record, console)
 
 

@@ -20,8 +20,8 @@ def rows(num: int = 12, **late: float) -> list[dict[str, Any]]:
 
 
 def test_a_quiet_training_raises_no_alarm() -> None:
-    assert warn_of_trouble(rows()) == []
-    assert warn_of_trouble([]) == []
+    assert warn_of_trouble(rows()) == {}
+    assert warn_of_trouble([]) == {}
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_quiet_training_raises_no_alarm() -> None:
     ],
 )
 def test_each_trouble_has_its_alarm(late: dict[str, float], expected: str) -> None:
-    (warning,) = warn_of_trouble(rows(**late))
+    (warning,) = warn_of_trouble(rows(**late)).values()
 
     assert expected in warning
     assert "lower" in warning

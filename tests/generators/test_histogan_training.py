@@ -1,5 +1,6 @@
 """Training: the same seed gives the same networks, whatever comes in between."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from rlsel.data.tiles import GAP_PX
 from rlsel.errors import InputError
 from rlsel.generators.histogan import train as train_module
 from rlsel.generators.histogan.checkpoint import Checkpoint, load_checkpoint
+from rlsel.generators.histogan.networks import Discriminator
 from rlsel.generators.histogan.training import Training
 from rlsel.generators.histogan.watch import GRIDS, NUM_SHOWN
 from rlsel.generators.histogan.watch import STEPS as STEPS_FILE
@@ -103,14 +105,14 @@ def test_where_memory_is_short_a_batch_is_halved_and_its_gradient_is_that_of_the
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Without what couples the images of a batch; a loss is then a mean over them.
-    plain: dict[str, Any] = {"minibatch_std": False, "augmentation": ()}
+    plain: dict[str, Any] = {"minibatch_std": False, "augmentation": (), "batch_size": 8}
     whole, halved = new_training(**plain), new_training(**plain)
     for training in (whole, halved):
         training.generator.eval()
     forward = halved.discriminator.forward
 
     def little_memory(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        if len(images) > BATCH // 2:
+        if len(images) > 4:
             raise torch.OutOfMemoryError
         return forward(images, labels)
 
@@ -134,18 +136,80 @@ def test_where_memory_is_short_a_batch_is_halved_and_its_gradient_is_that_of_the
     )
 
 
-def test_where_not_even_one_image_fits_the_error_is_not_hidden(
-    monkeypatch: pytest.MonkeyPatch,
+def test_where_not_even_few_images_fit_it_says_what_to_lower(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training = new_training()
+    sizes = []
 
-    def no_memory(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def no_memory(network: Discriminator, images: torch.Tensor, labels: torch.Tensor) -> None:
+        sizes.append(len(images))
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(training.discriminator, "forward", no_memory)
+    monkeypatch.setattr(Discriminator, "forward", no_memory)
 
-    with pytest.raises(torch.OutOfMemoryError):
-        training.run_step()
+    with pytest.raises(InputError, match=r"out of memory .* lower generator.channels or data.size"):
+        train(tmp_path, batch_size=16, num_images=16)
+    assert sizes == [16, 8, 4]
+
+
+def test_where_batches_were_split_the_training_says_so_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forward = Discriminator.forward
+
+    def little_memory(
+        network: Discriminator, images: torch.Tensor, labels: torch.Tensor
+    ) -> torch.Tensor:
+        if len(images) > 4:
+            raise torch.OutOfMemoryError
+        return forward(network, images, labels)
+
+    monkeypatch.setattr(Discriminator, "forward", little_memory)
+
+    trained = train(tmp_path, batch_size=8, num_images=16)
+
+    (warning,) = (text for text in trained.warnings if "out of memory" in text)
+    assert "batches of 8 are worked off in 2 parts" in warning
+    assert "worked off in 2 parts" in " ".join(capsys.readouterr().out.split())
+
+
+def test_trouble_is_told_while_there_is_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step = Training.run_step
+    monkeypatch.setattr(
+        Training,
+        "run_step",
+        lambda training: step(training) | {"loss_discriminator": torch.tensor(0.01)},
+    )
+
+    trained = train(tmp_path, num_images=10 * BATCH, show_every=1)
+
+    assert any("wins outright" in warning for warning in trained.warnings)
+    assert capsys.readouterr().out.count("wins outright") == 1
+
+
+def test_a_disk_that_is_full_is_named_and_the_last_checkpoint_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.suffix == ".pt" and load_if_there(tmp_path) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return written(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+
+    with pytest.raises(InputError, match=r"cannot write generator.pt: no space is left"):
+        train(tmp_path)
+    assert load_if_there(tmp_path) == 2
+
+
+def load_if_there(folder: Path) -> int:
+    """Step of the checkpoint, 0 without one."""
+    path = folder / "generator.pt"
+    return load_checkpoint(path).step if path.exists() else 0
 
 
 def test_the_average_follows_the_generator_slowly_and_without_decay_at_once() -> None:

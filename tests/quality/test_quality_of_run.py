@@ -11,6 +11,7 @@ from rlsel.data.phantom import PhantomPool, PhantomSource
 from rlsel.features import Features
 from rlsel.pool import Pool, build_pool
 from rlsel.quality.of_run import (
+    NUM_SHOWN,
     audit_of,
     drop_copies,
     nearest_pairs,
@@ -49,19 +50,24 @@ def features(splits: Splits, pool: Pool) -> Features:
     return Features(train, candidates, reward_val, selection_val, logits)
 
 
-def test_copies_are_dropped_and_noted(splits: Splits, pool: Pool) -> None:
-    left = drop_copies(splits, pool, 0)
+def test_copies_are_dropped_noted_and_left_to_be_looked_at(
+    splits: Splits, pool: Pool, tmp_path: Path
+) -> None:
+    left = drop_copies(splits, pool, 0, tmp_path)
 
     assert set(pool.candidates.ids[:NUM_COPIES]).isdisjoint(left.candidates.ids)
     num_dropped = len(pool) - len(left)
     assert NUM_COPIES <= num_dropped <= NUM_COPIES + 3  # plain tissue may pass for a copy
+    drawn = draw_copies(tmp_path)
+    assert drawn is not None
+    assert drawn[1] == min(num_dropped, NUM_SHOWN)
     assert left.notes == (f"dropped {num_dropped} candidates that copy a training image",)
 
 
-def test_a_pool_without_copies_stays_as_it_is(splits: Splits, pool: Pool) -> None:
-    honest = drop_copies(splits, pool, 0)
+def test_a_pool_without_copies_stays_as_it_is(splits: Splits, pool: Pool, tmp_path: Path) -> None:
+    honest = drop_copies(splits, pool, 0, tmp_path)
 
-    assert drop_copies(splits, honest, 0) is honest
+    assert drop_copies(splits, honest, 0, tmp_path) is honest
 
 
 def test_a_selection_of_copies_raises_the_risk_and_says_so(splits: Splits, pool: Pool) -> None:
@@ -96,7 +102,9 @@ def test_the_most_suspicious_pairs_are_kept_for_the_report(
         assert stored["flagged"][:NUM_COPIES].all()
         gap = stored["candidates"][:NUM_COPIES].astype(int) - stored["originals"][:NUM_COPIES]
         assert np.abs(gap).max() <= 7
-    assert (draw_copies(tmp_path) or b"").startswith(b"\x89PNG")
+    picture, num_copies = draw_copies(tmp_path) or (b"", 0)
+    assert picture.startswith(b"\x89PNG")
+    assert num_copies >= NUM_COPIES
 
 
 def test_a_run_without_an_audit_has_no_such_picture(tmp_path: Path) -> None:

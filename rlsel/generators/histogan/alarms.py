@@ -17,7 +17,9 @@ ALIKE = 0.1
 EXPLODED = 30.0
 """Gradient norm at the end over its median."""
 LATE = 0.25
-"""Share of the training, at its end, that is looked at."""
+"""Share of what was trained so far, at its end, that is looked at."""
+FEW = 8
+"""Rows before which nothing is said while training: any beginning looks like trouble."""
 
 
 def require_finite(row: dict[str, Any], path: str) -> None:
@@ -34,22 +36,22 @@ def require_finite(row: dict[str, Any], path: str) -> None:
         )
 
 
-def warn_of_trouble(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """One line for every alarm, each with what to try; of the last quarter of the rows."""
+def warn_of_trouble(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """A line for every alarm, by its name, with what to try; of the last quarter of the rows."""
     late = rows[-max(1, math.ceil(LATE * len(rows))) :]
     if not late:
-        return []
-    warnings = []
+        return {}
+    warnings = {}
     loss = float(np.mean([row["loss_discriminator"] for row in late]))
     if loss < WON_OUTRIGHT:
-        warnings.append(
+        warnings["won outright"] = (
             f"the discriminator wins outright (its loss is {loss:.2g}): the generator learns "
             "nothing any more; lower generator.lr_discriminator, switch on all of "
             "generator.augmentation, or give it more training images"
         )
     spread = float(np.min([row["spread"] for row in late]))
     if spread < ALIKE:
-        warnings.append(
+        warnings["collapse"] = (
             f"collapse: images of a class are nearly the same for different noise (spread "
             f"{spread:.2f} of that of real ones); go back to an earlier grid, with fewer "
             "generator.num_images, or lower generator.lr_generator"
@@ -58,7 +60,7 @@ def warn_of_trouble(rows: Sequence[dict[str, Any]]) -> list[str]:
         norms = [row[name] for row in rows]
         usual, now = float(np.median(norms)), float(np.mean([row[name] for row in late]))
         if usual > 0 and now > EXPLODED * usual:
-            warnings.append(
+            warnings[name] = (
                 f"{name.replace('_', ' ')} has grown to {now:.2g}, {now / usual:.0f} times its "
                 "median: the training is coming apart; lower the learning rates"
             )

@@ -1,6 +1,6 @@
 """Differentiable augmentation: what the discriminator sees instead of plain images.
 
-Real and generated images go through the same draws of chance, and gradients flow through to the
+Real and generated images go through the same kinds of change, and gradients flow through to the
 generator, so it still learns to make plain images. The class must survive: hues stay, so a nucleus
 stays blue where its surroundings are pink, and nothing is scaled, so it keeps its size. Cutout may
 hide what the class is due to (in PCam the centre), in real and generated images equally often.

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from rlsel.atomic_files import replacing
+from rlsel.atomic_files import write_bytes
 from rlsel.data.image_set import ImageSet
 from rlsel.errors import InputError
 from rlsel.generators.histogan.config import HistoGANConfig
@@ -84,8 +85,9 @@ def save_checkpoint(path: Path, training: Training, about: About) -> None:
         "num_parts": training.num_parts,
         "weights": {part: getattr(training, part).state_dict() for part in PARTS},
     }
-    with replacing(path) as temporary:
-        torch.save(stored, temporary)
+    buffer = BytesIO()  # torch would hide from us that a disk is full
+    torch.save(stored, buffer)
+    write_bytes(path, buffer.getbuffer())
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -101,7 +103,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         if stored["layout"] != LAYOUT:
             raise InputError(
                 f"{path}: was written by another version of rlsel (layout {stored['layout']}, "
-                f"this one reads {LAYOUT}): train anew"
+                f"this one reads {LAYOUT}): remove it to train anew"
             )
         about = About(**stored["about"])
         return Checkpoint(about, stored["step"], stored["num_parts"], stored["weights"])
@@ -109,7 +111,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise
     except Exception:  # torch raises whatever the broken bytes led it into
         raise InputError(
-            f"{path}: is no checkpoint of a generator, or a damaged one; remove it to train anew"
+            f"{path}: is no checkpoint of a generator, or a damaged one; give another, or "
+            "remove it to train anew"
         ) from None
 
 

@@ -14,9 +14,11 @@ from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from rlsel.classifier.resident import Precision, autocast
+from rlsel.errors import InputError
 from rlsel.generators.histogan.checkpoint import Checkpoint
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.networks import Generator
+from rlsel.progress import progress_bar
 from rlsel.seeding import derive_seed
 
 CHUNK = 256
@@ -45,10 +47,34 @@ class Sampler:
     def images(
         self, latent_seeds: Sequence[int], labels: Int[np.ndarray, " n"]
     ) -> UInt8[np.ndarray, "n h w 3"]:
-        """One image for every latent seed and label."""
-        noise_NZ = noise_of(latent_seeds, self._config.noise_size)
-        chunks = zip(noise_NZ.split(CHUNK), torch.from_numpy(labels).split(CHUNK), strict=True)
-        return np.concatenate([self._chunk(noise_BZ, labels_B) for noise_BZ, labels_B in chunks])
+        """One image for every latent seed and label, in smaller chunks where memory is short.
+
+        Raises:
+            InputError: not even one at a time fits the device.
+        """
+        noise_NZ, labels_N = (
+            noise_of(latent_seeds, self._config.noise_size),
+            torch.from_numpy(labels),
+        )
+        made: list[np.ndarray] = []
+        first, size = 0, CHUNK
+        with progress_bar("candidates", len(labels_N)) as bar:
+            while first < len(labels_N):
+                chunk = slice(first, first + size)
+                try:
+                    made.append(self._chunk(noise_NZ[chunk], labels_N[chunk]))
+                except torch.OutOfMemoryError:
+                    if size == 1:
+                        raise InputError(
+                            "generator: out of memory on the device with one image at a time: "
+                            "free it, or hide it (CUDA_VISIBLE_DEVICES=) to make images on the CPU"
+                        ) from None
+                    size //= 2
+                    torch.cuda.empty_cache()
+                    continue
+                first += len(made[-1])
+                bar.advance(len(made[-1]))
+        return np.concatenate(made)
 
     def _chunk(self, noise_BZ: Tensor, labels_B: Tensor) -> np.ndarray:
         # In fp32: bf16 rounds differently with the size of a chunk.

@@ -1,16 +1,19 @@
 """From training images to a trained generator in a folder. Read this first."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from rlsel.classifier import Resident
 from rlsel.classifier.resident import best_device
 from rlsel.data.image_set import ImageSet
 from rlsel.data.wording import counted
 from rlsel.errors import InputError
-from rlsel.generators.histogan.alarms import require_finite, warn_of_trouble
+from rlsel.generators.histogan.alarms import FEW, require_finite, warn_of_trouble
 from rlsel.generators.histogan.checkpoint import (
     About,
     Checkpoint,
@@ -21,7 +24,7 @@ from rlsel.generators.histogan.checkpoint import (
 )
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.networks import require_fitting_size
-from rlsel.generators.histogan.training import Training
+from rlsel.generators.histogan.training import SMALLEST_PART, Training
 from rlsel.generators.histogan.watch import Watcher, read_rows
 from rlsel.progress import Bar, console, progress_bar
 
@@ -70,43 +73,47 @@ def train_generator(config: HistoGANConfig, train: ImageSet, seed: int, folder: 
     """
     require_trainable(train)
     about, path = About.of(config, train, seed), folder / CHECKPOINT
-    training = Training(
-        config,
-        Resident.put(train.images, train.labels, best_device()),
-        train.num_classes,
-        seed,
-    )
-    if path.exists():
-        checkpoint = load_checkpoint(path)
-        require_same(path, checkpoint.about, about)
-        restore(training, checkpoint)
-    watcher = Watcher(folder, train, read_rows(folder, training.step))
     try:
-        if training.step < training.num_steps:
-            with progress_bar("generator", training.num_steps) as bar:
-                bar.advance(training.step)
-                _run(training, watcher, bar, path, about)
-    finally:
-        watcher.close()
-    return Trained(load_checkpoint(path), watcher.rows, warn_of_trouble(watcher.rows))
+        data = Resident.put(train.images, train.labels, best_device())
+        training = Training(config, data, train.num_classes, seed)
+        if path.exists():
+            checkpoint = load_checkpoint(path)
+            require_same(path, checkpoint.about, about)
+            restore(training, checkpoint)
+        with closing(Watcher(folder, train, read_rows(folder, training.step))) as watcher:
+            if training.step < training.num_steps:
+                with progress_bar("generator", training.num_steps) as bar:
+                    bar.advance(training.step)
+                    _run(training, watcher, bar, path, about)
+    except torch.OutOfMemoryError:
+        raise InputError(
+            f"generator: out of memory on the device with {SMALLEST_PART} images at a time: lower "
+            "generator.channels or data.size_px"
+        ) from None
+    warnings = [*warn_of_trouble(watcher.rows).values()]
+    if training.num_parts > 1:
+        warnings.append(_short_of_memory(training))
+    return Trained(load_checkpoint(path), watcher.rows, warnings)
 
 
 def _run(training: Training, watcher: Watcher, bar: Bar, path: Path, about: About) -> None:
     config, num_parts = training.config, training.num_parts
     images_a_step = config.batch_size * config.discriminator_steps
+    warned: set[str] = set()
     while training.step < training.num_steps:
         watcher.add(training.run_step(), images_a_step)
         if training.num_parts > num_parts:
             num_parts = training.num_parts
-            console.print(
-                f"out of memory on the device: a batch of {config.batch_size} is worked off in "
-                f"{num_parts} parts from now on",
-                markup=False,
-            )
+            console.print(_short_of_memory(training), markup=False)
         is_last = training.step == training.num_steps
         if is_last or training.step % config.show_every == 0:
             row = watcher.show(training)
             require_finite(row, str(path.parent))
+            if len(watcher.rows) >= FEW:
+                for name, warning in warn_of_trouble(watcher.rows).items():
+                    if name not in warned:
+                        console.print(f"warning: {warning}", style="yellow", markup=False)
+                    warned.add(name)
             note = (
                 f"losses {row['loss_discriminator']:.2f} and {row['loss_generator']:.2f}, "
                 f"{row['images_per_s']:.0f} images/s"
@@ -115,3 +122,11 @@ def _run(training: Training, watcher: Watcher, bar: Bar, path: Path, about: Abou
         if is_last or training.step % config.save_every == 0:
             save_checkpoint(path, training, about)
         bar.advance()
+
+
+def _short_of_memory(training: Training) -> str:
+    return (
+        f"out of memory on the device: batches of {training.config.batch_size} are worked off in "
+        f"{training.num_parts} parts; their gradients add up, but batch normalisation and "
+        "minibatch standard deviation see a part alone"
+    )

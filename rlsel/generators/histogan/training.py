@@ -1,18 +1,20 @@
 """`Training`: two networks against each other, step by step.
 
-Whatever a step draws follows from the seed and its number, so a training that was interrupted goes
-on as if nothing had happened.
+Whatever a step draws follows from the seed and its number, so on the same kind of device a training
+that was interrupted goes on as if nothing had happened.
 
 Shape letters: B images of a batch, Z noise, N training images.
 """
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from rlsel.classifier import Resident
 from rlsel.classifier.resident import autocast, normalise
@@ -22,7 +24,8 @@ from rlsel.generators.histogan.losses import discriminator_loss, generator_loss
 from rlsel.generators.histogan.networks import Discriminator, Generator
 from rlsel.seeding import derive_seed, rng
 
-Parts = list[slice]
+SMALLEST_PART = 4
+"""Images; fewer have no minibatch standard deviation worth the name."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Training:
             data: The training images and their labels, on the device to train on.
         """
         self.config, self.data, self.seed = config, data, seed
+        if data.device.type == "cuda":
+            torch.backends.cudnn.deterministic = True
         height, width = data.images_NCHW.shape[2:]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, "initial weights"))
@@ -108,7 +113,7 @@ class Training:
     def _discriminator_gradients(self, draw: Draw, part: slice) -> dict[str, Tensor]:
         labels_B = self.data.labels_N[draw.real_B[part]]
         real_BCHW = normalise(self.data.images_NCHW[draw.real_B[part]])
-        with autocast(self.data.device, self.config.precision):
+        with self._normalised(), autocast(self.data.device, self.config.precision):
             with torch.no_grad():
                 made_BCHW = self.generator(draw.noise_BZ[part], labels_B)
             generator = _random(draw.augmentation_seed + part.start)
@@ -126,13 +131,24 @@ class Training:
 
     def _generator_gradients(self, draw: Draw, part: slice) -> dict[str, Tensor]:
         labels_B = self.data.labels_N[draw.real_B[part]]
-        with autocast(self.data.device, self.config.precision):
+        with self._normalised(), autocast(self.data.device, self.config.precision):
             made_BCHW = self.generator(draw.noise_BZ[part], labels_B).float()
             generator = _random(draw.augmentation_seed + part.start)
             scores_B = self.discriminator(self._augmented(made_BCHW, generator), labels_B).float()
             loss = generator_loss(self.config.loss, scores_B)
         (loss * self._weight(part)).backward()
         return {"loss_generator": loss.detach()}
+
+    @contextmanager
+    def _normalised(self) -> Iterator[None]:
+        """Spectral norms are taken here, once for all passes of a step and in fp32: inside of
+        autocast CUDA would take them in half precision."""
+        with parametrize.cached():
+            for network in (self.generator, self.discriminator):
+                for module in network.modules():
+                    if parametrize.is_parametrized(module, "weight"):
+                        _ = module.weight
+            yield
 
     def _augmented(self, images_BCHW: Tensor, generator: torch.Generator) -> Tensor:
         return augment(images_BCHW, self.config.augmentation, generator)
@@ -143,14 +159,18 @@ class Training:
         gradients: Callable[[slice], dict[str, Tensor]],
         name: str,
     ) -> dict[str, Tensor]:
-        """One step of an optimiser; in more parts where the memory is not enough for so few."""
+        """One step of an optimiser; in more parts where the memory is not enough for so few.
+
+        Gradients add up to those of the whole batch, but for what looks at several images at once:
+        batch normalisation and minibatch standard deviation see a part alone.
+        """
         while True:
             optimiser.zero_grad(set_to_none=True)
             try:
                 told = [(part, gradients(part)) for part in self._parts()]
                 break
             except torch.OutOfMemoryError:
-                if self.num_parts >= self.config.batch_size:
+                if 2 * self.num_parts > self.config.batch_size // SMALLEST_PART:
                     raise
                 self.num_parts *= 2
                 torch.cuda.empty_cache()

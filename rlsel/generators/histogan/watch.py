@@ -37,9 +37,11 @@ class Watcher:
         """Begin, or go on after `rows`."""
         self._folder, self._num_classes = folder, train.num_classes
         self.rows = list(rows)
-        self._real = [train.images[train.labels == c][:NUM_REAL] for c in range(train.num_classes)]
+        firsts = [np.flatnonzero(train.labels == c)[:NUM_REAL] for c in range(train.num_classes)]
+        self._real = [train.images[rows] for rows in firsts]
         self._sums: dict[str, Tensor] = {}
         self._num_steps, self._num_images = 0, 0
+        self._spent_s = self.rows[-1]["seconds"] if self.rows else 0.0
         self._started = time.monotonic()
         shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)
         self._board = SummaryWriter(str(folder / TENSORBOARD))
@@ -63,6 +65,8 @@ class Watcher:
         row = {"step": training.step, "images": training.step * _images_a_step(training)}
         row |= {name: float(total) / self._num_steps for name, total in self._sums.items()}
         row |= {"spread": spread(made, self._real), "images_per_s": self._num_images / seconds}
+        self._spent_s += seconds
+        row["seconds"] = self._spent_s
         self.rows.append(row)
         lines = (json.dumps(one) + "\n" for one in self.rows)
         write_text(self._folder / STEPS, "".join(lines))
@@ -91,7 +95,7 @@ class Watcher:
 
     def _to_board(self, row: dict[str, Any]) -> None:
         for name, value in row.items():
-            if name != "step" and math.isfinite(value):
+            if name not in ("step", "seconds") and math.isfinite(value):
                 self._board.add_scalar(f"training/{name}", value, row["step"])
         self._board.flush()
 
