@@ -47,7 +47,7 @@ def look_at_bed(name: str, draw: int) -> dict[str, Any]:
         found |= {
             "ceiling": ceilings(prepared),
             "free": {
-                score: auc_binary(score_N, useful_N)
+                score: prepared.bed.auc(score_N)
                 for score, score_N in prepared.table.free_scores.items()
             },
             "peers": _peers(prepared, draw),
@@ -57,14 +57,15 @@ def look_at_bed(name: str, draw: int) -> dict[str, Any]:
 
 def ceilings(prepared: Prepared) -> dict[str, float]:
     """AUC of models that are told the truth of other batches: what the inputs hold at most."""
-    groups_N = batch_of_candidates(prepared.problem)
-    useful_N = prepared.bed.useful_N
+    decided_N = prepared.bed.decided_N
+    groups_N = batch_of_candidates(prepared.problem)[decided_N]
+    useful_N = prepared.bed.useful_N[decided_N]
     folds = GroupKFold(prepared.problem.num_decisions)
     return {
         name: auc_binary(
             cross_val_predict(
                 model,
-                prepared.problem.descriptors_NF,
+                prepared.problem.descriptors_NF[decided_N],
                 useful_N,
                 groups=groups_N,
                 cv=folds,
@@ -85,7 +86,7 @@ def _peers(prepared: Prepared, draw: int) -> dict[str, dict[str, float]]:
         start = time.perf_counter()
         score_N = score_candidates(name, inputs, rng(draw, "peer", name))
         found[name] = {
-            "auc": auc_binary(score_N, bed.useful_N),
+            "auc": bed.auc(score_N),
             "seconds": round(time.perf_counter() - start, 2),
         }
     return found

@@ -15,8 +15,10 @@ from torch import Tensor
 from rlsel.config import read_yaml
 from rlsel.data.image_set import ImageSet
 from rlsel.data.stratify import apportion, draw
+from rlsel.evaluation.truth import auc_within_batches
 from rlsel.features import Features
 from rlsel.features.centroids import class_centroids, cosine_distances
+from rlsel.metrics import auc_binary
 from rlsel.rewards import RewardConfig, Workbench
 from rlsel.schema import config
 from rlsel.seeding import derive_seed, rng
@@ -45,8 +47,9 @@ class BedConfig:
     depth: Depth = "deep"
     class_shares: tuple[float, ...] | None = None
     """Of the candidates' labels and the real images; None is balanced."""
-    harmless: tuple[str, ...] = ()
-    """Kinds that count as useful all the same, since they do measurable good or no harm."""
+    undecided: tuple[str, ...] = ()
+    """Kinds of which full training does not say whether they are any use (fault_truth.json): they
+    are left out of the truth."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,20 @@ class Bed:
     candidates: ImageSet
     kinds_N: np.ndarray
     useful_N: np.ndarray
+    decided_N: np.ndarray
+    """Whether there is a truth about a candidate's kind; where there is none it counts as useful in
+    selections, and in no AUC."""
     features: Features
     test_features: np.ndarray
+
+    def auc(self, score_N: np.ndarray) -> float:
+        """Of a score, against the truth where there is one."""
+        return auc_binary(score_N[self.decided_N], self.useful_N[self.decided_N])
+
+    def auc_within(self, score_N: np.ndarray, batch_N: np.ndarray) -> float:
+        """The same inside of batches."""
+        of_decided = (values_N[self.decided_N] for values_N in (score_N, self.useful_N, batch_N))
+        return auc_within_batches(*of_decided)
 
     def workbench(self, reward: RewardConfig) -> Workbench:
         """For probes, and for finetuning where the extractor has seen others."""
@@ -105,8 +120,9 @@ def build_bed(name: str, draw_number: int) -> Bed:
         clean, images=images, labels=labels_N, ids=np.char.add("planted/", clean.ids)
     )
     features, test_features = _look(bed, real, real_R, candidates, rows_N, kinds_N, draw_number)
-    useful_N = np.isin(kinds_N, (GOOD, *bed.harmless))
-    return Bed(bed, real, candidates, kinds_N, useful_N, features, test_features)
+    decided_N = ~np.isin(kinds_N, bed.undecided)
+    useful_N = (kinds_N == GOOD) | ~decided_N
+    return Bed(bed, real, candidates, kinds_N, useful_N, decided_N, features, test_features)
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,9 @@ from rlsel.algorithms.train import train
 from rlsel.config import Experiment, build_experiment, to_dict
 from rlsel.evaluation.collapse import warn_of_collapse
 from rlsel.evaluation.signal import signal_in
-from rlsel.evaluation.truth import auc_within_batches, batch_of_candidates
+from rlsel.evaluation.truth import batch_of_candidates
 from rlsel.features import CandidateTable, build_problem, describe_candidates
 from rlsel.learning import make_task
-from rlsel.metrics import auc_binary
 from rlsel.rewards import Fidelity, Ledger, LocalEvaluations, SetReward, Split
 from rlsel.schema import config
 from rlsel.seeding import derive_seed, rng
@@ -164,21 +163,21 @@ def _learn_in(
     assert found is not None
     history = found[0]
     evaluations.ledger.close()
-    useful_N = prepared.bed.useful_N
+    bed = prepared.bed
     batch_N = batch_of_candidates(prepared.problem)
     signal = signal_in(learned.taken)
     return learned.keep_probability_N, {
         "seconds": round(seconds, 2),
         "evaluations": [int(row["evaluations"]) for row in history.rows],
-        "auc": auc_binary(learned.keep_probability_N, useful_N),
-        "auc_of_last_iteration": auc_binary(history.probabilities_TN[-1], useful_N),
-        "within_batches": auc_within_batches(learned.keep_probability_N, useful_N, batch_N),
-        "curve": [auc_binary(p_N, useful_N) for p_N in history.probabilities_TN],
+        "auc": bed.auc(learned.keep_probability_N),
+        "auc_of_last_iteration": bed.auc(history.probabilities_TN[-1]),
+        "within_batches": bed.auc_within(learned.keep_probability_N, batch_N),
+        "curve": [bed.auc(p_N) for p_N in history.probabilities_TN],
         "chosen_iteration": learned.chosen_iteration,
         "signal": signal and [signal.correlation, signal.p_value],
         "alarms": warn_of_collapse(learned.rows, learned.keep_probability_N),
-        "kinds": _by_kind(learned.keep_probability_N, prepared.bed.kinds_N),
-        "selections": _selections(learned.keep_probability_N, prepared.bed),
+        "kinds": _by_kind(learned.keep_probability_N, bed.kinds_N),
+        "selections": _selections(learned.keep_probability_N, bed),
         "diagnostics": {
             name: [row[name] for row in history.rows]
             for name in ("reward_mean", "reward_std", "keep_fraction", "clip_fraction", "kl",
