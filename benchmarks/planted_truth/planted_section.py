@@ -66,6 +66,7 @@ def planted_section(learned: Record, beds: Record, selections: Record) -> str:
         "",
     ]
     lines += _beds(beds["cells"], summary, learned["cells"])
+    lines += _bed_scores(beds["cells"], summary)
     lines += _lengths(summary, _ceilings(beds["cells"]))
     for study, title in (("grid", "Controllers and algorithms"),
                          ("one_at_a_time", "One choice at a time"),
@@ -120,6 +121,44 @@ def _beds(cells: Cells, summary: dict[str, Any], learned: Cells) -> list[str]:
         *table(
             ("bed", "what it is", "ceiling", "best free score", "AUC", "best peer", "AUC",
              "default", "over the free score", "within batches", "MLP", "REINFORCE"),
+            rows,
+        ),
+    ]  # fmt: skip
+
+
+def _bed_scores(cells: Cells, summary: dict[str, Any]) -> list[str]:
+    """What the selections are worth to a probe, on validation and on test."""
+    plain = ("real_only", "keep_all", "uniform_half", "oracle")
+    known: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    halves: dict[str, list[float]] = defaultdict(list)
+    for key, cell in cells.items():
+        if key.startswith("bed | "):
+            bed = key.split(" | ")[1]
+            for name in plain:
+                known[bed][name].append(cell["selections"][name]["test_auc"])
+            halves[bed].append(cell["selections"]["uniform_half"]["reward_val_auc"])
+    rows = []
+    for bed in BEDS:
+        found = summary.get(f"all_beds | {bed} | reward | default | {EVALUATIONS}")
+        if found and bed in known:
+            scores = (mean(known[bed][name]) for name in plain)
+            val = found["rate.reward_val_auc"]["mean"]
+            test = found["rate.test_auc"]["mean"]
+            drop_of_half = np.mean(halves[bed]) - np.mean(known[bed]["uniform_half"])
+            drops = f"{val - test:+.3f}", f"{drop_of_half:+.3f}"
+            rows.append((f"`{bed}`", *scores, decimal(val), decimal(test), *drops))
+    if not rows:
+        return []
+    return [
+        "### What the selections are worth to a probe",
+        "",
+        "AUC of a probe on real + selected, mean over draws: on test, and for what was learned on "
+        "reward-val as well. *Drop*: reward-val less test, for what was learned and for half of "
+        "the pool at random; what the first is above the second was fitted to reward-val.",
+        "",
+        *table(
+            ("bed", "real only", "keep all", "half at random", "oracle", "learned, reward-val",
+             "learned, test", "drop", "drop at random"),
             rows,
         ),
     ]  # fmt: skip

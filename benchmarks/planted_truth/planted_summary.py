@@ -23,7 +23,7 @@ def _figures(cells: list[dict[str, Any]]) -> dict[str, Any]:
     for name in ("auc", "auc_of_last_iteration", "within_batches", "seconds"):
         figures[name] = _spread([cell[name] for cell in cells])
     for rule in ("rate", "threshold"):
-        for name in ("kept", "reward_val_accuracy", "test_accuracy", "test_auc"):
+        for name in ("kept", "reward_val_accuracy", "reward_val_auc", "test_accuracy", "test_auc"):
             values = [cell["selections"][rule][name] for cell in cells]
             figures[f"{rule}.{name}"] = _spread(values)
     return figures
