@@ -27,5 +27,13 @@ def interval(differences: np.ndarray) -> str:
     """Mean of paired differences, and its 95% interval (Student's t)."""
     if len(differences) < 2:
         return "–"
-    limits = stats.ttest_1samp(differences, 0.0).confidence_interval()
-    return f"{differences.mean():+.3f} [{limits.low:+.3f}, {limits.high:+.3f}]"
+    low, high = limits(differences)
+    return f"{differences.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def limits(differences: np.ndarray) -> tuple[float, float]:
+    """Of the 95% interval of the mean; unknown of fewer than two."""
+    if len(differences) < 2:
+        return float("-inf"), float("inf")
+    found = stats.ttest_1samp(differences, 0.0).confidence_interval()
+    return float(found.low), float(found.high)

@@ -9,7 +9,7 @@ from rlsel.evaluation.signal import SIGNIFICANT
 from rlsel.records import mean_and_std
 from rlsel.reporting.wording import decimal, label
 
-from .markdown import interval, mean, table
+from .markdown import interval, limits, mean, table
 from .selection_section import selections_section
 
 Record = dict[str, Any]
@@ -99,7 +99,7 @@ def _beds(cells: Cells, summary: dict[str, Any], learned: Cells) -> list[str]:
                 *_best(known[bed], "free"),
                 *_best(known[bed], "peers"),
                 _auc(found, "auc"),
-                _over(_by_draw(learned, group), _best_free_by_draw(cells, bed)),
+                interval(_differences(_by_draw(learned, group), _best_free_by_draw(cells, bed))),
                 _auc(found, "within_batches"),
                 *(
                     _auc(summary.get(f"all_beds | {bed} | reward | {variant} | {EVALUATIONS}"))
@@ -182,9 +182,9 @@ def _best_free_by_draw(cells: Cells, bed: str) -> dict[str, float]:
     return max(scores.values(), key=lambda of: np.mean([*of.values()]), default={})
 
 
-def _over(ours: dict[str, float], theirs: dict[str, float]) -> str:
-    draws = [draw for draw in ours if draw in theirs]
-    return interval(np.array([ours[draw] - theirs[draw] for draw in draws]))
+def _differences(ours: dict[str, float], theirs: dict[str, float]) -> np.ndarray:
+    """Of the draws that both have."""
+    return np.array([ours[draw] - theirs[draw] for draw in ours if draw in theirs])
 
 
 def _best(found: list[dict[str, Any]], kind: str) -> tuple[str, str]:
@@ -251,20 +251,24 @@ def _lengths(summary: dict[str, Any], ceilings: dict[str, float]) -> list[str]:
 
 def _variants(summary: dict[str, Any], cells: Cells, study: str, title: str) -> list[str]:
     rows = []
+    clear: dict[str, list[str]] = {"better": [], "worse": []}
     reference_study, reference = REFERENCES[study]
     for group, figures in summary.items():
         kind, *rest = group.split(" | ")
         if kind == study:
             bed, pay, variant, evaluations = rest
             compared = f"{reference_study} | {bed} | {pay} | {reference} | {evaluations}"
-            over = _over(_by_draw(cells, f"{group} | "), _by_draw(cells, f"{compared} | "))
+            gains = _differences(_by_draw(cells, f"{group} | "), _by_draw(cells, f"{compared} | "))
+            low, high = limits(gains)
+            if group != compared and (low > 0 or high < 0):
+                clear["better" if low > 0 else "worse"].append(f"{variant} (`{bed}`)")
             rows.append(
                 (
                     variant,
                     f"`{bed}`",
                     f"{int(evaluations):,}",
                     _auc(figures),
-                    "–" if group == compared else over,
+                    "–" if group == compared else interval(gains),
                     _auc(figures, "within_batches"),
                     _auc(figures, "rate.test_auc"),
                     _auc(figures, "threshold.test_auc"),
@@ -285,6 +289,10 @@ def _variants(summary: dict[str, Any], cells: Cells, study: str, title: str) -> 
              "test AUC of a probe", "by p > ½", "seconds, least", "n"),
             rows,
         ),
+        f"By this interval, which leaves out how many are compared, of {len(rows)} rows clearly "
+        f"better: {'; '.join(clear['better']) or 'none'}. Clearly worse: "
+        f"{'; '.join(clear['worse']) or 'none'}.",
+        "",
     ]  # fmt: skip
 
 
