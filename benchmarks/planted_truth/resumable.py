@@ -84,7 +84,25 @@ class ResumableRecord:
             "config": self._config,
             "cells": self.cells,
         }
-        write_text(self.path, json.dumps(record, indent=1) + "\n")
+        write_text(self.path, to_text(record))
+
+
+def to_text(record: dict[str, Any]) -> str:
+    """As JSON, with a line for each cell and six figures of each number: small, and a change of a
+    cell is a change of its line."""
+    head = json.dumps({**record, "cells": 0}, indent=1)
+    lines = [f"  {json.dumps(key)}: {json.dumps(_rounded(cell))}" for key, cell in
+             record["cells"].items()]  # fmt: skip
+    cells = "{\n" + ",\n".join(lines) + "\n }" if lines else "{}"
+    return head.replace('"cells": 0', f'"cells": {cells}') + "\n"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    return [_rounded(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _end_with_parent() -> None:

@@ -1,6 +1,8 @@
 """The cells of the planted-truth benchmark stand for what they say."""
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from benchmarks.planted_truth.beds import GOOD, WRONG, BedConfig, _plan, bed_configs
 from benchmarks.planted_truth.learning import NoisyReward
 from benchmarks.planted_truth.planted_summary import summarise
+from benchmarks.planted_truth.resumable import ResumableRecord
 from benchmarks.planted_truth.studies import cells_of, studies
 from rlsel.config import build_experiment
 
@@ -76,9 +79,23 @@ def test_the_noise_of_a_reward_depends_on_the_set_alone_and_has_the_stated_size(
     assert noisy(masks_MN[7]) == pytest.approx(noisy.many(masks_MN)[7])
 
 
+def test_a_record_has_a_line_for_each_cell_and_reads_as_the_same(tmp_path: Path) -> None:
+    record = ResumableRecord(tmp_path / "r.json", 1, {"size": 3}, lambda cells: {"n": len(cells)})
+    record.cells |= {"a | 1": {"auc": 0.1234567, "curve": [1, 0.5], "alarms": []}, "b": {"x": None}}
+
+    record.write()
+
+    text = record.path.read_text()
+    assert '  "a | 1": {"auc": 0.123457, "curve": [1, 0.5], "alarms": []},\n' in text
+    again = ResumableRecord(record.path, 1, {"size": 3}, dict)
+    assert again.cells == record.cells | {"a | 1": record.cells["a | 1"] | {"auc": 0.123457}}
+    assert json.loads(text)["summary"] == {"n": 2}
+
+
 def test_a_summary_is_made_of_the_cells_of_its_group() -> None:
     def cell(auc: float) -> dict:
-        rule = {"kept": 0.5, "reward_val_accuracy": 0.7, "test_accuracy": 0.6, "test_auc": 0.65}
+        names = ("reward_val_accuracy", "reward_val_auc", "test_accuracy", "test_auc")
+        rule = {"kept": 0.5} | dict.fromkeys(names, 0.7)
         return {
             "curve": [], "auc": auc, "auc_of_last_iteration": auc, "within_batches": auc,
             "seconds": 1.0,
