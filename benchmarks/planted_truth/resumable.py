@@ -90,11 +90,11 @@ class ResumableRecord:
 def to_text(record: dict[str, Any]) -> str:
     """As JSON, with a line for each cell and six figures of each number: small, and a change of a
     cell is a change of its line."""
-    head = json.dumps({**record, "cells": 0}, indent=1)
+    head = {key: value for key, value in record.items() if key != "cells"}
     lines = [f"  {json.dumps(key)}: {json.dumps(_rounded(cell))}" for key, cell in
              record["cells"].items()]  # fmt: skip
     cells = "{\n" + ",\n".join(lines) + "\n }" if lines else "{}"
-    return head.replace('"cells": 0', f'"cells": {cells}') + "\n"
+    return f'{json.dumps(head, indent=1)[:-2]},\n "cells": {cells}\n}}\n'
 
 
 def _rounded(value: Any) -> Any:
