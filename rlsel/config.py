@@ -50,7 +50,7 @@ class Experiment:
     generator: HistoGANConfig | None = None
     """Trained on the real training images to make the candidates, in the place of `pool`."""
     audit: AuditConfig = Field(default_factory=AuditConfig)
-    """What is done about candidates that are copies of training images."""
+    """How candidates are judged as images, and what is done about copies of training images."""
     classifier: ClassifierConfig = Field(default_factory=ClassifierConfig)
     """The ResNet34 of full rewards and of the final scores."""
     features: FeaturesConfig = Field(default_factory=FeaturesConfig)

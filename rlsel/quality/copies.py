@@ -73,8 +73,7 @@ class CopyAudit:
     def flagged(self) -> Bool[np.ndarray, " n"]:
         """Near-copies, by pixels alone.
 
-        Features are a witness, no judge: on PCam those of the run's own ResNet34 lost every
-        mirrored copy and four in five with noise of 10 grey levels.
+        Features are a witness, no judge: a classifier need not know a mirrored or noisy image again.
         """
         return self.pixels.flagged
 
