@@ -73,7 +73,7 @@ class CopyAudit:
     def flagged(self) -> Bool[np.ndarray, " n"]:
         """Near-copies, by pixels alone.
 
-        Features are a witness, no judge: a classifier need not know a mirrored or noisy image again.
+        Features are a witness, no judge: a classifier need not know a mirrored image again.
         """
         return self.pixels.flagged
 
