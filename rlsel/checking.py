@@ -37,7 +37,7 @@ def check_inputs(experiment: Experiment) -> InputReport:
         InputError: an input is wrong; the message is the same that a run would give.
     """
     splits, pool = read_inputs(experiment)
-    report = describe_inputs(splits, pool)
+    report = describe_inputs(splits, pool, experiment.cautions)
     console.print(_count_table(report, splits.class_names))
     for finding in report.findings:
         style = "yellow" if finding.level == "warning" else "dim"

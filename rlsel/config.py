@@ -77,12 +77,21 @@ class Experiment:
                 )
         if self.generator is not None and self.pool != PhantomPool():
             raise ValueError("generator and pool exclude each other: give one of them")
-        has_range = self.selection.keep_range or self.selection.keep_range_of_class
-        if has_range and self.controller.name in ("gru", "gru_attention"):
+        if self.selection.has_range and self.controller.name in ("gru", "gru_attention"):
             raise ValueError(
                 f"selection.keep_range: a {self.controller.name} decides before it has seen all of "
                 "a class, so it cannot hold a range; take controller.name transformer or mlp"
             )
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What is allowed, and probably not what is wanted."""
+        if self.selection.has_range and self.features.order != "random":
+            return (
+                "selection.keep_range holds in every batch, and batches cut by distance hold "
+                "unequal shares of good candidates; set features.order: random",
+            )
+        return ()
 
     @property
     def hash(self) -> str:

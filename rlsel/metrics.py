@@ -34,6 +34,15 @@ def auc_binary(score_N: np.ndarray, positive_N: Bool[np.ndarray, " n"]) -> float
     return float(above / (num_positive * num_negative))
 
 
+def by_rank(score_N: np.ndarray, rng: np.random.Generator | None = None) -> Int[np.ndarray, " n"]:
+    """Indices from the highest score to the lowest.
+
+    Ties go by lot, since a pool may be stored good ones first; without `rng` always by the same.
+    """
+    lot_N = (rng or np.random.default_rng(0)).permutation(len(score_N))
+    return np.lexsort((lot_N, -score_N))
+
+
 def auc(logits_NC: Float[np.ndarray, "n c"], labels_N: Int[np.ndarray, " n"]) -> float:
     """Area under the ROC curve; the unweighted mean over classes, one against the rest.
 

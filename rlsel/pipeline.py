@@ -91,7 +91,7 @@ def select_and_score(
 ) -> Selection:
     """Everything after the inputs are read: features, learning, final scores, record."""
     seed = experiment.seed
-    inputs = describe_inputs(splits, pool)
+    inputs = describe_inputs(splits, pool, experiment.cautions)
     _require_same_inputs(folder, splits, pool)
     folder.update(
         notes=[finding.text for finding in inputs.findings if finding.level == "note"],

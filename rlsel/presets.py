@@ -7,7 +7,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     "default": {
         "evaluation": {"rounds": 3},
     },
-    # Ye et al. 2020, read literally (METHOD: it stays at chance where the defaults learn).
+    # Ye et al. 2020, read literally but for the final selection, which is that of all controllers:
+    # by rank, over the mean of the iterations. It stays at chance where the defaults learn
+    # (docs/benchmarks.md, "One choice at a time").
     "paper": {
         "features": {"order": "own_distance", "inputs": ["features"], "num_batches": 8},
         "reward": {"fidelity": "full", "metric": "accuracy", "covers": "kept", "alpha": 0.8},
@@ -26,6 +28,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     # off; here the mean of the parallel episodes, there a moving average.
     "dvrl": {
         "controller": {"name": "mlp"},
-        "algorithm": {"name": "reinforce", "lr": 2e-3},
+        "algorithm": {"name": "reinforce"},
     },
 }

@@ -56,8 +56,9 @@ def look_at_noise(
     enough: dict[Fidelity, float] = {}
     if not reward.noise_floor_seeds:
         return enough
-    # A coin for each candidate that a reward covers.
-    share = 0.5 if reward.covers == "kept" else 0.5 / problem.num_decisions
+    # A coin for each candidate that a reward covers; of a gain, which is the difference of two
+    # such sets, this is the noise of one.
+    share = 0.5 if reward.covers in ("kept", "gain") else 0.5 / problem.num_decisions
     noise: dict[str, float] = {}
     warnings = list(folder.record.warnings)
     for _, fidelity in reward.rungs:
@@ -99,7 +100,7 @@ def look_back(
     learned: "Learned", experiment: Experiment, pool: EvaluationPool, folder: RunFolder
 ) -> None:
     """When learning has ended: figures and warnings for the record, a line for the terminal."""
-    noise, warnings = _standard_errors(experiment, pool), []
+    noise, warnings = _standard_errors(experiment, pool), list(folder.record.warnings)
     signal = signal_in(learned.taken)
     if signal:
         noise |= {"signal.correlation": signal.correlation, "signal.p_value": signal.p_value}
@@ -107,5 +108,6 @@ def look_back(
         warnings += [] if signal.is_there else [warn_of_no_signal(signal)]
     start_of_last_rung, _ = experiment.reward.rungs[-1]
     warnings += warn_of_overfitting(learned.rows[start_of_last_rung - 1 :])
-    warnings += warn_of_collapse(learned.rows, learned.keep_probability_N)
-    folder.update(noise=folder.record.noise | noise, warnings=[*folder.record.warnings, *warnings])
+    warnings += warn_of_collapse(learned.rows, learned.last_probability_N)
+    # A run that was cut off after this says it all once more.
+    folder.update(noise=folder.record.noise | noise, warnings=list(dict.fromkeys(warnings)))

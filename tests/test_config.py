@@ -330,3 +330,16 @@ def test_the_paper_preset_is_the_paper() -> None:
 
 def test_a_preset_changes_the_hash_only_through_its_settings() -> None:
     assert build(preset="paper", **PRESETS["paper"]).hash == build(**PRESETS["paper"]).hash
+
+
+@pytest.mark.parametrize(
+    ("settings", "lr"),
+    [
+        ({}, 2.5e-4),
+        ({"algorithm": {"name": "reinforce"}}, 2e-3),
+        ({"algorithm": {"name": "reinforce", "lr": 1e-3}}, 1e-3),
+        ({"preset": "dvrl", "algorithm": {"name": "ppo"}}, 2.5e-4),
+    ],
+)
+def test_the_learning_rate_goes_with_the_algorithm(settings: dict[str, Any], lr: float) -> None:
+    assert build(**settings).algorithm.lr == lr

@@ -20,6 +20,8 @@ from rlsel.algorithms.credit import RidgeCredit
 
 EXPLAINED_VARIANCE = "explained_variance"
 POSITIVE_SHARE = "positive_advantages"
+NOTHING = 0.01
+"""An advantage of less, in standard deviations, says neither yes nor no."""
 
 
 def subtract_baseline(
@@ -127,21 +129,28 @@ class Advantages(ConnectorV2):
             EXPLAINED_VARIANCE: float(1 - advantage_B.var(correction=0) / variance)
             if variance > 0
             else float("nan"),
-            POSITIVE_SHARE: float((advantage_B > 0).float().mean()),
         }
         advantage_BX, counts_BX = advantage_B[:, None], torch.ones_like(advantage_B[:, None])
         if self.credit:
             advantage_BX = share_out(self.credit, columns, advantage_B)
             counts_BX = observation["valid"]
         self.taken = Taken.of(columns)
-        columns[Postprocessing.ADVANTAGES] = standardise(
+        advantage_BX = standardise(
             advantage_BX,
             counts_BX,
             returns_B.abs().max(),
             # Without a baseline nothing is taken off; estimated credit is about its mean already.
             centre=self.baseline != "none" and not self.credit,
         )
+        self.diagnostics[POSITIVE_SHARE] = positive_share(advantage_BX)
+        columns[Postprocessing.ADVANTAGES] = advantage_BX
         return columns
+
+
+def positive_share(advantages_BX: Float[Tensor, "b x"]) -> float:
+    """Of the standardised advantages that say anything; NaN where none does."""
+    told = advantages_BX[advantages_BX.abs() > NOTHING]
+    return float((told > 0).float().mean())
 
 
 def share_out(

@@ -1,13 +1,14 @@
 """RLlib's PPO around the environment and a controller: put together, and taken up again."""
 
 import math
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gymnasium import VectorizeMode
 from ray.rllib.algorithms.algorithm import Algorithm
-from ray.rllib.algorithms.ppo import PPOConfig
+from ray.rllib.algorithms.ppo import PPO, PPOConfig
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.tune.registry import register_env
@@ -24,6 +25,14 @@ CPUS_PER_RUNNER = 0.05
 """What an env runner books; it mostly waits for evaluations."""
 RESTART_DELAY_S = 1.0
 """How long an env runner that met an error waits before it starts again; RLlib's own is 60."""
+
+
+class _Algorithm(PPO):
+    """Without the folder that Ray makes for every algorithm in ~/ray_results, which nobody reads
+    and which fails where a home cannot be written."""
+
+    def _setup_logdir(self) -> None:
+        self._logdir = tempfile.gettempdir()
 
 
 def build_algorithm(
@@ -52,7 +61,7 @@ def ppo_config(
     total_steps, is_ppo = batch_size * config.iterations, config.name == "ppo"
     minibatch_size = min(config.minibatch_size, batch_size) if is_ppo else batch_size
     return (
-        PPOConfig()
+        PPOConfig(algo_class=_Algorithm)
         .environment(
             env_name,
             disable_env_checking=True,  # it would pay for evaluations; our tests check the env

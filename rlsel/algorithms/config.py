@@ -1,6 +1,6 @@
 """Settings of the learning algorithm."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ Baseline = Literal["decision", "value", "none"]
 CreditName = Literal["shared", "ridge", "factored"]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+LR: dict[Name, float] = {"ppo": 2.5e-4, "reinforce": 2e-3}
 OF_PPO_ALONE = ("clip", "clip_end", "ratio", "num_epochs", "minibatch_size")
 
 
@@ -48,22 +49,20 @@ class AlgorithmConfig:
     """Rounds of rollouts and updates; each asks for episodes x batches evaluations."""
     episodes: Annotated[int, Field(ge=2)] = 16
     """Episodes an iteration, run in parallel."""
-    lr: Positive = 2.5e-4
-    """Learning rate of Adam at the start (paper: 2.5e-4)."""
+    lr: Positive = Field(default=cast(float, None), validate_default=False)
+    """Learning rate of Adam at the start; by default 2.5e-4 of PPO (paper) and 2e-3 of REINFORCE,
+    which takes one step where PPO takes many."""
     lr_end: NotNegative | None = 0.0
-    """Learning rate at the end, in a straight line; None keeps `lr`. Quality falls again where it
-    stays (METHOD.md)."""
+    """Learning rate at the end, in a straight line; None keeps `lr`."""
     clip: Positive = 0.2
     """Epsilon of PPO's clipped ratio at the start (paper: 0.2)."""
     clip_end: Positive | None = None
     """Epsilon at the end, in a straight line; None keeps `clip`."""
     ratio: Ratio = "per_candidate"
-    """Clip the ratio of each candidate's decision, or the joint ratio of the whole mask (paper);
-    a joint ratio of hundreds of decisions leaves the clip range at once."""
+    """Clip the ratio of each candidate's decision, or the joint ratio of the whole mask (paper)."""
     baseline: Baseline = "decision"
     """What the reward is compared with: the mean of the parallel episodes at the same decision;
-    the controller's value head (paper), which needs thousands of evaluations to be of use; or
-    nothing."""
+    the controller's value head (paper); or nothing."""
     credit: CreditConfig = Field(default_factory=CreditConfig)
     """How a reward is shared out among the candidates."""
     gamma: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -88,6 +87,8 @@ class AlgorithmConfig:
     them in the main process. Where probes alone pay it is always 0: all episodes in step."""
 
     def __post_init__(self) -> None:
+        if self.lr is None:
+            object.__setattr__(self, "lr", LR[self.name])
         if self.num_env_runners and self.episodes % self.num_env_runners:
             raise ValueError(
                 f"num_env_runners is {self.num_env_runners}; it must divide episodes, "

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from envs import SelectionProblem
 from envs.episodes import Episodes
 from rlsel.controllers import Controller, KeepRanges
+from rlsel.metrics import by_rank
 
 
 @torch.no_grad()
@@ -41,11 +42,11 @@ def keep_most_probable(
 
     Without a fraction the controller sets the number itself: the sum of its probabilities is the
     number it keeps on average. The rank decides who, so a policy that is right in order but shifted
-    as a whole does no harm. Ties go to the earlier candidate.
+    as a whole does no harm.
     """
     expected = probability_N.sum() if keep_fraction is None else keep_fraction * len(probability_N)
     mask_N = np.zeros(len(probability_N), dtype=bool)
-    mask_N[np.argsort(-probability_N, kind="stable")[: round(float(expected))]] = True
+    mask_N[by_rank(probability_N)[: round(float(expected))]] = True
     return mask_N
 
 

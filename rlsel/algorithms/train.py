@@ -40,6 +40,8 @@ class Learned:
     """The outcome: keep probabilities at the chosen iteration, and how it went."""
 
     keep_probability_N: Float[np.ndarray, " n"]
+    last_probability_N: Float[np.ndarray, " n"]
+    """Of the last policy alone, which is what may have collapsed."""
     chosen_iteration: int
     rows: list[dict[str, Any]]
     taken: list[Taken]
@@ -80,7 +82,13 @@ def train(
             forget(run_dir)
     best = _choose(task, history)
     write_rows(run_dir, history)
-    return Learned(_probability(task, history, best), best + 1, history.rows, history.taken)
+    return Learned(
+        _probability(task, history, best),
+        history.probabilities_TN[-1],
+        best + 1,
+        history.rows,
+        history.taken,
+    )
 
 
 def _probability(task: Task, history: History, iteration: int) -> Float[np.ndarray, " n"]:

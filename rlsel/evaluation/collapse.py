@@ -3,6 +3,7 @@
 Shape letters: N candidates, T iterations.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,13 +28,14 @@ def warn_of_collapse(
 
     Args:
         rows: Of the iterations; what is looked at is the last quarter of them.
-        probability_N: Keep probabilities of the chosen selection.
+        probability_N: Keep probabilities of the last policy; a mean over policies would hide it.
     """
     last = rows[-max(1, len(rows) // 4) :]
     kept = float(probability_N.mean())
     distinct = len(np.unique(probability_N.round(DIGITS)))
     saturated = float((np.minimum(probability_N, 1 - probability_N) < 0.01).mean())
-    positive = float(np.mean([row["positive_advantages"] for row in last]))
+    # Not a number where nothing was told: all decisions were paid the same.
+    told = [share for row in last if math.isfinite(share := row["positive_advantages"])]
     warnings = []
     if distinct < max(2, min(FEW_DISTINCT * len(probability_N), ENOUGH_DISTINCT)):
         warnings.append(
@@ -53,7 +55,13 @@ def warn_of_collapse(
             f"drift: the controller keeps {everything} ({kept:.0%} of the candidates); if the pool "
             "is not that one-sided, set selection.keep_range, for example [0.3, 0.7]"
         )
-    if positive > ONE_SIGNED or positive < 1 - ONE_SIGNED:
+    if not told:
+        warnings.append(
+            "no advantages: in the last iterations every decision was paid the same, so there was "
+            "nothing to learn from; take another reward.metric or reward.fidelity, or fewer "
+            "algorithm.iterations if the policy has become sure"
+        )
+    elif not 1 - ONE_SIGNED <= (positive := float(np.mean(told))) <= ONE_SIGNED:
         warnings.append(
             f"one-signed advantages: {positive:.0%} of them were positive in the last iterations, "
             "so whatever was done was confirmed; set algorithm.baseline: decision"

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from envs import SelectionProblem
-from rlsel.metrics import auc_binary
+from rlsel.metrics import auc_binary, by_rank
 from rlsel.selectors import Selection
 
 
@@ -44,7 +44,7 @@ def find_truth(
     ranked = dict(free_scores) | {"batch_index": -batch_N.astype(float)}
     for name, score_N in ranked.items():
         kept_N = np.zeros(len(score_N), dtype=bool)
-        kept_N[np.argsort(-score_N, kind="stable")[:num_keep]] = True
+        kept_N[by_rank(score_N)[:num_keep]] = True
         found[name] = _finding(score_N, kept_N, useful_N)
     for selection in selections:
         if selection.method == "controller" and selection.score_N is not None:

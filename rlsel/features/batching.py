@@ -6,6 +6,7 @@ Shape letters: N candidates, D batches, K places in a batch.
 import numpy as np
 from jaxtyping import Float, Int
 
+from envs.phantom import pad_rows
 from rlsel.errors import InputError
 
 
@@ -37,7 +38,4 @@ def cut_into_batches(
             part.append(share)
     rows = [np.concatenate(part) for part in parts]
     rows = [row[np.argsort(sort_key_N[row], kind="stable")] for row in rows]
-    num_places = max(len(row) for row in rows)
-    return np.stack(
-        [np.pad(row, (0, num_places - len(row)), constant_values=-1) for row in rows]
-    ).astype(np.int64)
+    return pad_rows(rows).astype(np.int64)

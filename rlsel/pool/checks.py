@@ -53,8 +53,12 @@ class InputReport:
         return tuple(finding.text for finding in self.findings if finding.level == "warning")
 
 
-def describe_inputs(splits: Splits, pool: Pool | None) -> InputReport:
+def describe_inputs(
+    splits: Splits, pool: Pool | None, cautions: tuple[str, ...] = ()
+) -> InputReport:
     """Count everything and look for what could mislead: leaks, few images, small validation sets.
+
+    `cautions` of the settings stand among the warnings.
 
     Takes seconds on large sets, as it compares the pixels of all splits.
     """
@@ -63,7 +67,7 @@ def describe_inputs(splits: Splits, pool: Pool | None) -> InputReport:
         parts["held_back"] = splits.held_back
     if pool is not None:
         parts["pool"] = pool.candidates
-    warnings = [*_shared(splits), *_small(splits)]
+    warnings = [*cautions, *_shared(splits), *_small(splits)]
     notes = [*splits.notes, *_standard_errors(splits)]
     if pool is not None:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in pool.kind_counts.items())

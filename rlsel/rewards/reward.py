@@ -17,7 +17,7 @@ from rlsel.seeding import derive_seed
 
 
 @config
-class Rung:
+class Climb:
     """One step up the ladder of fidelities."""
 
     from_iteration: Annotated[int, Field(ge=2)]
@@ -32,7 +32,7 @@ class RewardConfig:
     fidelity: Fidelity = "probe"
     """`full` trains a ResNet34 (paper); `finetune` trains the last stages of the extractor on;
     `probe` refits a logistic head on frozen features."""
-    climb: tuple[Rung, ...] = ()
+    climb: tuple[Climb, ...] = ()
     """Dearer fidelities later in the run: the last iterations may be paid by full training.
     A checkpoint is then chosen among those of the last rung."""
     final_fidelity: Fidelity | None = None

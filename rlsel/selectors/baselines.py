@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from rlsel.features import CandidateTable
+from rlsel.metrics import by_rank
 from rlsel.selectors.peers import PEERS, PeerInputs, score_candidates
 from rlsel.selectors.selection import Selection
 
@@ -85,10 +86,8 @@ def peer(method: str) -> Selector:
         if inputs.peers is None:
             raise ValueError(f"{method} needs the features of the candidates")
         score_N = score_candidates(method, inputs.peers, rng)
-        # Ties by lot: a pool may be stored good ones first.
-        order_N = np.lexsort((rng.random(inputs.num_candidates), -score_N))
         mask_N = np.zeros(inputs.num_candidates, dtype=bool)
-        mask_N[_first(order_N, inputs)] = True
+        mask_N[_first(by_rank(score_N, rng), inputs)] = True
         return Selection(method, mask_N[None], score_N)
 
     return select

@@ -43,7 +43,8 @@ class SelectionConfig:
     keep_range: tuple[Share, Share] | None = None
     """Least and greatest share of every class to keep: a constraint that the controller's policy
     obeys in each decision while it learns, and so does the selection. Every other method but
-    `keep_all` then keeps as many of each class."""
+    `keep_all` then keeps as many of each class. Goes with `features.order: random`, where batches
+    are alike."""
     keep_range_of_class: dict[str, tuple[Share, Share]] = Field(default_factory=dict)
     """The same for single classes, by name; it goes before `keep_range`."""
     peers: PeersConfig = PeersConfig()
@@ -67,6 +68,11 @@ class SelectionConfig:
                 "keep_range binds the controller, which methods lacks: add it, or set keep_fraction"
             )
 
+    @property
+    def has_range(self) -> bool:
+        """Whether any class has a range to be held to."""
+        return bool(self.keep_range or self.keep_range_of_class)
+
     def ranges_of(self, class_names: tuple[str, ...]) -> tuple[tuple[float, float], ...] | None:
         """The range of each class; None where none is set.
 
@@ -78,7 +84,7 @@ class SelectionConfig:
                 f"selection.keep_range_of_class names {unknown[0]!r}; the classes are "
                 f"{', '.join(class_names)}"
             )
-        if not self.keep_range and not self.keep_range_of_class:
+        if not self.has_range:
             return None
         everybody = self.keep_range or (0.0, 1.0)
         return tuple(self.keep_range_of_class.get(name, everybody) for name in class_names)

@@ -109,8 +109,13 @@ def test_a_fraction_sets_the_number_and_the_rank_decides_who() -> None:
     assert keep_most_probable(probability_N, 0.4).tolist() == [True, False, True, False, False]
 
 
-def test_ties_go_to_the_earlier_candidate() -> None:
-    assert keep_most_probable(np.full(7, 0.5), 3 / 7).tolist() == [True] * 3 + [False] * 4
+def test_ties_go_by_a_lot_that_is_always_the_same() -> None:
+    stored_good_first_N = np.arange(1000) < 500
+
+    kept_N = keep_most_probable(np.full(1000, 0.5), 0.5)
+
+    assert 0.45 < stored_good_first_N[kept_N].mean() < 0.55
+    assert (keep_most_probable(np.full(1000, 0.5), 0.5) == kept_N).all()
 
 
 @pytest.mark.parametrize(("probability", "num_kept"), [(0.0, 0), (1.0, 7)])

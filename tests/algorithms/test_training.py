@@ -16,6 +16,7 @@ from rlsel.algorithms.policy import keep_most_probable
 from rlsel.algorithms.task import Rung, Task
 from rlsel.algorithms.train import Learned, train
 from rlsel.controllers.config import TransformerConfig
+from rlsel.evaluation.collapse import warn_of_collapse
 
 pytestmark = [
     pytest.mark.slow,
@@ -154,6 +155,25 @@ def test_a_row_holds_what_its_iteration_cost_and_found(uninterrupted: Learned) -
     assert all(np.isfinite(v) for v in row.values() if isinstance(v, float))
     # The judge and the reward are the same here.
     assert row["selection_val"] == row["reward_val"]
+
+
+def test_a_policy_that_has_come_to_keep_everything_says_so(
+    ray_cluster: None, tmp_path: Path
+) -> None:
+    greedy = AlgorithmConfig(iterations=8, episodes=8, lr=0.1, lr_end=None, num_epochs=8)
+    task = small_task(lambda kept_N: float(kept_N.mean()))
+
+    learned = train(greedy, CONTROLLER, task, 3, tmp_path, num_env_runners=0)
+
+    warnings = warn_of_collapse(learned.rows, learned.last_probability_N)
+    assert any("keeps everything" in warning for warning in warnings)
+    assert any("saturated" in warning for warning in warnings)
+
+
+def test_nothing_is_left_in_the_folder_where_ray_keeps_its_results(
+    uninterrupted: Learned,
+) -> None:
+    assert not list(Path("~/ray_results").expanduser().glob("*"))
 
 
 def test_a_keep_fraction_sets_how_many_are_selected(ray_cluster: None, tmp_path: Path) -> None:

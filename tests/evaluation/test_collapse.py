@@ -1,5 +1,6 @@
 """A policy that has collapsed says so; one that learns does not."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,13 @@ def test_advantages_of_one_sign_raise_an_alarm(share: float) -> None:
     (warning,) = warn_of_collapse(rows(share), healthy())
 
     assert "one-signed advantages" in warning
+
+
+def test_decisions_that_were_all_paid_the_same_raise_another_alarm() -> None:
+    (warning,) = warn_of_collapse(rows(math.nan), healthy())
+
+    assert "no advantages" in warning
+    assert warn_of_collapse(rows(math.nan, 1) + rows(0.5, 4), healthy()) == []
 
 
 def test_only_the_last_iterations_count_for_the_sign_of_advantages() -> None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from envs import RewardFn
 from rlsel.rewards import Evaluation, Job, RewardConfig, SetReward
 from rlsel.rewards.jobs import WORST_SCORE
-from rlsel.rewards.reward import Rung
+from rlsel.rewards.reward import Climb
 
 
 class Answers:
@@ -153,9 +153,9 @@ def test_one_evaluation_knows_no_standard_error() -> None:
     [
         ({"repeats": 2}, "a probe is the same for every seed"),
         ({"noise_floor_seeds": 1}, "which shows no spread"),
-        ({"climb": (Rung(from_iteration=5, fidelity="probe"),)}, "must be dearer"),
+        ({"climb": (Climb(from_iteration=5, fidelity="probe"),)}, "must be dearer"),
         (
-            {"climb": tuple(Rung(from_iteration=5, fidelity=f) for f in ("finetune", "full"))},
+            {"climb": tuple(Climb(from_iteration=5, fidelity=f) for f in ("finetune", "full"))},
             "must begin at a later iteration",
         ),
     ],
@@ -167,7 +167,7 @@ def test_a_ladder_that_leads_nowhere_is_refused(settings: dict, message: str) ->
 
 def test_a_ladder_names_its_rungs_and_fidelities() -> None:
     config = RewardConfig(
-        climb=(Rung(from_iteration=9, fidelity="finetune"),), final_fidelity="full", repeats=2
+        climb=(Climb(from_iteration=9, fidelity="finetune"),), final_fidelity="full", repeats=2
     )
 
     assert config.rungs == ((1, "probe"), (9, "finetune"))
@@ -180,7 +180,7 @@ def test_a_ladder_names_its_rungs_and_fidelities() -> None:
         ({}, False),
         ({"fidelity": "finetune"}, True),
         ({"final_fidelity": "full"}, False),
-        ({"climb": (Rung(from_iteration=9, fidelity="full"),)}, True),
+        ({"climb": (Climb(from_iteration=9, fidelity="full"),)}, True),
     ],
 )
 def test_episodes_need_evaluators_unless_probes_alone_pay(settings: dict, expected: bool) -> None:

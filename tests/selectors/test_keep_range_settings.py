@@ -2,6 +2,7 @@
 
 import pytest
 
+from rlsel.config import build_experiment
 from rlsel.errors import InputError
 from rlsel.selectors.config import SelectionConfig
 
@@ -29,3 +30,13 @@ def test_a_range_for_a_class_there_is_not_is_refused() -> None:
 
     with pytest.raises(InputError, match=r"names 'tumor'; the classes are normal, tumour"):
         config.ranges_of(CLASSES)
+
+
+@pytest.mark.parametrize(("order", "is_warned"), [("label_free", True), ("random", False)])
+def test_a_range_over_batches_that_are_not_alike_is_warned_of(order: str, is_warned: bool) -> None:
+    settings = {"selection": {"keep_range": [0.3, 0.6]}, "features": {"order": order}}
+
+    cautions = build_experiment(settings, "a test").cautions
+
+    assert bool(cautions) == is_warned
+    assert all("set features.order: random" in caution for caution in cautions)
