@@ -1,12 +1,12 @@
 """Does a controller learn what is known to be true? Beds with planted faults, and controls.
 
-    python benchmarks/planted_truth.py beds              # ceilings, free scores, peers
+    python benchmarks/planted_truth.py beds              # ceilings, free scores, peers, order
     python benchmarks/planted_truth.py learn [STUDY ...] # of benchmarks/planted_truth/cells.yaml
     python benchmarks/planted_truth.py select            # full training on what was selected
 
 Rewards are probes on real PCam ($RLSEL_SHARED) and on the phantom. Every part has a record of its
 own. Every finished cell is written at once, and a second start goes on from there; a cell whose
-settings or defaults have changed is learned again.
+settings or defaults have changed is dropped and made again.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import ray
-from planted_truth.bed_cells import bed_cells, look_at_bed
+from planted_truth.bed_cells import bed_cells, look_at_bed, look_at_order, order_cells
 from planted_truth.learning import config_hash, learn
 from planted_truth.planted_summary import summarise
 from planted_truth.resumable import ResumableRecord, Work
@@ -56,7 +56,10 @@ def main() -> None:
 
 def _work(part: str, names: list[str]) -> dict[str, Work]:
     if part == "beds":
-        return {"beds": {key: partial(look_at_bed, *cell) for key, cell in bed_cells()}}
+        return {
+            "order": {key: partial(look_at_order, *cell) for key, cell in order_cells()},
+            "beds": {key: partial(look_at_bed, *cell) for key, cell in bed_cells()},
+        }
     if part == "select":
         return {
             "learn": {key: partial(learn_for_selection, *cell) for key, cell in learned_cells()},

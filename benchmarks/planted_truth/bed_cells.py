@@ -1,13 +1,15 @@
 """What is known of a bed without learning: ceiling, free scores, peers, and selections to compare.
 
-Shape letters: N candidates, F inputs.
+Shape letters: N candidates, F inputs, D decisions, C classes.
 """
 
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -15,14 +17,15 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from rlsel.config import build_experiment
 from rlsel.evaluation.truth import batch_of_candidates
 from rlsel.metrics import auc_binary
+from rlsel.rewards import ProbeConfig
 from rlsel.seeding import rng
 from rlsel.selectors.peers import PEERS, PeerInputs, PeersConfig, score_candidates
 
-from .beds import bed_configs
-from .learning import Prepared, prepare
+from .beds import bed_configs, hash_of
+from .learning import Prepared, prepare, settings_of
 from .material import material
 from .scoring import probe_scores
-from .studies import DRAWS
+from .studies import DRAWS, studies
 
 NUM_UNIFORM = 8
 MODELS = {
@@ -33,9 +36,23 @@ MODELS = {
 
 def bed_cells() -> Iterator[tuple[str, tuple[str, int]]]:
     """Key, and bed and draw."""
-    for draw in DRAWS:
-        for name in bed_configs():
-            yield f"bed | {name} | {draw}", (name, draw)
+    settings = [settings_of({}, ("features",)), asdict(ProbeConfig()), asdict(PeersConfig())]
+    for name, draw in _beds_and_draws():
+        yield f"bed | {name} | {draw} | {hash_of(name, settings)}", (name, draw)
+
+
+def order_cells() -> Iterator[tuple[str, tuple[str, int]]]:
+    """The same, of beds that have good and bad candidates."""
+    settings = settings_of({}, ("features",))
+    for name, draw in _beds_and_draws():
+        if 0 < sum(bed_configs()[name].shares.values()) < 1:
+            yield f"order | {name} | {draw} | {hash_of(name, settings)}", (name, draw)
+
+
+def _beds_and_draws() -> Iterator[tuple[str, int]]:
+    targets = studies()["targets"]
+    yield from ((name, draw) for draw in DRAWS for name in bed_configs())
+    yield from ((name, draw) for draw in targets.draws for name in targets.beds)
 
 
 def look_at_bed(name: str, draw: int) -> dict[str, Any]:
@@ -53,6 +70,26 @@ def look_at_bed(name: str, draw: int) -> dict[str, Any]:
             "peers": _peers(prepared, draw),
         }
     return found | {"selections": _selections(prepared, draw)}
+
+
+def look_at_order(name: str, draw: int) -> dict[str, float]:
+    """AUC of batch and class alone, by the share of useful ones that the next draw has there."""
+    here, other = (
+        prepare(build_experiment({}, "defaults"), name, number) for number in (draw, draw + 1)
+    )
+    batch_N = batch_of_candidates(here.problem)
+    score_N = _share_of_useful(other)[batch_N, here.problem.labels_N]
+    return {"auc": here.bed.auc(score_N), "within_batches": here.bed.auc_within(score_N, batch_N)}
+
+
+def _share_of_useful(prepared: Prepared) -> Float[np.ndarray, "d c"]:
+    """Of the candidates of each batch and class, drawn a little to one half where they are few."""
+    bed, problem = prepared.bed, prepared.problem
+    batch_N, labels_N = batch_of_candidates(problem), problem.labels_N
+    count_DC, useful_DC = np.zeros((2, problem.num_decisions, problem.num_classes))
+    np.add.at(count_DC, (batch_N, labels_N), bed.decided_N)
+    np.add.at(useful_DC, (batch_N, labels_N), bed.decided_N & bed.useful_N)
+    return (useful_DC + 0.5) / (count_DC + 1)
 
 
 def ceilings(prepared: Prepared) -> dict[str, float]:

@@ -3,10 +3,12 @@
 Shape letters: N candidates, R images of the reserve, C classes.
 """
 
-from dataclasses import dataclass, field, replace
+import json
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
+from hashlib import blake2b
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -100,6 +102,16 @@ class Bed:
 def bed_configs() -> dict[str, BedConfig]:
     """Name -> bed, from `beds.yaml`."""
     return TypeAdapter(dict[str, BedConfig]).validate_python(read_yaml(BEDS_FILE), strict=False)
+
+
+def hash_of(bed_name: str, settings: Any) -> str:
+    """Of the settings of a bed and of what else a cell depends on; the end of its key.
+
+    Args:
+        settings: JSON values.
+    """
+    content = json.dumps([asdict(bed_configs()[bed_name]), settings], sort_keys=True)
+    return blake2b(content.encode(), digest_size=6).hexdigest()
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from .markdown import table
+
 METRICS = {"log_loss": "log-loss", "accuracy": "accuracy", "auc": "AUC"}
 DECIDING = "log_loss"
 """Chosen before any of it was measured, as the metric with the least noise (METHOD)."""
@@ -22,8 +24,10 @@ RULE = """\
 **What counts as harmful in a bed.** A bed's truth calls a kind harmful, or useless, only where this
 table does, by log-loss, for the bed's number of real images and length of training. What is helpful
 here counts as useful, whatever it looks like; what is undecided is left out of a bed or out of its
-truth. The table speaks of a kind alone, at these strengths and doses and at 32 px: weaker faults
-may do nothing, and a mixture need not be the sum of its parts."""
+truth. Two beds are exempt, as they describe and do not judge: the truth of `useless` is whether a
+candidate is fresh or a near-duplicate, and all of `all_noise` is noise, neither called harmful. The
+table speaks of a kind alone, at these strengths and doses and at 32 px: weaker faults may do
+nothing, and a mixture need not be the sum of its parts."""
 
 DESIGN = """\
 Adding images adds steps, since the number of epochs is fixed. 10 epochs, the default, of 100
@@ -95,33 +99,32 @@ def _verdicts(kinds: list[dict[str, Any]], settings: list[str]) -> list[str]:
     head = ("added", "by log-loss", *references.values(), "by accuracy")
     for setting in settings:
         of = {(row["kind"], row["metric"]): row for row in kinds if row["setting"] == setting}
-        lines += [f"{setting}, gains in log-loss:", "", _row(*head)]
-        lines.append(_row("---", "---", *["---:"] * len(references), "---"))
+        rows = []
         for kind in dict.fromkeys(kind for kind, _ in of):
             row = of[kind, DECIDING]
             gains = (_gain(row.get(reference)) for reference in references)
-            lines.append(_row(NAMES[kind], _verdict(row), *gains, _verdict(of[kind, "accuracy"])))
-        lines.append("")
+            rows.append((NAMES[kind], _verdict(row), *gains, _verdict(of[kind, "accuracy"])))
+        lines += [f"{setting}, gains in log-loss:", "", *table(head, rows)]
     return lines
 
 
 def _doses(doses: list[dict[str, Any]], setting: str) -> list[str]:
     of = {(r["kind"], r["dose"], r["metric"]): r for r in doses if r["setting"] == setting}
-    lines = [
-        f"### Every dose: {setting}",
-        "",
-        "Scores with sample std over seeds; gains over nothing added.",
-        "",
-        _row("added", "dose", *(text for name in METRICS.values() for text in (name, "gain"))),
-        _row("---", *["---:"] * (1 + 2 * len(METRICS))),
-    ]
+    rows = []
     for kind, dose in dict.fromkeys((kind, dose) for kind, dose, _ in of):
         cells = []
         for metric in METRICS:
             row = of[kind, dose, metric]
             cells += [f"{row['mean']:.3f} ± {row['std']:.3f}", _gain(row.get("gain_over_nothing"))]
-        lines.append(_row(NAMES[kind], str(dose) if dose else "", *cells))
-    return [*lines, ""]
+        rows.append((NAMES[kind], str(dose) if dose else "", *cells))
+    head = ("added", "dose", *(text for name in METRICS.values() for text in (name, "gain")))
+    return [
+        f"### Every dose: {setting}",
+        "",
+        "Scores with sample std over seeds; gains over nothing added.",
+        "",
+        *table(head, rows),
+    ]
 
 
 def _in_words(kinds: list[dict[str, Any]], settings: list[str]) -> list[str]:
@@ -153,7 +156,3 @@ def _gain(figure: dict[str, float] | None) -> str:
     if figure is None:
         return ""
     return f"{figure['mean']:+.3f} ({figure['low']:+.3f} to {figure['high']:+.3f})"
-
-
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -5,14 +5,12 @@ positive where a kind does better than its reference: more accuracy or AUC, less
 letters: S seeds, P values of p.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 
 from rlsel.records import mean_and_std
 
@@ -26,12 +24,11 @@ from .fault_cells import (
     kinds_and_doses,
 )
 from .faults import FAULTS, KINDS
+from .paired import CONFIDENCE, Comparison, compare
 
 SIGNS = {"accuracy": 1, "auc": 1, "log_loss": -1}
 """Metric -> 1 where more is better."""
 REFERENCES = (NOTHING, "good", "real_again")
-CONFIDENCE = 0.95
-Comparison = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def _doses(scores: Scores) -> Iterator[dict[str, Any]]:
             for metric in SIGNS:
                 mean, std = mean_and_std(scores.of(metric, setting, kind, dose).tolist())
                 gains = {
-                    f"gain_over_{reference}": compare(
+                    f"gain_over_{reference}": _compare(
                         scores.gain(metric, setting, kind, dose, reference)
                     )
                     for reference in REFERENCES
@@ -102,7 +99,7 @@ def _kinds(scores: Scores, metric: str) -> list[dict[str, Any]]:
     for setting in SETTINGS:
         for kind in KINDS:
             gains = {
-                f"gain_over_{reference}": compare(
+                f"gain_over_{reference}": _compare(
                     np.mean(
                         [
                             scores.gain(metric, setting, kind, dose, reference)
@@ -138,15 +135,8 @@ def judge(over_nothing: Comparison, over_good: Comparison) -> str:
     return "useless" if over_good["high"] < 0 else "undecided"
 
 
-def compare(gain_S: Float[np.ndarray, " s"]) -> Comparison:
-    """Mean, sample std, the interval of the mean by Student's t, and its two-sided p."""
-    mean, std = mean_and_std(gain_S.tolist())
-    freedom, error = len(gain_S) - 1, std / math.sqrt(len(gain_S))
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
-    # Gains that are all alike have no error to be divided by.
-    p = 2 * float(stats.t.sf(abs(mean) / error, freedom)) if error else float(mean == 0)
-    figures = {"mean": mean, "std": std, "low": mean - half, "high": mean + half, "p": p}
-    return {name: _rounded(value) for name, value in figures.items()}
+def _compare(gain_S: Float[np.ndarray, " s"]) -> Comparison:
+    return {name: _rounded(value) for name, value in compare(gain_S).items()}
 
 
 def holm(p_values_P: list[float]) -> list[float]:

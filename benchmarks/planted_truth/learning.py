@@ -31,7 +31,7 @@ from rlsel.rewards import Fidelity, Ledger, LocalEvaluations, SetReward, Split
 from rlsel.schema import config
 from rlsel.seeding import derive_seed, rng
 
-from .beds import Bed, build_bed
+from .beds import Bed, build_bed, hash_of
 from .material import material
 from .scoring import probe_scores
 
@@ -118,11 +118,15 @@ def _table(bed_name: str, draw: int, num_neighbours: int) -> CandidateTable:
     return describe_candidates(bed.features, bed.candidates, bed.real, reward_val, num_neighbours)
 
 
+def settings_of(options: dict[str, Any], parts: tuple[str, ...] = PARTS) -> dict[str, Any]:
+    """These parts of an experiment, defaults included."""
+    settings = to_dict(build_experiment(options, "cells.yaml"))
+    return {name: settings[name] for name in parts}
+
+
 def config_hash(cell: Cell) -> str:
-    """Of all settings that a cell depends on, defaults and the size of the noise included."""
-    settings = to_dict(build_experiment(cell.options, f"cell of {cell.bed}"))
-    content = json.dumps({name: settings[name] for name in PARTS}, sort_keys=True)
-    digest = blake2b(content.encode(), digest_size=6).hexdigest()
+    """Of all settings that a cell depends on: bed, defaults and the size of the noise included."""
+    digest = hash_of(cell.bed, settings_of(cell.options))
     return f"{digest}-{retraining_noise():.4f}" if cell.pay == "noisy" else digest
 
 
@@ -175,7 +179,7 @@ def _learn_in(
         "curve": [bed.auc(p_N) for p_N in history.probabilities_TN],
         "chosen_iteration": learned.chosen_iteration,
         "signal": signal and [signal.correlation, signal.p_value],
-        "alarms": warn_of_collapse(learned.rows, learned.keep_probability_N),
+        "alarms": warn_of_collapse(learned.rows, learned.last_probability_N),
         "kinds": _by_kind(learned.keep_probability_N, bed.kinds_N),
         "selections": _selections(learned.keep_probability_N, bed),
         "diagnostics": {

@@ -21,7 +21,7 @@ def loop_section(record: Record, name: str) -> str:
             f"{record['hardware']}; torch {record['versions']['torch']}, ray "
             f"{record['versions']['ray']}; record `{name}.json`, by `python benchmarks/{name}.py`. "
             f"{each:,} evaluations by a probe, updates of the policy included, 1,024 candidates, "
-            "16 episodes; ours with ledger, checkpoints and TensorBoard, the peer "
+            "16 episodes; ours with ledger and checkpoints, the peer "
             "(`benchmarks/planted_truth/plain_loop.py`) with nothing but the same controller, "
             "updates and probe. They took turns in one process.",
             "",
@@ -29,8 +29,8 @@ def loop_section(record: Record, name: str) -> str:
             "| ---: | ---: | ---: | ---: |",
             *(f"| {' | '.join(row)} |" for row in rows),
             "",
-            f"By the profiler, which slows all of it, ms an evaluation (parts lie within each "
-            f"other): {parts}. Where evaluations are asked of actors, an answer takes "
+            f"By the profiler, which slows all of it, ms an evaluation: {parts}. Where evaluations "
+            "are asked of actors, an answer takes "
             f"{summary['actor_overhead_ms']:.1f} ms beyond the work itself "
             f"(n = {record['actors']['n']}).",
             "",

@@ -1,10 +1,14 @@
 """Tables and figures as Markdown."""
 
+import math
+from typing import Any
+
 import numpy as np
-from scipy import stats
 
 from rlsel.records import mean_and_std
 from rlsel.reporting.wording import decimal
+
+from .paired import compare
 
 
 def table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
@@ -23,17 +27,20 @@ def mean_std(values: list[float]) -> str:
     return f"{decimal(average)} ± {decimal(std)}"
 
 
+def spread(figures: dict[str, Any] | None, name: str = "auc") -> str:
+    """Mean ± std (least) of a figure of `planted_summary.summarise`."""
+    if not figures or not figures.get(name):
+        return "–"
+    found = figures[name]
+    text = decimal(found["mean"])
+    if not math.isfinite(found["std"]):
+        return text
+    return f"{text} ± {decimal(found['std'])} ({decimal(found['min'])})"
+
+
 def interval(differences: np.ndarray) -> str:
-    """Mean of paired differences, and its 95% interval (Student's t)."""
+    """Mean of paired differences, and its 95% interval."""
     if len(differences) < 2:
         return "–"
-    low, high = limits(differences)
-    return f"{differences.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
-
-
-def limits(differences: np.ndarray) -> tuple[float, float]:
-    """Of the 95% interval of the mean; unknown of fewer than two."""
-    if len(differences) < 2:
-        return float("-inf"), float("inf")
-    found = stats.ttest_1samp(differences, 0.0).confidence_interval()
-    return float(found.low), float(found.high)
+    found = compare(differences)
+    return f"{found['mean']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"

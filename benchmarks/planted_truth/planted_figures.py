@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 
 from rlsel.reporting.style import BLUE, INK, MUTED, VERMILLION, house_style, new_figure
 
-Cells = dict[str, dict[str, Any]]
+from .planted_summary import ByDraw, Cells, ceiling, free_scores, of_bed
+
 PATH = Path(__file__).parents[2] / "docs" / "images" / "planted_truth.png"
 STUDIES = {"lengths": (BLUE, "reward as it is"), "lengths_noisy": (VERMILLION, "noisy reward")}
 TICKS = (128, 512, 2048, 8192)
@@ -21,10 +22,12 @@ TICKS = (128, 512, 2048, 8192)
 def draw_curves(learned: Cells, beds: Cells) -> Path | None:
     """AUC of what comes out of runs of every length, and of the last policy of the longest."""
     runs: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    draws: dict[str, set[str]] = defaultdict(set)
     for key, cell in learned.items():
-        study, bed, *_ = key.split(" | ")
+        study, bed, *_, draw, _, _ = key.split(" | ")
         if study in STUDIES:
             runs[bed, study].append(cell)
+            draws[bed].add(draw)
     if not runs:
         return None
     names = list(dict.fromkeys(bed for bed, _ in runs))
@@ -34,7 +37,7 @@ def draw_curves(learned: Cells, beds: Cells) -> Path | None:
             for study, (colour, title) in STUDIES.items():
                 if (name, study) in runs:
                     _draw_runs(panel, runs[name, study], colour, title)
-            _lines(panel, name, beds)
+            _lines(panel, of_bed(beds, name, draws[name]))
             panel.set_xscale("log")
             panel.set_xticks(TICKS, [f"{number:,}" for number in TICKS])
             panel.minorticks_off()
@@ -67,14 +70,12 @@ def _draw_runs(panel: Axes, cells: list[dict[str, Any]], colour: str, title: str
     )  # fmt: skip
 
 
-def _lines(panel: Axes, name: str, beds: Cells) -> None:
+def _lines(panel: Axes, known: ByDraw) -> None:
     """The ceiling and the best free score, means over draws."""
-    of_bed = [cell for key, cell in beds.items() if key.startswith(f"bed | {name} | ")]
-    if not of_bed:
+    if not known:
         return
-    ceiling = np.mean([max(cell["ceiling"].values()) for cell in of_bed])
-    free = max(np.mean([cell["free"][score] for cell in of_bed]) for score in of_bed[0]["free"])
-    panel.axhline(float(ceiling), color=INK, linewidth=0.9, label="ceiling of the inputs")
+    free = max(np.mean(auc) for auc in free_scores(known).values())
+    panel.axhline(ceiling(known), color=INK, linewidth=0.9, label="ceiling of the inputs")
     panel.axhline(
         float(free), color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)), label="best free score"
     )

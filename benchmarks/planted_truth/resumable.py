@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rlsel.atomic_files import write_text
-from rlsel.progress import progress_bar
+from rlsel.progress import console, progress_bar
 from rlsel.records import describe_device, installed_versions
 
 Cell = dict[str, Any]
@@ -72,7 +72,17 @@ class ResumableRecord:
         self.cells: dict[str, Cell] = before["cells"]
 
     def fill(self, description: str, work: Work, processes: int) -> None:
-        """Make the cells that are not there yet, in the order given; each is written at once."""
+        """Make the cells that are not there yet, in the order given; each is written at once.
+
+        Cells of the same kind (the first word of a key) that nobody asks for any more are dropped:
+        their settings are no longer these.
+        """
+        kinds = {_kind(key) for key in work}
+        stale = [key for key in self.cells if _kind(key) in kinds and key not in work]
+        for key in stale:
+            del self.cells[key]
+        if stale:
+            console.print(f"{description}: {len(stale)} cells of other settings are dropped")
         fill(self.cells, description, work, processes, self.write)
 
     def write(self) -> None:
@@ -85,6 +95,10 @@ class ResumableRecord:
             "cells": self.cells,
         }
         write_text(self.path, to_text(record))
+
+
+def _kind(key: str) -> str:
+    return key.partition(" | ")[0]
 
 
 def to_text(record: dict[str, Any]) -> str:

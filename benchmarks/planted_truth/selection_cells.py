@@ -14,15 +14,15 @@ import torch
 
 from rlsel import metrics
 from rlsel.algorithms.policy import keep_most_probable
-from rlsel.classifier import Resident, Trainer, predict
+from rlsel.classifier import Resident, Trainer, predict, recipe_of
 from rlsel.classifier.resident import best_device
-from rlsel.config import build_experiment
+from rlsel.config import build_experiment, load_experiment, merge
 from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.seeding import derive_seed, rng
 
-from .beds import build_bed
-from .learning import Cell, learned_probabilities, prepare
-from .material import CACHE, material
+from .beds import build_bed, hash_of
+from .learning import Cell, config_hash, learned_probabilities, prepare
+from .material import CACHE, CONFIG, material
 
 BED = "labels_plain"
 DRAWS = (10, 11, 12)
@@ -41,15 +41,16 @@ LEARNED: dict[str, dict[str, Any]] = {
     },
     "paper": {"preset": "paper", "reward": {"fidelity": "probe"}},
 }
-PLAIN = ("real_only", "keep_all", "uniform", "own_distance", "knn_label_agreement",
-         "label_log_probability", "oracle")  # fmt: skip
+WITHOUT_BUDGET = ("real_only", "keep_all", "oracle")
+PLAIN = (*WITHOUT_BUDGET, "uniform", "own_distance", "knn_label_agreement", "label_log_probability")
 
 
 def learned_cells() -> Iterator[tuple[str, tuple[str, int]]]:
     """Key, and method and draw: what has to be learned first."""
     for draw in DRAWS:
         for method in LEARNED:
-            yield f"learned | {BED} | {method} | {draw}", (method, draw)
+            settings = config_hash(_learning(method, draw))
+            yield f"learned | {BED} | {method} | {draw} | {settings}", (method, draw)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,16 @@ class SelectionCell:
 
     @property
     def key(self) -> str:
-        return f"selection | {BED} | {self.method} | {self.draw} | {self.seed}"
+        classifier = load_experiment(CONFIG).classifier
+        settings = [recipe_of(classifier), IMAGES_SEEN, self._settings_of_mask()]
+        digest = hash_of(BED, settings)
+        return f"selection | {BED} | {self.method} | {self.draw} | {self.seed} | {digest}"
+
+    def _settings_of_mask(self) -> str | None:
+        if self.method in WITHOUT_BUDGET:
+            return None
+        method = self.method if self.method in LEARNED else "controller"
+        return config_hash(_learning(method, self.draw))
 
 
 def selection_cells() -> Iterator[SelectionCell]:
@@ -137,14 +147,17 @@ def _probabilities(method: str, draw: int) -> np.ndarray:
 
 def learn_for_selection(method: str, draw: int) -> dict[str, Any]:
     """Learn, and leave the keep probabilities in the cache."""
-    options = {**LEARNED[method]}
-    options["algorithm"] = {**options.get("algorithm", {}), "iterations": ITERATIONS}
-    cell = Cell(bed=BED, draw=draw, seed=draw, options=options)
-    probability_N, found = learned_probabilities(cell)
+    probability_N, found = learned_probabilities(_learning(method, draw))
     np.save(_path(method, draw), probability_N)
     return found
 
 
+def _learning(method: str, draw: int) -> Cell:
+    options = merge(LEARNED[method], {"algorithm": {"iterations": ITERATIONS}})
+    return Cell(bed=BED, draw=draw, seed=draw, options=options)
+
+
 def _path(method: str, draw: int) -> Path:
     name = method.replace(", ", "-").replace(" ", "_")
-    return CACHE / f"probabilities-{BED}-{name}-{draw}.npy"
+    settings = config_hash(_learning(method, draw))
+    return CACHE / f"probabilities-{BED}-{name}-{draw}-{settings}.npy"

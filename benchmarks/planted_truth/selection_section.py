@@ -4,11 +4,11 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from rlsel.reporting.wording import decimal
 
 from .markdown import interval, mean, mean_std, table
+from .paired import compare
 
 Cells = dict[str, dict[str, Any]]
 Scores = dict[tuple[str, str], dict[str, Any]]
@@ -53,11 +53,7 @@ goes beyond them.
 
 def selections_section(cells: Cells) -> list[str]:
     """Both tables; nothing before uniform is there to be compared with."""
-    scores: dict[str, Scores] = defaultdict(dict)
-    for key, cell in cells.items():
-        if key.startswith("selection | "):
-            _, _, method, draw, seed = key.split(" | ")
-            scores[method][draw, seed] = cell
+    scores = by_method(cells)
     if "uniform" not in scores:
         return []
     return [
@@ -83,9 +79,19 @@ def selections_section(cells: Cells) -> list[str]:
     ]  # fmt: skip
 
 
+def by_method(cells: Cells) -> dict[str, Scores]:
+    """Of the full trainings."""
+    scores: dict[str, Scores] = defaultdict(dict)
+    for key, cell in cells.items():
+        if key.startswith("selection | "):
+            _, _, method, draw, seed, _ = key.split(" | ")
+            scores[method][draw, seed] = cell
+    return scores
+
+
 def _row(method: str, scores: dict[str, Scores]) -> tuple[str, ...]:
     cells = list(scores[method].values())
-    gains = np.concatenate(list(_gains(scores[method], scores["uniform"]).values()))
+    gains = all_gains(scores[method], scores["uniform"])
     return (
         METHODS[method],
         f"{np.mean([cell['kept'] for cell in cells]):.0f}",
@@ -104,7 +110,7 @@ def _test(better: str, worse: str, who: str, scores: dict[str, Scores]) -> tuple
     by_draw = _gains(scores[better], scores[worse])
     gains = np.concatenate(list(by_draw.values()))
     agree = sum(np.mean(values) > 0 for values in by_draw.values())
-    p_value = float(stats.ttest_1samp(gains, 0.0).pvalue)
+    p_value = compare(gains)["p"]
     return (
         METHODS[better],
         METHODS[worse],
@@ -122,3 +128,8 @@ def _gains(better: Scores, worse: Scores) -> dict[str, list[float]]:
         difference = better[draw, seed]["test"]["accuracy"] - worse[draw, seed]["test"]["accuracy"]
         gains[draw].append(difference)
     return gains
+
+
+def all_gains(better: Scores, worse: Scores) -> np.ndarray:
+    """The same, of all draws together."""
+    return np.concatenate([*_gains(better, worse).values(), []])

@@ -18,7 +18,8 @@ from .learning import Cell, Pay
 CELLS_FILE = Path(__file__).parent / "cells.yaml"
 DECISIONS = 8
 DRAWS = (10, 11, 12, 13, 14)
-"""For reporting: those below 10 were looked at while settings were sought."""
+"""For reporting: settings were sought on those below 10, and two were chosen on these
+(`cells.yaml`)."""
 
 
 @config

@@ -14,7 +14,7 @@ from benchmarks.planted_truth.fault_cells import (
     draw_images,
 )
 from benchmarks.planted_truth.fault_section import fault_section
-from benchmarks.planted_truth.fault_summary import compare, holm, judge, summarise
+from benchmarks.planted_truth.fault_summary import holm, judge, summarise
 from benchmarks.planted_truth.faults import (
     KINDS,
     ORIGINALS_PER_CLASS,
@@ -22,6 +22,7 @@ from benchmarks.planted_truth.faults import (
     shift_stain,
     take_in_turn,
 )
+from benchmarks.planted_truth.paired import compare
 from benchmarks.planted_truth.resumable import ResumableRecord
 from rlsel.data.image_set import ImageSet
 
@@ -108,6 +109,10 @@ def test_an_interval_is_that_of_a_paired_t_test():
 
 def test_gains_that_are_all_nothing_prove_nothing():
     assert compare(np.zeros(5))["p"] == 1
+
+
+def test_one_gain_alone_has_no_interval():
+    assert np.isnan([*compare(np.array([0.1])).values()]).all()
 
 
 @pytest.mark.parametrize(
