@@ -6,6 +6,7 @@ from rich.text import Text
 
 from rlsel.config import Experiment
 from rlsel.data import Splits, load_splits
+from rlsel.data.wording import counted
 from rlsel.pool import InputReport, Pool, build_pool, describe_inputs
 from rlsel.progress import console
 from rlsel.quality.of_run import require_weights
@@ -44,7 +45,7 @@ def check_inputs(experiment: Experiment) -> InputReport:
         console.print(Text(f"{finding.level}: {finding.text}", style=style), soft_wrap=False)
     console.print(
         f"{experiment.name}: config {experiment.hash}, seed {experiment.seed}, "
-        f"{_count(len(report.warnings), 'warning')}; ready to run",
+        f"{counted(len(report.warnings), 'warning')}; ready to run",
         markup=False,
     )
     return report
@@ -61,7 +62,3 @@ def _count_table(report: InputReport, class_names: tuple[str, ...]) -> Table:
         height, width = row.size_px
         table.add_row(row.part, *counts, f"{row.total:,}", f"{height} x {width}", patients)
     return table
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -218,7 +218,7 @@ def _summarise(point: Point, records: list[Record]) -> dict[str, Any]:
 def _table(rows: list[dict[str, Any]], num_seeds: int) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
-        title=f"best on selection-val first; mean ± sample std over {num_seeds} seeds",
+        title="best on selection-val first; mean ± sample std over " + counted(num_seeds, "seed"),
     )
     table.add_column("settings")
     shown = ("selection_val", "truth_auc", "test_accuracy", "test_auc")
