@@ -149,6 +149,8 @@ def import_images(
     found = import_pool(load_experiment(config), images, to, source, drop_copies)
     for note in found.pool.notes:
         console.print(f"note: {note}", markup=False)
+    for warning in found.warnings:
+        console.print(f"warning: {warning}", style="yellow", markup=False)
     console.print(f"{found.copies}. Nearest pairs: {found.picture}", markup=False)
     console.print(f"{len(found.pool):,} candidates written to {to}", markup=False)
 

@@ -14,6 +14,7 @@ from rlsel.quality.of_run import (
     quality_of,
     save_copies,
 )
+from rlsel.quality.pattern import pattern_by_class, warn_of_pattern
 from rlsel.run_folder import RunFolder
 
 
@@ -50,8 +51,17 @@ def examine(
                     name,
                 )  # fmt: skip
                 folder.update(classification=folder.record.classification | {name: scores})
+    _compare_patterns(splits, pool, folder)
     audit = audit_of(splits, pool, features, seed)
     if not (folder.path / COPIES).exists():  # they are there where copies were dropped
         save_copies(folder.path, nearest_pairs(splits, pool, audit))
     folder.finish_stage("audit")
     return audit
+
+
+def _compare_patterns(splits: Splits, pool: Pool, folder: RunFolder) -> None:
+    made, real = pattern_by_class(pool.candidates), pattern_by_class(splits.train)
+    warnings = [*folder.record.warnings, *warn_of_pattern(made, real)]
+    folder.update(
+        pattern={"candidates": made, "real": real}, warnings=list(dict.fromkeys(warnings))
+    )

@@ -10,6 +10,7 @@ from rlsel.errors import InputError
 from rlsel.pool import FolderPool, NpzPool, ParquetPool, Pool, PoolConfig, build_pool, write_pool
 from rlsel.pool.build import require_enough
 from rlsel.quality.of_run import audit_of, nearest_pairs
+from rlsel.quality.pattern import pattern_by_class, warn_of_pattern
 from rlsel.quality.report import describe_copies
 from rlsel.reporting.copies import draw_pairs
 
@@ -21,6 +22,7 @@ class Imported:
     pool: Pool
     copies: str
     """What the audit found; copies are still in the pool unless they were to be dropped."""
+    warnings: tuple[str, ...]
     picture: Path
     """The candidates most like a training image, each above it."""
 
@@ -55,7 +57,8 @@ def import_pool(
     write_pool(kept, to)
     picture = to.with_suffix(".copies.png")
     write_bytes(picture, draw_pairs(pairs.candidates, pairs.originals))
-    return Imported(kept, describe_copies(audit), picture)
+    patterns = pattern_by_class(kept.candidates), pattern_by_class(splits.train)
+    return Imported(kept, describe_copies(audit), tuple(warn_of_pattern(*patterns)), picture)
 
 
 def _config_of(images: str) -> PoolConfig:

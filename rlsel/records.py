@@ -92,6 +92,8 @@ class Record:
     classification: dict[str, dict[str, list[Number]]] = field(default_factory=dict)
     """`candidates` or `real`: what alone was trained on -> metric -> one test score per round. Of
     candidates it is the classification accuracy score."""
+    pattern: dict[str, dict[str, Number]] = field(default_factory=dict)
+    """`candidates` or `real` -> class -> `quality.shared_pattern`, a correlation of two images."""
     copies: dict[str, Any] | None = None
     """`quality.SelectionRisk` of what was selected, and a sentence `said` that sums it up."""
     noise: dict[str, Number] = field(default_factory=dict)

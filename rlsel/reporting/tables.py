@@ -26,7 +26,7 @@ TRIVIAL = ("real_only", "keep_all")
 TRUTH_COLUMNS = {"auc": "AUC", "precision": "precision", "recall": "recall"}
 
 SPACES = {"own": "by the run's own extractor", "given": "by the weights that were given"}
-CLASSIFICATION_ROWS = {"candidates": "candidates", "real": "real training images"}
+IMAGE_ROWS = {"candidates": "candidates", "real": "real training images"}
 QUALITY_ROWS = {"against_train": "train_floor", "against_held_out": "held_out_floor"}
 QUALITY_COLUMNS = {
     "frechet": "Fréchet",
@@ -127,13 +127,25 @@ def quality_tables(record: Record) -> list[Table]:
     return tables
 
 
+def pattern_table(record: Record) -> Table | None:
+    """By class, how much two images correlate in their fine structure."""
+    if not record.pattern:
+        return None
+    rows = [
+        Row(IMAGE_ROWS[name], tuple(map(decimal, by_class.values())))
+        for name, by_class in record.pattern.items()
+    ]
+    columns = ("correlation of two images", *record.pattern["candidates"])
+    return Table("One pattern in all images of a class?", columns, tuple(rows))
+
+
 def classification_table(record: Record) -> Table | None:
     """Test scores of classifiers that were trained on one kind of image alone."""
     if not record.classification:
         return None
     metrics = list(next(iter(record.classification.values())))
     rows = [
-        Row(CLASSIFICATION_ROWS[name], tuple(mean_with_std(scores[metric]) for metric in metrics))
+        Row(IMAGE_ROWS[name], tuple(mean_with_std(scores[metric]) for metric in metrics))
         for name, scores in record.classification.items()
     ]
     columns = ("trained on", *("AUC" if metric == "auc" else metric for metric in metrics))

@@ -15,6 +15,7 @@ from rlsel.reporting.tables import (
     classification_table,
     cost_facts,
     kind_table,
+    pattern_table,
     quality_tables,
     score_table,
     truth_table,
@@ -38,7 +39,8 @@ def print_table(record: Record, console: Console) -> None:
 
 def print_candidates(record: Record, console: Console) -> None:
     """Print what is known of candidates as images, before any is selected."""
-    _print_tables((*quality_tables(record), classification_table(record)), console)
+    tables = (*quality_tables(record), pattern_table(record), classification_table(record))
+    _print_tables(tables, console)
     if record.copies:
         console.print(Text(f"Copies: {record.copies['said']}."), soft_wrap=False)
     _print_warnings(record, console)

@@ -13,6 +13,7 @@ def rows(num: int = 12, **late: float) -> list[dict[str, Any]]:
     quiet = {
         "loss_discriminator": 1.1,
         "spread": 0.9,
+        "pattern": 0.02,
         "grad_norm_generator": 2.0,
         "grad_norm_discriminator": 3.0,
     }
@@ -29,6 +30,7 @@ def test_a_quiet_training_raises_no_alarm() -> None:
     [
         ({"loss_discriminator": 0.02}, "the discriminator wins outright"),
         ({"spread": 0.03}, "collapse: images of a class are nearly the same"),
+        ({"pattern": 0.3}, "share one pattern: two of them correlate by 0.30 more than real"),
         ({"grad_norm_generator": 500.0}, "grad norm generator has grown to 5e+02, 250 times"),
         ({"grad_norm_discriminator": 500.0}, "grad norm discriminator has grown"),
     ],

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from rlsel.errors import InputError
+from rlsel.quality.pattern import SUSPICIOUS
 
 WON_OUTRIGHT = 0.1
 """Discriminator loss below which there is nothing left for the generator to learn from: hinge loss
@@ -55,6 +56,13 @@ def warn_of_trouble(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
             f"collapse: images of a class are nearly the same for different noise (spread "
             f"{spread:.2f} of that of real ones); go back to an earlier grid, with fewer "
             "generator.num_images, or lower generator.lr_generator"
+        )
+    pattern = float(np.mean([row["pattern"] for row in late]))
+    if pattern > SUSPICIOUS:
+        warnings["pattern"] = (
+            f"images of a class share one pattern: two of them correlate by {pattern:.2f} more "
+            "than real ones do, and a classifier would learn the pattern; train longer "
+            "(generator.num_images), or lower generator.lr_generator"
         )
     for name in ("grad_norm_generator", "grad_norm_discriminator"):
         norms = [row[name] for row in rows]

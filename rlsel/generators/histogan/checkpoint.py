@@ -15,7 +15,7 @@ from rlsel.errors import InputError
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.training import Training
 
-LAYOUT = 1
+LAYOUT = 2
 NOT_OF_TRAINING = ("num_per_class", "show_every", "save_every")
 """Settings that change no weight, so a checkpoint may be used with other values of them."""
 

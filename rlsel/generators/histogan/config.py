@@ -29,8 +29,10 @@ class HistoGANConfig:
     """Width that no level exceeds (ProGAN: Karras et al. 2018, table 2)."""
     noise_size: Annotated[int, Field(ge=8)] = 128
     """Standard normal numbers that an image is made from (SAGAN, BigGAN: 120 to 128)."""
-    class_embedding_size: Size = 128
-    """Numbers that stand for a class, shared by all layers of the generator (BigGAN: 128)."""
+    class_embedding_size: Size = 16
+    """Numbers that stand for a class, shared by all layers of the generator. BigGAN has 128, for
+    1,000 classes; for few they outweigh a block's chunk of noise, and textures of a class grow
+    alike."""
     noise_chunks: bool = True
     """Cut the noise up: one chunk for the first map, one for each block's normalisation (BigGAN,
     appendix B). False gives all of it to the first map, and the blocks the class alone."""

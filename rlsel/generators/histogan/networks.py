@@ -5,7 +5,9 @@ side has 4 to 7 pixels. Maps keep the memory format of the weights (channels las
 
 Source: Brock et al. 2019 (BigGAN), appendix B; Miyato et al. 2018 (SNGAN). Departures: noise chunks
 need not be equal, so any noise size will do; the number of levels follows from the image size; the
-generator's class embedding starts on the scale of the noise.
+generator's class embedding starts on the scale of the noise. The generator pads by reflection:
+zeros tell it where the border is (Islam et al. 2020; Xu et al. 2021), and from there it drew one
+pattern into all images of a class, which a classifier then learned in place of the tissue.
 Shape letters: B images, C channels, H rows, W columns, Z noise, E class embedding, D condition (E
 and a chunk of noise).
 """
@@ -42,7 +44,8 @@ class Generator(nn.Module):
         # Standard normal as the noise is. BigGAN's start, orthogonal rows of length 1, is drowned
         # by the noise: on PCam both classes still looked the same after hundreds of steps.
         self.embed_class = nn.Embedding(num_classes, config.class_embedding_size)
-        self.make_first_map = nn.Linear(chunk_sizes[0], _product(self.first_map))
+        # Without a bias, which would be a pattern of its own in every image.
+        self.make_first_map = nn.Linear(chunk_sizes[0], _product(self.first_map), bias=False)
         self.blocks = nn.ModuleList(
             UpBlock(*args)
             for args in zip(
@@ -55,7 +58,7 @@ class Generator(nn.Module):
         self.attention_level = doublings // 2
         self.attention = _attention(config, config.channels_at(self.attention_level))
         self.last_norm = nn.BatchNorm2d(widths[-1])
-        self.to_colours = nn.Conv2d(widths[-1], 3, 3, padding=1)
+        self.to_colours = _convolution(widths[-1], 3)
         _initialise(self, (nn.Conv2d, nn.Linear), normalised=config.spectral_norm_generator)
 
     def forward(
@@ -83,8 +86,8 @@ class UpBlock(nn.Module):
         super().__init__()
         self.norm1 = ConditionalBatchNorm2d(num_in, condition_size)
         self.norm2 = ConditionalBatchNorm2d(num_out, condition_size)
-        self.conv1 = nn.Conv2d(num_in, num_out, 3, padding=1)
-        self.conv2 = nn.Conv2d(num_out, num_out, 3, padding=1)
+        self.conv1 = _convolution(num_in, num_out)
+        self.conv2 = _convolution(num_out, num_out)
         self.skip = nn.Conv2d(num_in, num_out, 1)
 
     def forward(
@@ -223,6 +226,11 @@ def _equal_parts(total: int, num_parts: int) -> list[int]:
 
 def _product(shape: tuple[int, ...]) -> int:
     return torch.Size(shape).numel()
+
+
+def _convolution(num_in: int, num_out: int) -> nn.Conv2d:
+    """Of the generator, which must not see where the border is."""
+    return nn.Conv2d(num_in, num_out, 3, padding=1, padding_mode="reflect")
 
 
 def _double(x_BCHW: Tensor) -> Tensor:

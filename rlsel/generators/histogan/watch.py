@@ -20,6 +20,7 @@ from rlsel.data.tiles import lay_out, to_png
 from rlsel.generators.histogan.alarms import spread
 from rlsel.generators.histogan.sampling import make, noise_of, to_uint8
 from rlsel.generators.histogan.training import Training
+from rlsel.quality.pattern import excess
 
 STEPS = "steps.jsonl"
 GRIDS = "grids"
@@ -27,7 +28,7 @@ TENSORBOARD = "tensorboard"
 NUM_SHOWN = 16
 """Images of a class in a grid."""
 NUM_REAL = 256
-"""Real images of a class that the spread of made ones is compared with."""
+"""Real images of a class that made ones are compared with."""
 
 
 class Watcher:
@@ -64,7 +65,8 @@ class Watcher:
         seconds = time.monotonic() - self._started
         row = {"step": training.step, "images": training.step * _images_a_step(training)}
         row |= {name: float(total) / self._num_steps for name, total in self._sums.items()}
-        row |= {"spread": spread(made, self._real), "images_per_s": self._num_images / seconds}
+        row |= {"spread": spread(made, self._real), "pattern": excess(made, self._real)}
+        row["images_per_s"] = self._num_images / seconds
         self._spent_s += seconds
         row["seconds"] = self._spent_s
         self.rows.append(row)
