@@ -84,7 +84,14 @@ def test_generate_says_how_good_the_candidates_are_and_whether_they_are_copies(
     own, given = (record.quality[space]["tumour"] for space in ("own", "given"))
     assert own != given
     assert record.classification.keys() == {"candidates", "real"}
-    for said in ("by the run's own extractor", "by the weights that were given", "accuracy"):
+    assert record.pattern.keys() == {"candidates", "real"}
+    assert all(by_class.keys() == {"normal", "tumour"} for by_class in record.pattern.values())
+    for said in (
+        "by the run's own extractor",
+        "One pattern in all images of a class?",
+        "by the weights that were given",
+        "accuracy",
+    ):
         assert said in outcome.said
     assert "of 16 candidates copy a training image" in outcome.said
     page = (tmp_path / "made" / "report.html").read_text()

@@ -43,6 +43,7 @@ def test_a_folder_becomes_a_pool_and_its_copies_are_told(folder: Path, tmp_path:
 
     assert (outcome.code, outcome.err) == (0, ""), outcome
     assert "24 candidates written to" in outcome.said
+    assert "warning" not in outcome.said
     found = re.search(r"(\d+) of \d+ candidates copy a training image", outcome.said)
     assert found
     assert int(found[1]) >= NUM_COPIES
@@ -64,6 +65,25 @@ def test_copies_are_left_out_where_it_is_asked_for(folder: Path, tmp_path: Path)
     left = read_pool(tmp_path / "p.parquet")
     assert left.candidates.counts["tumour"] <= 12 - NUM_COPIES
     assert f"{len(left)} candidates written" in outcome.said
+
+
+def test_a_pattern_that_all_images_of_a_class_share_is_told(folder: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path / "c.yaml", data=SOURCE)
+    for path in folder.glob("*/*.png"):
+        image = np.asarray(Image.open(path)).astype(float)
+        if path.parent.name == "normal":
+            image += np.random.default_rng(0).normal(0, 40, image.shape)
+        changed = tmp_path / "theirs" / path.parent.name / path.name
+        changed.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(changed)
+
+    outcome = rlsel(
+        "import", tmp_path / "theirs", "--config", config, "--to", tmp_path / "p.parquet"
+    )
+
+    assert outcome.code == 0, outcome
+    assert "warning: candidates of 'normal' share one pattern" in outcome.said
+    assert "candidates of 'tumour' share" not in outcome.said
 
 
 def test_a_pool_that_is_there_is_not_written_over(folder: Path, tmp_path: Path) -> None:

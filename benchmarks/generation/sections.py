@@ -5,7 +5,12 @@ from statistics import median
 from typing import Any
 
 from rlsel.records import Record
-from rlsel.reporting.tables import Table, classification_table, quality_tables
+from rlsel.reporting.tables import (
+    Table,
+    classification_table,
+    pattern_table,
+    quality_tables,
+)
 
 Content = dict[str, Any]
 
@@ -44,6 +49,7 @@ def quality_section(content: Content, name: str) -> str:
         Record(name=recipe, config_hash="", seed=run["seed"], finished=True),
         quality=run["quality"],
         classification=run["classification"],
+        pattern=run.get("pattern", {}),
     )
     lines = [
         f"## What the generator makes (`rlsel generate tune_configs/{recipe}.yaml`)",
@@ -60,8 +66,8 @@ def quality_section(content: Content, name: str) -> str:
         f"Fréchet distance against that. n = {content['n']} trainings of the classifier.",
         "",
     ]
-    for one in (*quality_tables(record), classification_table(record)):
-        lines += _markdown(one) if one else []
+    tables = (*quality_tables(record), pattern_table(record), classification_table(record))
+    lines += [line for table in tables if table for line in _markdown(table)]
     return "\n".join(lines)
 
 
