@@ -28,7 +28,7 @@ METRICS = ("accuracy", "auc", "sensitivity", "specificity")
 TITLES = {
     "default": "The built-in default (`rlsel run`)",
     "pcam_planted": "Real PCam, planted labels (`rlsel run tune_configs/pcam_planted.yaml`)",
-    "pcam_small": "The whole line: a GAN on 500 real patches, every selector (`rlsel run tune_configs/pcam_small.yaml`)",
+    "pcam_small": "A GAN on 500 real patches (`rlsel run tune_configs/pcam_small.yaml`)",
 }
 INTRODUCTION = """\
 # Benchmarks
