@@ -7,6 +7,7 @@ from rlsel.pool import Pool
 from rlsel.quality.copies import CopyAudit
 from rlsel.quality.of_run import (
     COPIES,
+    as_many_of,
     audit_of,
     classification_of,
     features_by,
@@ -29,7 +30,8 @@ def examine(
     """Quality, classification accuracy score and near-copies, into the record and the folder.
 
     Args:
-        with_real: Score a classifier of the real training images as well; a run does so anyway.
+        with_real: Score a classifier of as many real training images as well; a run scores one of
+            all real images anyway.
 
     Raises:
         InputError: `audit.weights` cannot be used.
@@ -41,7 +43,9 @@ def examine(
     folder.update(
         quality={space: quality_of(splits, pool, seen, seed) for space, seen in spaces.items()}
     )
-    sets = {"candidates": pool.candidates} | ({"real": splits.train} if with_real else {})
+    sets = {"candidates": pool.candidates}
+    if with_real:
+        sets["real"] = as_many_of(splits.train, pool.candidates, seed)
     # Arrays may come without test images, and a sweep may leave them unread.
     if len(splits.test) and experiment.evaluation.rounds and config.classification_rounds:
         for name, images in sets.items():

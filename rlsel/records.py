@@ -90,8 +90,8 @@ class Record:
     """`own` or `given` (by `audit.weights`): whose features -> class -> field of
     `quality.ClassQuality` -> figures of the candidates and their floors."""
     classification: dict[str, dict[str, list[Number]]] = field(default_factory=dict)
-    """`candidates` or `real`: what alone was trained on -> metric -> one test score per round. Of
-    candidates it is the classification accuracy score."""
+    """`candidates`, or as many `real` images: what alone was trained on -> metric -> one test score
+    per round. Of candidates it is the classification accuracy score."""
     pattern: dict[str, dict[str, Number]] = field(default_factory=dict)
     """`candidates` or `real` -> class -> `quality.shared_pattern`, a correlation of two images."""
     copies: dict[str, Any] | None = None

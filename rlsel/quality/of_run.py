@@ -102,6 +102,16 @@ def classification_of(
         )
 
 
+def as_many_of(real: ImageSet, candidates: ImageSet, seed: int) -> ImageSet:
+    """Of each class as many real images as there are candidates, or all if they are fewer."""
+    random = rng(seed, "as many real images")
+    rows = [
+        random.permutation(np.flatnonzero(real.labels == c))[:num]
+        for c, num in enumerate(candidates.counts.values())
+    ]
+    return real.take(np.sort(np.concatenate(rows)))
+
+
 def audit_of(splits: Splits, pool: Pool, features: Features | None, seed: int) -> CopyAudit:
     """By pixels, which decide, and by features where there are any."""
     of_three = None

@@ -26,7 +26,8 @@ TRIVIAL = ("real_only", "keep_all")
 TRUTH_COLUMNS = {"auc": "AUC", "precision": "precision", "recall": "recall"}
 
 SPACES = {"own": "by the run's own extractor", "given": "by the weights that were given"}
-IMAGE_ROWS = {"candidates": "candidates", "real": "real training images"}
+CLASSIFICATION_ROWS = {"candidates": "candidates", "real": "as many real images"}
+PATTERN_ROWS = {"candidates": "candidates", "real": "real training images"}
 QUALITY_ROWS = {"against_train": "train_floor", "against_held_out": "held_out_floor"}
 QUALITY_COLUMNS = {
     "frechet": "Fréchet",
@@ -132,7 +133,7 @@ def pattern_table(record: Record) -> Table | None:
     if not record.pattern:
         return None
     rows = [
-        Row(IMAGE_ROWS[name], tuple(map(decimal, by_class.values())))
+        Row(PATTERN_ROWS[name], tuple(map(decimal, by_class.values())))
         for name, by_class in record.pattern.items()
     ]
     columns = ("correlation of two images", *record.pattern["candidates"])
@@ -145,7 +146,7 @@ def classification_table(record: Record) -> Table | None:
         return None
     metrics = list(next(iter(record.classification.values())))
     rows = [
-        Row(IMAGE_ROWS[name], tuple(mean_with_std(scores[metric]) for metric in metrics))
+        Row(CLASSIFICATION_ROWS[name], tuple(mean_with_std(scores[metric]) for metric in metrics))
         for name, scores in record.classification.items()
     ]
     columns = ("trained on", *("AUC" if metric == "auc" else metric for metric in metrics))

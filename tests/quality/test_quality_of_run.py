@@ -12,6 +12,7 @@ from rlsel.features import Features
 from rlsel.pool import Pool, build_pool
 from rlsel.quality.of_run import (
     NUM_SHOWN,
+    as_many_of,
     audit_of,
     drop_copies,
     nearest_pairs,
@@ -89,6 +90,18 @@ def test_quality_has_every_class_and_plain_numbers(splits: Splits, pool: Pool) -
     for of_class in quality.values():
         assert of_class["against_train"].keys() == of_class["held_out_floor"].keys()
         assert all(type(value) is float for value in of_class["against_train"].values())
+
+
+def test_real_images_are_as_many_of_each_class_as_candidates_or_all(
+    splits: Splits, pool: Pool
+) -> None:
+    few = pool.candidates.take(np.flatnonzero(pool.candidates.labels == 1)[:7])
+
+    assert as_many_of(splits.train, few, 0).counts == {"normal": 0, "tumour": 7}
+    assert set(as_many_of(splits.train, few, 0).ids) <= set(splits.train.ids)
+    assert set(as_many_of(splits.train, few, 0).ids) != set(as_many_of(splits.train, few, 1).ids)
+    scarce = splits.train.take(range(5))
+    assert as_many_of(scarce, pool.candidates, 0).counts == scarce.counts
 
 
 def test_the_most_suspicious_pairs_are_kept_for_the_report(
