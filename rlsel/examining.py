@@ -2,6 +2,7 @@
 
 from rlsel.config import Experiment
 from rlsel.data import Splits
+from rlsel.data.pattern import pattern_by_class, warn_of_pattern
 from rlsel.features import Features
 from rlsel.pool import Pool
 from rlsel.quality.copies import CopyAudit
@@ -15,7 +16,6 @@ from rlsel.quality.of_run import (
     quality_of,
     save_copies,
 )
-from rlsel.quality.pattern import pattern_by_class, warn_of_pattern
 from rlsel.run_folder import RunFolder
 
 

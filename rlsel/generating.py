@@ -52,17 +52,20 @@ def generate(experiment: Experiment, out: Path, resume: bool = False, command: s
     with PeakMemory() as memory:
         trained = train_or_fetch(experiment.generator, splits.train, seed, out)
         folder.finish_stage("generator")
-        pool = _pool_of(trained, experiment.generator, splits, seed)
-        if experiment.audit.drop_copies:
-            pool = drop_copies(splits, pool, seed, out)
-            require_enough(pool)
-        write_pool(pool, out / POOL)
-        folder.update(
-            notes=list(pool.notes),
-            warnings=list(trained.warnings),
-            data_digest=splits.train.digest,
-            pool_digest=pool.digest,
-        )
+        if (out / POOL).exists():  # what is known already is known of these very images
+            pool = fit_to(splits, read_pool(out / POOL, splits.size))
+        else:
+            pool = _pool_of(trained, experiment.generator, splits, seed)
+            if experiment.audit.drop_copies:
+                pool = drop_copies(splits, pool, seed, out)
+                require_enough(pool)
+            folder.update(
+                notes=list(pool.notes),
+                warnings=list(trained.warnings),
+                data_digest=splits.train.digest,
+                pool_digest=pool.digest,
+            )
+            write_pool(pool, out / POOL)
         extracted = extract_or_load(experiment.features, splits, pool, seed, out / FEATURES)
         folder.finish_stage("features")
         audit = examine(experiment, splits, pool, extracted.features, folder, with_real=True)

@@ -6,11 +6,11 @@ from pathlib import Path
 from rlsel.atomic_files import write_bytes
 from rlsel.config import Experiment
 from rlsel.data import load_splits
+from rlsel.data.pattern import pattern_by_class, warn_of_pattern
 from rlsel.errors import InputError
 from rlsel.pool import FolderPool, NpzPool, ParquetPool, Pool, PoolConfig, build_pool, write_pool
 from rlsel.pool.build import require_enough
 from rlsel.quality.of_run import audit_of, nearest_pairs
-from rlsel.quality.pattern import pattern_by_class, warn_of_pattern
 from rlsel.quality.report import describe_copies
 from rlsel.reporting.copies import draw_pairs
 

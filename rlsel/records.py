@@ -93,7 +93,7 @@ class Record:
     """`candidates`, or as many `real` images: what alone was trained on -> metric -> one test score
     per round. Of candidates it is the classification accuracy score."""
     pattern: dict[str, dict[str, Number]] = field(default_factory=dict)
-    """`candidates` or `real` -> class -> `quality.shared_pattern`, a correlation of two images."""
+    """`candidates` or `real` -> class -> `data.pattern.shared_pattern`, a mean correlation."""
     copies: dict[str, Any] | None = None
     """`quality.SelectionRisk` of what was selected, and a sentence `said` that sums it up."""
     noise: dict[str, Number] = field(default_factory=dict)

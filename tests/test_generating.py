@@ -1,5 +1,6 @@
 """`rlsel generate`, and a generator as a stage of a run, as a user starts them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,21 @@ def test_generate_says_how_good_the_candidates_are_and_whether_they_are_copies(
     page = (tmp_path / "made" / "report.html").read_text()
     for shown in ("a row for each class", "most like one training image", "losses"):
         assert shown.lower() in page.lower()
+
+
+def test_candidates_that_were_made_are_not_made_again(tmp_path: Path) -> None:
+    config, out = write(tmp_path / "gan.yaml"), tmp_path / "made"
+    assert rlsel("generate", config, "--out", out).code == 0
+    made, record = (out / "pool.parquet").stat().st_mtime_ns, Record.read(out)
+    replace(record, finished=False, copies=None).write(out)
+
+    outcome = rlsel("generate", config, "--out", out, "--resume")
+
+    assert (outcome.code, outcome.err) == (0, ""), outcome
+    assert (out / "pool.parquet").stat().st_mtime_ns == made
+    again = Record.read(out)
+    assert again.finished
+    assert (again.copies, again.pool_digest) == (record.copies, record.pool_digest)
 
 
 def test_where_test_stays_unread_no_classifier_of_candidates_is_scored(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ In: features of candidates, training and held-out real images, or the images the
 
 from rlsel.quality.classification import classification_accuracy_score
 from rlsel.quality.copies import CopyAudit, audit_copies
-from rlsel.quality.pattern import shared_pattern
 from rlsel.quality.report import (
     QualityReport,
     SelectionRisk,
@@ -24,5 +23,4 @@ __all__ = [
     "describe_risk",
     "judge",
     "selection_risk",
-    "shared_pattern",
 ]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlsel.generators.histogan.alarms import spread, warn_of_trouble
+from rlsel.generators.histogan.alarms import excess_pattern, spread, warn_of_trouble
 
 
 def rows(num: int = 12, **late: float) -> list[dict[str, Any]]:
@@ -53,3 +53,11 @@ def test_the_spread_is_that_of_the_class_with_least() -> None:
     real = np.random.default_rng(0).integers(0, 256, (40, 5, 7, 3)).astype(np.uint8)
 
     assert spread([real[:20], np.repeat(real[:1], 20, axis=0)], [real, real]) == 0.0
+
+
+def test_the_pattern_is_that_of_the_class_that_shares_most_of_one() -> None:
+    real = np.random.default_rng(0).integers(0, 256, (40, 5, 7, 3)).astype(np.uint8)
+    alike = np.repeat(real[:1], 20, axis=0)
+
+    assert excess_pattern([real[:20], alike], [real, real]) == pytest.approx(1, abs=0.05)
+    assert excess_pattern([alike], [alike]) == 0

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from rlsel.data.pattern import shared_pattern
 from rlsel.errors import InputError
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.layers import MinibatchStd, SelfAttention2d
@@ -19,7 +20,6 @@ from rlsel.generators.histogan.networks import (
     require_fitting_size,
 )
 from rlsel.generators.histogan.sampling import to_uint8
-from rlsel.quality.pattern import shared_pattern
 
 NUM_CLASSES = 3
 SIZE = (16, 24)

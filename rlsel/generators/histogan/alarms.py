@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from rlsel.data.pattern import SUSPICIOUS, shared_pattern
 from rlsel.errors import InputError
-from rlsel.quality.pattern import SUSPICIOUS
 
 WON_OUTRIGHT = 0.1
 """Discriminator loss below which there is nothing left for the generator to learn from: hinge loss
@@ -81,6 +81,13 @@ def spread(
     """How much images of a class differ, over how much real ones do; the least over the classes."""
     ratios = [_deviation(m) / max(_deviation(r), 1e-9) for m, r in zip(made, real, strict=True)]
     return float(min(ratios))
+
+
+def excess_pattern(
+    made: Sequence[UInt8[np.ndarray, "n h w 3"]], real: Sequence[UInt8[np.ndarray, "m h w 3"]]
+) -> float:
+    """How much more of a pattern a class shares than real images of it; the most of all classes."""
+    return max(shared_pattern(m) - shared_pattern(r) for m, r in zip(made, real, strict=True))
 
 
 def _deviation(images: UInt8[np.ndarray, "n h w 3"]) -> float:

@@ -17,10 +17,9 @@ from torch import Tensor
 from rlsel.atomic_files import write_bytes, write_text
 from rlsel.data.image_set import ImageSet
 from rlsel.data.tiles import lay_out, to_png
-from rlsel.generators.histogan.alarms import spread
+from rlsel.generators.histogan.alarms import excess_pattern, spread
 from rlsel.generators.histogan.sampling import make, noise_of, to_uint8
 from rlsel.generators.histogan.training import Training
-from rlsel.quality.pattern import excess
 
 STEPS = "steps.jsonl"
 GRIDS = "grids"
@@ -65,7 +64,7 @@ class Watcher:
         seconds = time.monotonic() - self._started
         row = {"step": training.step, "images": training.step * _images_a_step(training)}
         row |= {name: float(total) / self._num_steps for name, total in self._sums.items()}
-        row |= {"spread": spread(made, self._real), "pattern": excess(made, self._real)}
+        row |= {"spread": spread(made, self._real), "pattern": excess_pattern(made, self._real)}
         row["images_per_s"] = self._num_images / seconds
         self._spent_s += seconds
         row["seconds"] = self._spent_s

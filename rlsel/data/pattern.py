@@ -4,7 +4,7 @@ Pooled features do not say where in an image something is. A generator that repe
 so score well in them, while a classifier learns the texture in place of the tissue.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import UInt8
@@ -55,10 +55,3 @@ def warn_of_pattern(made: Mapping[str, float], real: Mapping[str, float]) -> lis
         for name in made
         if made[name] - real[name] > SUSPICIOUS
     ]
-
-
-def excess(
-    made: Sequence[UInt8[np.ndarray, "n h w 3"]], real: Sequence[UInt8[np.ndarray, "m h w 3"]]
-) -> float:
-    """How much more of a pattern a class shares than real images of it; the most of all classes."""
-    return max(shared_pattern(m) - shared_pattern(r) for m, r in zip(made, real, strict=True))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rlsel.data.image_set import ImageSet
-from rlsel.quality.pattern import excess, pattern_by_class, shared_pattern, warn_of_pattern
+from rlsel.data.pattern import pattern_by_class, shared_pattern, warn_of_pattern
 
 RNG = np.random.default_rng(0)
 PATTERN_HW3 = RNG.normal(0, 1, (12, 17, 3))
@@ -41,13 +41,6 @@ def test_colours_that_all_have_are_no_pattern() -> None:
 
 def test_one_image_has_no_pairs() -> None:
     assert np.isnan(shared_pattern(images(1)))
-
-
-def test_the_class_with_most_counts() -> None:
-    honest, patterned = images(40), images(40, 0.5, seed=1)
-
-    assert excess([honest, patterned], [honest, honest]) == pytest.approx(0.5, abs=0.04)
-    assert abs(excess([patterned], [patterned])) < 1e-9
 
 
 def test_a_class_is_named_where_candidates_have_more_than_real_images() -> None:
