@@ -124,16 +124,7 @@ def _section(title: str, name: str, record: dict[str, Any]) -> str:
         cells = [_score(runs, method, metric) for metric in METRICS]
         kept = mean_and_std([float(run["num_kept"][method]) for run in runs])[0]
         lines.append(_row(label(method), *cells, f"{kept:.0f}"))
-    lines += [
-        "",
-        _row("against the truth", "AUC", "least of the seeds"),
-        _row("---", "---:", "---:"),
-    ]
-    for key, figure in summary.items():
-        if key.startswith("truth_auc.") and figure["mean"] is not None:
-            spread = f" ± {figure['std']:.3f}" if figure["std"] is not None else ""
-            text = label(key.removeprefix("truth_auc."))
-            lines.append(_row(text, f"{figure['mean']:.3f}{spread}", f"{figure['min']:.3f}"))
+    lines += _truth(summary)
     wall, memory, evaluations = (
         summary[key] for key in ("wall_s", "peak_memory_gib", "evaluations")
     )
@@ -145,6 +136,17 @@ def _section(title: str, name: str, record: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _truth(summary: dict[str, Any]) -> list[str]:
+    rows = []
+    for key, figure in summary.items():
+        if key.startswith("truth_auc.") and figure["mean"] is not None:
+            spread = f" ± {figure['std']:.3f}" if figure["std"] is not None else ""
+            text = label(key.removeprefix("truth_auc."))
+            rows.append(_row(text, f"{figure['mean']:.3f}{spread}", f"{figure['min']:.3f}"))
+    head = [_row("against the truth", "AUC", "least of the seeds"), _row("---", "---:", "---:")]
+    return ["", *head, *rows] if rows else []
 
 
 def _ledger(record: dict[str, Any]) -> str:

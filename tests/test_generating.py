@@ -89,7 +89,7 @@ def test_generate_says_how_good_the_candidates_are_and_whether_they_are_copies(
     assert all(by_class.keys() == {"normal", "tumour"} for by_class in record.pattern.values())
     for said in (
         "by the run's own extractor",
-        "One pattern in all images of a class?",
+        "One pattern in all images of a class",
         "by the weights that were given",
         "accuracy",
     ):

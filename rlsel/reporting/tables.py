@@ -137,7 +137,7 @@ def pattern_table(record: Record) -> Table | None:
         for name, by_class in record.pattern.items()
     ]
     columns = ("correlation of two images", *record.pattern["candidates"])
-    return Table("One pattern in all images of a class?", columns, tuple(rows))
+    return Table("One pattern in all images of a class", columns, tuple(rows))
 
 
 def classification_table(record: Record) -> Table | None:

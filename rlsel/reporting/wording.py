@@ -50,7 +50,7 @@ def decimal(value: float, digits: int = 3) -> str:
     """As `.741`: scores lie in [0, 1], and the zero says nothing. A dash for NaN."""
     if not math.isfinite(value):
         return NOTHING
-    text = f"{value:.{digits}f}"
+    text = f"{value:z.{digits}f}"  # z: no minus before a zero
     return text.replace("0.", ".", 1) if abs(value) < 1 else text
 
 
