@@ -5,12 +5,7 @@ from statistics import median
 from typing import Any
 
 from rlsel.records import Record
-from rlsel.reporting.tables import (
-    Table,
-    classification_table,
-    pattern_table,
-    quality_tables,
-)
+from rlsel.reporting.tables import Table, classification_table, pattern_table, quality_tables
 
 Content = dict[str, Any]
 

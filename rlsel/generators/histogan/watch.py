@@ -27,8 +27,8 @@ TENSORBOARD = "tensorboard"
 NUM_SHOWN = 16
 """Images of a class in a grid."""
 NUM_MADE, NUM_REAL = 64, 256
-"""Images of a class, made and real, that are compared. Of 16 made ones the shared pattern is as
-good as chance: groups of one generator lay between .00 and .22."""
+"""Images of a class, made and real, that are compared; the shared pattern of as few as are shown
+is as good as chance."""
 
 
 class Watcher:
