@@ -1,5 +1,7 @@
 """`rlsel generate`, and the same as a stage of a run: train a generator, make a pool with it."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rlsel.checking import read_inputs
@@ -11,8 +13,6 @@ from rlsel.features.stored import extract_or_load
 from rlsel.generators.candidates import make_candidates
 from rlsel.generators.histogan.cached import train_or_fetch
 from rlsel.generators.histogan.checkpoint import load_checkpoint
-from rlsel.generators.histogan.config import HistoGANConfig
-from rlsel.generators.histogan.train import Trained
 from rlsel.monitoring import PeakMemory
 from rlsel.pool import Pool, fit_to, read_pool, write_pool
 from rlsel.pool.build import require_enough
@@ -44,29 +44,28 @@ def generate(experiment: Experiment, out: Path, resume: bool = False, command: s
         raise InputError(
             f"{experiment.name}: has no generator; add `generator: {{name: histogan}}`"
         )
-    seed = experiment.seed
     folder = claim(experiment, out, resume, new_record(experiment, command))
     if folder.record.num_kept:
         raise InputError(f"{out}: holds a run, not a generator; choose another --out")
     splits = _read_splits(experiment, folder)
+    folder.require_same(splits.train.digest)
+
+    def make() -> Pool:
+        pool = _train_and_sample(experiment, splits, folder, out)
+        if experiment.audit.drop_copies:
+            pool = drop_copies(splits, pool, experiment.seed, out)
+            require_enough(pool)
+        folder.update(
+            notes=list(pool.notes), data_digest=splits.train.digest, pool_digest=pool.digest
+        )
+        return pool
+
     with PeakMemory() as memory:
-        trained = train_or_fetch(experiment.generator, splits.train, seed, out)
+        pool = _pool_at(out / POOL, splits, make)
         folder.finish_stage("generator")
-        if (out / POOL).exists():  # what is known already is known of these very images
-            pool = fit_to(splits, read_pool(out / POOL, splits.size))
-        else:
-            pool = _pool_of(trained, experiment.generator, splits, seed)
-            if experiment.audit.drop_copies:
-                pool = drop_copies(splits, pool, seed, out)
-                require_enough(pool)
-            folder.update(
-                notes=list(pool.notes),
-                warnings=list(trained.warnings),
-                data_digest=splits.train.digest,
-                pool_digest=pool.digest,
-            )
-            write_pool(pool, out / POOL)
-        extracted = extract_or_load(experiment.features, splits, pool, seed, out / FEATURES)
+        extracted = extract_or_load(
+            experiment.features, splits, pool, experiment.seed, out / FEATURES
+        )
         folder.finish_stage("features")
         audit = examine(experiment, splits, pool, extracted.features, folder, with_real=True)
     copies = {"said": describe_copies(audit), "pool_flagged": audit.share_flagged()}
@@ -96,20 +95,29 @@ def sample(checkpoint: Path, per_class: int, seed: int | None, to: Path) -> Pool
 
 def generated_pool(experiment: Experiment, splits: Splits, folder: RunFolder) -> Pool:
     """The pool of a run's own generator; what its training showed lies in the run folder."""
-    if experiment.generator is None:
-        raise ValueError("the experiment has no generator")
-    path = folder.path / POOL
+    within = folder.path / GENERATOR
+    make = partial(_train_and_sample, experiment, splits, folder, within)
+    return _pool_at(folder.path / POOL, splits, make)
+
+
+def _pool_at(path: Path, splits: Splits, make: Callable[[], Pool]) -> Pool:
+    """The candidates of an earlier start, whose figures may be known already, or new ones."""
     if path.exists():
         return fit_to(splits, read_pool(path, splits.size))
-    within = folder.path / GENERATOR
-    trained = train_or_fetch(experiment.generator, splits.train, experiment.seed, within)
-    folder.update(warnings=[*folder.record.warnings, *trained.warnings])
-    pool = _pool_of(trained, experiment.generator, splits, experiment.seed)
+    pool = make()
     write_pool(pool, path)
     return pool
 
 
-def _pool_of(trained: Trained, config: HistoGANConfig, splits: Splits, seed: int) -> Pool:
+def _train_and_sample(
+    experiment: Experiment, splits: Splits, folder: RunFolder, within: Path
+) -> Pool:
+    """Its warnings go to the record of `folder`, its checkpoint and its grids into `within`."""
+    config, seed = experiment.generator, experiment.seed
+    if config is None:
+        raise ValueError("the experiment has no generator")
+    trained = train_or_fetch(config, splits.train, seed, within)
+    folder.update(warnings=[*dict.fromkeys((*folder.record.warnings, *trained.warnings))])
     return fit_to(splits, make_candidates(trained.checkpoint, config.num_per_class, seed))
 
 

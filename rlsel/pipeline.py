@@ -92,7 +92,7 @@ def select_and_score(
     """Everything after the inputs are read: features, learning, final scores, record."""
     seed = experiment.seed
     inputs = describe_inputs(splits, pool, experiment.cautions)
-    _require_same_inputs(folder, splits, pool)
+    folder.require_same(splits.train.digest, pool.digest)
     folder.update(
         notes=[finding.text for finding in inputs.findings if finding.level == "note"],
         warnings=[*dict.fromkeys((*folder.record.warnings, *inputs.warnings))],
@@ -190,20 +190,6 @@ def _read_inputs(experiment: Experiment, folder: RunFolder) -> tuple[Splits, Poo
         pool = drop_copies(splits, pool, experiment.seed, folder.path)
         require_enough(pool)
     return splits, pool
-
-
-def _require_same_inputs(folder: RunFolder, splits: Splits, pool: Pool) -> None:
-    """A run that goes on must find the images that it began with."""
-    record = folder.record
-    for what, before, now in (
-        ("training images", record.data_digest, splits.train.digest),
-        ("candidates", record.pool_digest, pool.digest),
-    ):
-        if before and before != now:
-            raise InputError(
-                f"{folder.path}: the {what} have changed since this run began; bring them back, "
-                "or choose another --out"
-            )
 
 
 def _choose(

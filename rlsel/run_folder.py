@@ -48,6 +48,26 @@ class RunFolder:
         self._stage_start = now
         self.update(stage_s=self.record.stage_s | {name: spent})
 
+    def require_same(self, data_digest: str, pool_digest: str = "") -> None:
+        """A run that goes on must find the images that it began with.
+
+        Args:
+            data_digest: Of the training images.
+            pool_digest: Of the candidates; empty while they are not there yet.
+
+        Raises:
+            InputError: the record has another one.
+        """
+        for what, before, now in (
+            ("training images", self.record.data_digest, data_digest),
+            ("candidates", self.record.pool_digest, pool_digest),
+        ):
+            if before and now and before != now:
+                raise InputError(
+                    f"{self.path}: the {what} have changed since this run began; bring them back, "
+                    "or choose another --out"
+                )
+
 
 def new_record(experiment: Experiment, command: str = "", gpu_name: str | None = None) -> Record:
     """What a run begins with: who it is, and on what it runs."""

@@ -114,6 +114,10 @@ def test_candidates_that_were_made_are_not_made_again(tmp_path: Path) -> None:
     assert again.finished
     assert (again.copies, again.pool_digest) == (record.copies, record.pool_digest)
 
+    replace(record, finished=False, data_digest="of others").write(out)
+    said = refused(rlsel("generate", config, "--out", out, "--resume"))
+    assert said.startswith(f"{out}: the training images have changed since this run began")
+
 
 def test_where_test_stays_unread_no_classifier_of_candidates_is_scored(tmp_path: Path) -> None:
     config = write(tmp_path / "gan.yaml", evaluation={"rounds": 0})

@@ -1,5 +1,7 @@
 """Differentiable augmentation: what it moves, by how much, and that gradients pass."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -12,12 +14,13 @@ from rlsel.generators.histogan.augment import (
     blank,
     cut_out,
     jitter_colour,
+    mirror,
     move,
     translate,
 )
 from rlsel.generators.histogan.config import Augmentation
 
-KINDS: tuple[Augmentation, ...] = ("colour", "translation", "cutout")
+KINDS: tuple[Augmentation, ...] = get_args(Augmentation)
 HEIGHT, WIDTH = 13, 17
 
 
@@ -92,6 +95,18 @@ def test_cutout_favours_no_side(box_of: tuple[int, int]) -> None:
     torch.testing.assert_close(share_HW, share_HW.flip(0, 1), rtol=0, atol=0.04)
 
 
+def test_mirroring_takes_each_of_the_four_ways_equally_often() -> None:
+    image_CHW = images(1)[0]
+    before_BCHW = image_CHW.expand(997, -1, -1, -1)
+
+    after_BCHW = mirror(before_BCHW, chances())
+
+    ways = [image_CHW, image_CHW.flip(1), image_CHW.flip(2), image_CHW.flip(1, 2)]
+    shares = [(after_BCHW == way).all((1, 2, 3)).float().mean().item() for way in ways]
+    assert sum(shares) == pytest.approx(1)
+    assert min(shares) > 0.2
+
+
 def test_colours_are_those_of_the_source() -> None:
     before_BCHW = images()
 
@@ -128,9 +143,13 @@ def test_each_image_is_augmented_by_chances_of_its_own() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_is_done_where_it_is_asked_for(kind: Augmentation) -> None:
-    expected_BCHW = {"colour": jitter_colour, "translation": translate, "cutout": cut_out}[kind](
-        images(), chances()
-    )
+    kinds = {
+        "flip": mirror,
+        "colour": jitter_colour,
+        "translation": translate,
+        "cutout": cut_out,
+    }
+    expected_BCHW = kinds[kind](images(), chances())
 
     assert torch.equal(augment(images(), (kind,), chances()), expected_BCHW)
     assert not torch.equal(expected_BCHW, images())

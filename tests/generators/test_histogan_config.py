@@ -14,7 +14,7 @@ from small_gan import small_config
         ({"augmentation": ("cutout", "cutout")}, "augmentation has cutout more than once"),
         ({"num_images": 5}, "num_images is 5, and one step alone sees 6; raise num_images"),
         ({"num_per_class": 7}, "greater than or equal to 8"),
-        ({"augmentation": ("flip",)}, "'colour', 'translation' or 'cutout'"),
+        ({"augmentation": ("blur",)}, "'flip', 'colour', 'translation' or 'cutout'"),
         ({"betas": (0.0, 1.0)}, "less than 1"),
         ({"colour": True}, "Unexpected keyword argument"),
     ],

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from rlsel.classifier.augment import FLIP_DRAWS, flip
 from rlsel.generators.histogan.config import Augmentation
 
 BRIGHTNESS = (-0.5, 0.5)
@@ -40,6 +41,16 @@ def augment(
     for kind in kinds:
         images_BCHW = _KINDS[kind](images_BCHW, generator)
     return images_BCHW
+
+
+def mirror(
+    images_BCHW: Float[Tensor, "b c h w"], generator: torch.Generator
+) -> Float[Tensor, "b c h w"]:
+    """Mirror each image up-down with chance 1/2, and left-right with chance 1/2."""
+    draws_B2 = torch.rand(
+        (len(images_BCHW), FLIP_DRAWS), generator=generator, device=generator.device
+    )
+    return flip(images_BCHW, draws_B2.to(images_BCHW.device))
 
 
 def jitter_colour(
@@ -138,6 +149,7 @@ def _integers(
 
 
 _KINDS: dict[Augmentation, Callable[[Tensor, torch.Generator], Tensor]] = {
+    "flip": mirror,
     "colour": jitter_colour,
     "translation": translate,
     "cutout": cut_out,

@@ -7,7 +7,7 @@ from pydantic import Field
 from rlsel.classifier.resident import Precision
 from rlsel.schema import config
 
-Augmentation = Literal["colour", "translation", "cutout"]
+Augmentation = Literal["flip", "colour", "translation", "cutout"]
 Loss = Literal["hinge", "non_saturating"]
 Size = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0)]
@@ -59,7 +59,9 @@ class HistoGANConfig:
     it began. 0 samples from the weights as they are."""
     augmentation: tuple[Augmentation, ...] = ("colour", "translation", "cutout")
     """What the discriminator sees images through, real and generated ones alike, in this order
-    (DiffAugment: Zhao et al. 2020, all three for small data). Empty for none."""
+    (DiffAugment: Zhao et al. 2020, the three of the default for small data). Empty for none.
+    `flip` mirrors both axes by chance, for tissue that has no up and down (ADA: Karras et al. 2020
+    have flips and quarter turns)."""
     lr_generator: Rate = 1e-4
     """Adam's learning rate of the generator (SAGAN: 1e-4)."""
     lr_discriminator: Rate = 4e-4
