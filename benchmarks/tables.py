@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.section import fidelity_section
-from generation.sections import quality_section, speed_section
+from generation.sections import quality_section, recipes_section, speed_section
 from planted_truth.fault_section import fault_section
 from planted_truth.loop_section import loop_section
 from planted_truth.planted_figures import draw_curves
@@ -74,6 +74,7 @@ def _cost_sections() -> list[str]:
         "learning_loop": loop_section,
         "generator_speed": speed_section,
         "generator_speed_cuda": speed_section,
+        "generator_recipes": recipes_section,
         "generator_quality_histogan_small": quality_section,
         "generator_quality_histogan_pcam": quality_section,
     }
