@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import torch
@@ -123,14 +122,14 @@ def _what_is_measured() -> dict[str, Any]:
 
 
 def _summarise(cells: dict[str, Cell]) -> dict[str, Any]:
-    """Means over draws and rounds of validation accuracies."""
+    """Recipe -> its validation accuracies, of all draws and rounds."""
     of_name: dict[str, list[Cell]] = {}
     for key, cell in cells.items():
         of_name.setdefault(key.rpartition(" | ")[0], []).append(cell)
     return {
         name: {
             **{
-                learned: round(fmean(x for cell in found for x in cell[learned]), 4)
+                learned: [accuracy for cell in found for accuracy in cell[learned]]
                 for learned in ("alone", "with_real")
                 if learned in found[0]
             },

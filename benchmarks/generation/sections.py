@@ -1,7 +1,7 @@
 """The sections of docs/benchmarks.md about the generator."""
 
 from dataclasses import replace
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from rlsel.records import Record
@@ -77,8 +77,8 @@ def recipes_section(record: Content, name: str) -> str:
         "`python benchmarks/generator_recipes.py`. The generator of "
         "`tune_configs/pcam_small.yaml`, trained on 500 real patches of a draw that no whole run "
         "has; accuracy on validation images (test is not read) of a ResNet34 that learns its "
-        f"1,024 candidates alone, and the real images with them: mean of {rounds} trainings a "
-        "draw.",
+        f"1,024 candidates alone, and the real images with them: {rounds} trainings a draw, mean, "
+        "in brackets the least and most.",
         "",
         "| augmentation | images seen | draws | candidates alone | real + candidates |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -86,12 +86,16 @@ def recipes_section(record: Content, name: str) -> str:
     for recipe, row in rows.items():
         augmentation, _, num_images = recipe.partition(" | ")
         if num_images:
-            scores = f"{row['alone']:.3f} | {row['with_real']:.3f}"
+            scores = f"{_range(row['alone'])} | {_range(row['with_real'])}"
             seen = f"{int(num_images):,}"
             lines.append(f"| {augmentation} | {seen} | {row['num_draws']} | {scores} |")
         else:
-            lines.append(f"| ({recipe} alone) | | {row['num_draws']} | | {row['alone']:.3f} |")
+            lines.append(f"| ({recipe} alone) | | {row['num_draws']} | | {_range(row['alone'])} |")
     return "\n".join([*lines, ""])
+
+
+def _range(values: list[float]) -> str:
+    return f"{fmean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
 
 
 def _markdown(table: Table) -> list[str]:
