@@ -44,11 +44,20 @@ def generate(experiment: Experiment, out: Path, resume: bool = False, command: s
         raise InputError(
             f"{experiment.name}: has no generator; add `generator: {{name: histogan}}`"
         )
-    folder = claim(experiment, out, resume, new_record(experiment, command))
-    if folder.record.num_kept:
-        raise InputError(f"{out}: holds a run, not a generator; choose another --out")
+    folder = claim(experiment, out, resume, new_record(experiment, command, made_by="generate"))
+    if not folder.record.finished:
+        _generate(experiment, folder)
+    print_candidates(folder.record, console)
+    console.print(f"report: {write_report(out)}", markup=False)
+    console.print(f"pool: {out / POOL}", markup=False)
+    return out / POOL
+
+
+def _generate(experiment: Experiment, folder: RunFolder) -> None:
+    out = folder.path
     splits = _read_splits(experiment, folder)
     folder.require_same(splits.train.digest)
+    folder.finish_stage("data")
 
     def make() -> Pool:
         pool = _train_and_sample(experiment, splits, folder, out)
@@ -70,10 +79,6 @@ def generate(experiment: Experiment, out: Path, resume: bool = False, command: s
         audit = examine(experiment, splits, pool, extracted.features, folder, with_real=True)
     copies = {"said": describe_copies(audit), "pool_flagged": audit.share_flagged()}
     folder.update(finished=True, copies=copies, peak_memory_gib=memory.gib)
-    print_candidates(folder.record, console)
-    console.print(f"report: {write_report(out)}", markup=False)
-    console.print(f"pool: {out / POOL}", markup=False)
-    return out / POOL
 
 
 def sample(checkpoint: Path, per_class: int, seed: int | None, to: Path) -> Pool:
@@ -116,7 +121,8 @@ def _train_and_sample(
     config, seed = experiment.generator, experiment.seed
     if config is None:
         raise ValueError("the experiment has no generator")
-    trained = train_or_fetch(config, splits.train, seed, within)
+    book_time = partial(folder.finish_stage, "generator")
+    trained = train_or_fetch(config, splits.train, seed, within, on_save=book_time)
     folder.update(warnings=[*dict.fromkeys((*folder.record.warnings, *trained.warnings))])
     return fit_to(splits, make_candidates(trained.checkpoint, config.num_per_class, seed))
 

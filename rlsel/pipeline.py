@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from rlsel.checking import read_inputs
-from rlsel.classifier.resident import best_device
 from rlsel.config import Experiment, default_experiment
 from rlsel.data import Splits
 from rlsel.errors import InputError
@@ -66,11 +65,7 @@ def run(
         InputError: something the user gave is wrong.
     """
     experiment = experiment or default_experiment()
-    folder = claim(
-        experiment, Path(out) if out else None, resume, new_record(experiment, command, _gpu_name())
-    )
-    if folder.record.finished and not folder.record.num_kept:
-        raise InputError(f"{folder.path}: holds a generator, not a run; choose another --out")
+    folder = claim(experiment, Path(out) if out else None, resume, new_record(experiment, command))
     if not folder.record.finished:
         with PeakMemory() as memory:
             splits, pool = _read_inputs(experiment, folder)
@@ -221,11 +216,3 @@ def _choose(
         for name in dict.fromkeys(names)
     ]
     return [*chosen, learned] if learned else chosen
-
-
-def _gpu_name() -> str | None:
-    import torch
-
-    if best_device().type != "cuda":
-        return None
-    return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"

@@ -25,8 +25,9 @@ SECONDS_BETWEEN_LINES = 10.0
 class Bar:
     """What a stage holds while it works: `advance()` after each piece, `note` for a live figure."""
 
-    def __init__(self, description: str, total: int) -> None:
-        self.description, self.total, self.done, self.note = description, total, 0, ""
+    def __init__(self, description: str, total: int, done: int = 0) -> None:
+        self.description, self.total, self.done, self.note = description, total, done, ""
+        self._done_before = done
         self._start = self._printed = time.monotonic()
         self._drawn: tuple[Progress, TaskID] | None = None
 
@@ -43,15 +44,19 @@ class Bar:
     def _print_line(self) -> None:
         self._printed = time.monotonic()
         elapsed = self._printed - self._start
-        left = elapsed / max(self.done, 1) * (self.total - self.done)
+        left = elapsed / max(self.done - self._done_before, 1) * (self.total - self.done)
         text = f"{self.description}: {self.done}/{self.total}, {elapsed:.0f} s, {left:.0f} s left"
         console.print(text + (f", {self.note}" if self.note else ""), markup=False)
 
 
 @contextmanager
-def progress_bar(description: str, total: int) -> Iterator[Bar]:
-    """A bar over `total` pieces of work, removed from the terminal when it is done."""
-    bar = Bar(description, total)
+def progress_bar(description: str, total: int, done: int = 0) -> Iterator[Bar]:
+    """A bar over `total` pieces of work, removed from the terminal when it is done.
+
+    Args:
+        done: Pieces that an earlier start has done; the time left is told by those of this one.
+    """
+    bar = Bar(description, total, done)
     if not (console.is_terminal and sys.stdout.isatty()):
         yield bar
         return
@@ -65,7 +70,8 @@ def progress_bar(description: str, total: int) -> Iterator[Bar]:
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        bar._drawn = (progress, progress.add_task(description, total=total, note=""))
+        task = progress.add_task(description, total=total, completed=done, note="")
+        bar._drawn = (progress, task)
         yield bar
 
 

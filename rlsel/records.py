@@ -59,6 +59,8 @@ class Record:
     seed: int
     finished: bool
     """False while stages are still to come; a report is drawn of finished runs only."""
+    made_by: str = "run"
+    """`run` or `generate`: whose folder it lies in."""
     command: str = ""
     """What was typed to start it, as it can be pasted into a shell."""
     device: str = ""

@@ -36,8 +36,9 @@ class RunFolder:
 
     def abandon(self) -> None:
         """Give the folder up if no stage was finished: a mistake in the inputs takes no name."""
-        if not (self.path / RECORD_NAME).exists():
-            (self.path / CONFIG).unlink(missing_ok=True)
+        if not self.record.stage_s:
+            for name in (RECORD_NAME, CONFIG):
+                (self.path / name).unlink(missing_ok=True)
             with suppress(OSError):  # it was there before, with something in it
                 self.path.rmdir()
 
@@ -69,15 +70,16 @@ class RunFolder:
                 )
 
 
-def new_record(experiment: Experiment, command: str = "", gpu_name: str | None = None) -> Record:
+def new_record(experiment: Experiment, command: str = "", made_by: str = "run") -> Record:
     """What a run begins with: who it is, and on what it runs."""
     return Record(
         name=experiment.name,
         config_hash=experiment.hash,
         seed=experiment.seed,
         finished=False,
+        made_by=made_by,
         command=command,
-        device=describe_device(gpu_name),
+        device=describe_device(_gpu_name()),
         versions=installed_versions(),
     )
 
@@ -90,25 +92,38 @@ def claim(experiment: Experiment, out: Path | None, resume: bool, blank: Record)
         blank: The record to start with.
 
     Raises:
-        InputError: `out` holds another experiment's run, or this one's and `resume` is off; or
-            it cannot be written to.
+        InputError: `out` holds another experiment's run, what another command made, or this very
+            run and `resume` is off; or it cannot be written to.
     """
     path = out or _choose(experiment, resume)
     if (path / CONFIG).exists():
         _require_same(path, experiment)
+        record = Record.read(path) if (path / RECORD_NAME).exists() else blank
+        if record.made_by != blank.made_by:
+            raise InputError(
+                f"{path}: holds what `rlsel {record.made_by}` made; choose another --out"
+            )
         if not resume:
             raise InputError(
                 f"{path}: holds a run of this experiment already; add --resume to go on with it, "
                 "or choose another --out"
             )
-        record = Record.read(path) if (path / RECORD_NAME).exists() else blank
         if not record.finished:
             record = replace(record, resumed=record.resumed + 1)
         return RunFolder(path, record)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise InputError(f"{path}: is not empty and holds no run of rlsel; choose another --out")
     write_text(path / CONFIG, to_yaml(experiment))
+    blank.write(path)
     return RunFolder(path, blank)
+
+
+def _gpu_name() -> str | None:
+    import torch  # takes seconds; `read_experiment` needs none of it
+
+    if not torch.cuda.is_available():
+        return None
+    return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
 
 
 def read_experiment(run_dir: Path) -> Experiment:

@@ -1,11 +1,10 @@
 """The figures of every iteration, for TensorBoard."""
 
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
-from tensorboardX import SummaryWriter
+from rlsel.event_file import EventFile
 
 FOLDER = "tensorboard"
 GROUPS = {
@@ -27,15 +26,13 @@ class TensorBoard:
     """Writes `tensorboard/` in a run folder; `tensorboard --logdir RUN` shows it, also live."""
 
     def __init__(self, run_dir: Path) -> None:
-        # A run that goes on hands over its finished iterations once more.
-        shutil.rmtree(run_dir / FOLDER, ignore_errors=True)
-        self._writer = SummaryWriter(str(run_dir / FOLDER))
+        self._events = EventFile(run_dir / FOLDER)
 
     def __enter__(self) -> "TensorBoard":
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._writer.close()
+        self._events.close()
 
     def show(self, row: dict[str, Any]) -> None:
         """The figures of one iteration, over the evaluations that it took so far."""
@@ -48,7 +45,5 @@ class TensorBoard:
         figures |= {
             f"kept_of_class/{name}": share for name, share in row["keep_fraction_per_class"].items()
         }
-        for name, value in figures.items():
-            if math.isfinite(value):
-                self._writer.add_scalar(name, value, step)
-        self._writer.flush()
+        self._events.add({k: v for k, v in figures.items() if math.isfinite(v)}, step)
+        self._events.flush()

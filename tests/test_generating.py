@@ -62,7 +62,7 @@ def test_generate_leaves_checkpoint_grids_figures_and_a_pool(tmp_path: Path) -> 
     assert pool.models is not None
     record = Record.read(tmp_path / "made")
     assert record.finished
-    assert record.stage_s.keys() == {"generator", "features", "audit"}
+    assert record.stage_s.keys() == {"data", "generator", "features", "audit"}
 
     again = rlsel("generate", config, "--out", tmp_path / "made")
 
@@ -206,10 +206,20 @@ def test_without_a_cache_a_generator_is_trained_all_the_same(
 def test_a_folder_of_a_generator_is_no_run_and_the_other_way_round(
     cache: Path, tmp_path: Path
 ) -> None:
-    config, out = write(tmp_path / "gan.yaml"), ("--out", tmp_path / "made")
-    assert rlsel("generate", config, *out).code == 0
+    config, out = write(tmp_path / "gan.yaml"), tmp_path / "made"
+    assert rlsel("generate", config, "--out", out).code == 0
 
-    assert "holds a generator, not a run" in refused(rlsel("run", config, *out, "--resume"))
+    for finished in (True, False):
+        replace(Record.read(out), finished=finished).write(out)
+        said = refused(rlsel("run", config, "--out", out, "--resume"))
+        assert said == f"{out}: holds what `rlsel generate` made; choose another --out"
+
+    assert f"`rlsel generate {out}/config.yaml --out {out} --resume`" in refused(
+        rlsel("report", out)
+    )
+    replace(Record.read(out), made_by="run").write(out)
+    said = refused(rlsel("generate", config, "--out", out, "--resume"))
+    assert said == f"{out}: holds what `rlsel run` made; choose another --out"
 
 
 def test_another_configuration_is_refused_with_what_differs(cache: Path, tmp_path: Path) -> None:

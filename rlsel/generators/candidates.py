@@ -36,5 +36,6 @@ def make_candidates(checkpoint: Checkpoint, num_per_class: int, seed: int) -> Po
         source=f"histogan {model}, trained on {sum(checkpoint.about.class_counts):,} images",
         latent_seeds=latent_seeds,
         models=np.full(len(labels), model),
+        trained_on=np.array(checkpoint.about.train_images),
     )
     return pool.take(rng(seed, "order of candidates").permutation(len(labels)))

@@ -22,7 +22,7 @@ from rlsel.errors import InputError
 from rlsel.pool.config import FolderPool, NpzPool, ParquetPool, PoolConfig
 from rlsel.pool.parquet_file import read_pool
 from rlsel.pool.planted import PlantedPool, plant
-from rlsel.pool.pool import Pool
+from rlsel.pool.pool import Pool, short_digests
 from rlsel.seeding import rng
 
 MIN_PER_CLASS = 8
@@ -45,12 +45,18 @@ def build_pool(config: PoolConfig, splits: Splits, data_config: DataConfig, seed
 
 def fit_to(splits: Splits, made: Pool) -> Pool:
     """The same candidates in the size and order of classes of the training images, no real one
-    among them."""
+    among them.
+
+    Raises:
+        InputError: a class is unknown or has too few, or their generator has seen images that are
+            for validation or test here.
+    """
     candidates = in_class_order(made.candidates, splits.class_names, f"the pool ({made.source})")
     pool = replace(made, candidates=resize_set(candidates, splits.size))
+    _require_unseen(pool, splits)
     pool = _without_real(pool, splits)
     require_enough(pool)
-    return replace(pool, notes=(*pool.notes, *_repeats(pool)))
+    return replace(pool, notes=(*dict.fromkeys((*pool.notes, *_repeats(pool))),))
 
 
 def _phantom(
@@ -121,6 +127,25 @@ def _without_real(pool: Pool, splits: Splits) -> Pool:
         return pool
     notes = (*pool.notes, *_dropped(int((~fresh).sum()), "candidate"))
     return replace(pool.take(fresh), notes=notes)
+
+
+def _require_unseen(pool: Pool, splits: Splits) -> None:
+    """Splits that are drawn by the seed differ from run to run, and a pool goes from run to run.
+
+    Only images of the size that the generator was trained at are recognised.
+    """
+    if pool.trained_on is None:
+        return
+    # An image that is in train as well is a matter of the data, of which `describe_inputs` tells.
+    seen_elsewhere = np.setdiff1d(pool.trained_on, short_digests(splits.train))
+    for name, images in splits.named().items():
+        num_seen = int(np.isin(short_digests(images), seen_elsewhere).sum())
+        if name != "train" and num_seen:
+            raise InputError(
+                f"the pool ({pool.source}): its generator was trained on {num_seen:,} of the "
+                f"{len(images):,} images of {name}, so scores would be too good; take the data and "
+                "the seed that it was trained with, or make a pool anew (rlsel generate)"
+            )
 
 
 def _is_real(images: ImageSet, splits: Splits) -> np.ndarray:

@@ -27,6 +27,7 @@ from rlsel.errors import InputError
 from rlsel.pool.pool import Pool
 
 NOTES_KEY = b"rlsel_notes"
+TRAINED_ON_KEY = b"rlsel_trained_on"
 IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 TYPES = {"string": pa.string(), "bool": pa.bool_(), "int64": pa.int64()}
 ARRAYS = {"string": str, "bool": bool, "int64": np.int64}
@@ -69,7 +70,10 @@ def write_pool(pool: Pool, path: Path) -> None:
         values = [None] * n if values is None else values.tolist()
         columns[column] = pa.array(values, TYPES[OTHERS[column]])
     metadata = image_metadata(candidates.class_names, OTHERS)
-    table = pa.table(columns, metadata={**metadata, NOTES_KEY: json.dumps(pool.notes)})
+    metadata[NOTES_KEY] = json.dumps(pool.notes)
+    if pool.trained_on is not None:
+        metadata[TRAINED_ON_KEY] = json.dumps(pool.trained_on.tolist())
+    table = pa.table(columns, metadata=metadata)
     with replacing(Path(path)) as temporary:
         pq.write_table(table, temporary)
 
@@ -95,10 +99,14 @@ def read_pool(
     ids, sources = columns["id"], columns["source"]
     if ids is not None and len(np.unique(ids)) == len(ids):
         candidates = replace(candidates, ids=ids)
+    told = [open_parquet(file).schema_arrow.metadata or {} for file in files]
+    trained_on = [name for one in told for name in json.loads(one.get(TRAINED_ON_KEY, b"[]"))]
+    written = [note for one in told for note in json.loads(one.get(NOTES_KEY, b"[]"))]
     return Pool(
         candidates=candidates,
         source=", ".join(np.unique(sources)) if sources is not None else f"file {source.path}",
-        notes=notes,
+        notes=(*dict.fromkeys((*written, *notes)),),
+        trained_on=np.array(trained_on) if trained_on else None,
         **{field: columns[column] for column, field in OF_EACH.items()},
     )
 

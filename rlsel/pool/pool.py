@@ -11,6 +11,14 @@ OF_EACH = ("kinds", "useful", "latent_seeds", "models")
 """What may be known of every candidate."""
 
 
+SHORT = 16
+
+
+def short_digests(images: ImageSet) -> np.ndarray:
+    """(n,) the first 16 hex digits of `image_digests`: few enough to be handed on with a pool."""
+    return images.image_digests.astype(f"U{SHORT}")
+
+
 @dataclass(frozen=True)
 class Pool:
     """Labelled candidates, in an order that says nothing about them."""
@@ -27,6 +35,8 @@ class Pool:
     """(n,) int64: what a generator of ours made the candidate from; None for others' images."""
     models: np.ndarray | None = None
     """(n,) hex hashes of the generator's weights; None for others' images."""
+    trained_on: np.ndarray | None = None
+    """`short_digests` of the real images that the candidates' generator saw; None if unknown."""
     notes: tuple[str, ...] = ()
     """What was dropped, resized or found twice."""
 

@@ -70,10 +70,10 @@ def read_run(run_dir: Path | str) -> Run:
     if not (path / RECORD_NAME).exists():
         if not config.exists():
             raise InputError(f"{path}: not a run folder: it has no {RECORD_NAME}")
-        raise _not_finished(path)
+        raise _not_finished(path, "run")
     record = Record.read(path)
     if not record.finished:
-        raise _not_finished(path)
+        raise _not_finished(path, record.made_by)
     return Run(
         path=path,
         record=record,
@@ -85,9 +85,9 @@ def read_run(run_dir: Path | str) -> Run:
     )
 
 
-def _not_finished(path: Path) -> InputError:
+def _not_finished(path: Path, made_by: str) -> InputError:
     here = shlex.quote(str(path))
-    command = f"rlsel run {here}/config.yaml --out {here} --resume"
+    command = f"rlsel {made_by} {here}/config.yaml --out {here} --resume"
     return InputError(f"{path} is not finished: resume it with `{command}`")
 
 

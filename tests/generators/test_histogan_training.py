@@ -147,7 +147,7 @@ def test_where_not_even_few_images_fit_it_says_what_to_lower(
 
     monkeypatch.setattr(Discriminator, "forward", no_memory)
 
-    with pytest.raises(InputError, match=r"out of memory .* lower generator.channels or data.size"):
+    with pytest.raises(InputError, match=r"out of memory .* lower generator.channels, generator.b"):
         train(tmp_path, batch_size=16, num_images=16)
     assert sizes == [16, 8, 4]
 

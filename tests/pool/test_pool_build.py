@@ -19,6 +19,7 @@ from rlsel.pool import (
     build_pool,
     write_pool,
 )
+from rlsel.pool.pool import short_digests
 
 REAL = DataConfig(source=FolderSource(path="not read here"))
 PLANTED = PlantedPool(num_candidates=64)
@@ -112,6 +113,34 @@ def test_a_candidate_with_the_pixels_of_a_real_image_is_dropped_and_noted(
     assert pool.notes == (
         "dropped 1 candidate with the pixels of a training, validation or test image",
     )
+
+
+@pytest.mark.parametrize("split", ["reward_val", "selection_val", "test"])
+def test_a_pool_whose_generator_saw_what_is_tested_on_is_refused(
+    splits: Splits, candidates: ImageSet, tmp_path: Path, split: str
+) -> None:
+    # As where splits are drawn by the seed, and the generator was trained under another one.
+    seen = short_digests(splits.named()[split])[:3]
+    own = short_digests(splits.train)
+    path = tmp_path / "p.parquet"
+
+    write_pool(Pool(candidates, "histogan", trained_on=np.concatenate((seen, own))), path)
+
+    with pytest.raises(InputError, match=rf"was trained on 3 of the \d+ images of {split}, so"):
+        build_pool(ParquetPool(path=str(path)), splits, REAL, seed=0)
+
+
+def test_an_image_that_is_in_train_and_test_is_no_fault_of_the_pool(
+    splits: Splits, candidates: ImageSet, tmp_path: Path
+) -> None:
+    images = splits.test.images.copy()
+    images[2] = splits.train.images[5]
+    both = replace(splits, test=replace(splits.test, images=images))
+    path = tmp_path / "p.parquet"
+
+    write_pool(Pool(candidates, "histogan", trained_on=short_digests(splits.train)), path)
+
+    assert len(build_pool(ParquetPool(path=str(path)), both, REAL, seed=0)) == len(candidates)
 
 
 def test_held_back_repeats_of_real_images_do_not_unbalance_a_planted_pool(splits: Splits) -> None:

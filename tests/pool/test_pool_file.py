@@ -17,7 +17,14 @@ from rlsel.pool import Pool, parquet_file, read_pool, write_pool
 def pool(image_set) -> Pool:
     candidates = image_set({"normal": 5, "tumour": 6})
     kinds = np.array(["right_label", "wrong_label"] * 5 + ["blurred"])
-    return Pool(candidates, "histogan run 3", kinds=kinds, useful=kinds == "right_label")
+    return Pool(
+        candidates,
+        "histogan run 3",
+        kinds=kinds,
+        useful=kinds == "right_label",
+        trained_on=np.array(["00ff", "a1b2"]),
+        notes=("dropped 3 candidates that copy a training image",),
+    )
 
 
 def test_a_pool_comes_back_as_it_was_written(pool: Pool, tmp_path: Path) -> None:
@@ -26,7 +33,9 @@ def test_a_pool_comes_back_as_it_was_written(pool: Pool, tmp_path: Path) -> None
     again = read_pool(tmp_path / "deep" / "pool.parquet")
 
     assert again.digest == pool.digest
-    assert again.source == pool.source
+    assert (again.source, again.notes) == (pool.source, pool.notes)
+    assert again.trained_on is not None
+    assert again.trained_on.tolist() == ["00ff", "a1b2"]
     assert np.array_equal(np.asarray(again.kinds), np.asarray(pool.kinds))
     assert np.array_equal(np.asarray(again.useful), np.asarray(pool.useful))
 
@@ -37,6 +46,7 @@ def test_a_pool_without_truth_comes_back_without_truth(pool: Pool, tmp_path: Pat
     again = read_pool(tmp_path / "pool.parquet")
 
     assert again.kinds is None
+    assert again.trained_on is None
     assert again.useful is None
 
 

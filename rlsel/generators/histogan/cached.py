@@ -5,17 +5,18 @@ A cache entry holds what a finished training left, as hard links where the file 
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from rlsel.atomic_files import writing
+from rlsel.atomic_files import replacing
 from rlsel.data.decoding.cache import cache_folder
 from rlsel.data.decoding.trim import limit_bytes, mark_used, trim
 from rlsel.data.image_set import ImageSet
+from rlsel.errors import InputError
 from rlsel.generators.histogan.checkpoint import LAYOUT, About
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.train import CHECKPOINT, Trained, train_generator
@@ -23,10 +24,19 @@ from rlsel.generators.histogan.watch import GRIDS, STEPS
 from rlsel.progress import console
 
 
-def train_or_fetch(config: HistoGANConfig, train: ImageSet, seed: int, folder: Path) -> Trained:
+def train_or_fetch(
+    config: HistoGANConfig,
+    train: ImageSet,
+    seed: int,
+    folder: Path,
+    on_save: Callable[[], object] = lambda: None,
+) -> Trained:
     """`train_generator` in `folder`, unless somebody has trained the same before.
 
     Without a cache that can be written to it trains in any case.
+
+    Args:
+        on_save: Called after every checkpoint.
 
     Raises:
         InputError: as `train_generator`, or `folder` cannot be written to.
@@ -36,12 +46,12 @@ def train_or_fetch(config: HistoGANConfig, train: ImageSet, seed: int, folder: P
     with _locked(entry) as is_cached:
         if is_cached and (entry / CHECKPOINT).exists() and not (folder / CHECKPOINT).exists():
             console.print(f"generator: trained before, taken from {entry}", markup=False)
-            with writing(folder / CHECKPOINT):
+            with suppress(FileNotFoundError):  # another run has just trimmed it away
                 _link(entry, folder)
-            mark_used(entry)
-        trained = train_generator(config, train, seed, folder)
+                mark_used(entry)
+        trained = train_generator(config, train, seed, folder, on_save)
         if is_cached and not (entry / CHECKPOINT).exists():
-            with suppress(OSError):  # a full disk, say: it is in the folder
+            with suppress(OSError, InputError):  # a full disk, say: it is in the folder
                 _link(folder, entry)
             trim(entry.parent, entry, limit_bytes())
     return trained
@@ -53,7 +63,11 @@ def _locked(entry: Path) -> Iterator[bool]:
     lock = FileLock(entry.with_name(f".{entry.name}.lock"))
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            console.print("generator: waiting for another process that trains the same one")
+            lock.acquire()
     except OSError as error:
         console.print(f"{entry.parent}: going on without a cache ({error.strerror})", markup=False)
         yield False
@@ -66,11 +80,9 @@ def _locked(entry: Path) -> Iterator[bool]:
 
 def _link(source: Path, target: Path) -> None:
     """The checkpoint comes last: where it is, all is."""
-    (target / GRIDS).mkdir(parents=True, exist_ok=True)
     for file in (*sorted((source / GRIDS).glob("*.png")), source / STEPS, source / CHECKPOINT):
-        copy = target / file.relative_to(source)
-        copy.unlink(missing_ok=True)
-        try:
-            os.link(file, copy)
-        except OSError:
-            shutil.copy(file, copy)
+        with replacing(target / file.relative_to(source)) as temporary:
+            try:
+                os.link(file, temporary)
+            except OSError:  # on another file system
+                shutil.copyfile(file, temporary)

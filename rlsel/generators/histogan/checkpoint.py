@@ -14,8 +14,9 @@ from rlsel.data.image_set import ImageSet
 from rlsel.errors import InputError
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.training import Training
+from rlsel.pool.pool import short_digests
 
-LAYOUT = 2
+LAYOUT = 3
 NOT_OF_TRAINING = ("num_per_class", "show_every", "save_every")
 """Settings that change no weight, so a checkpoint may be used with other values of them."""
 
@@ -32,6 +33,8 @@ class About:
     class_counts: list[int]
     """Training images of each class."""
     train_digest: str
+    train_images: list[str]
+    """`pool.pool.short_digests` of the training images: none of them may be tested on."""
     seed: int
 
     @classmethod
@@ -45,6 +48,7 @@ class About:
             size=[height, width],
             class_counts=list(train.counts.values()),
             train_digest=train.digest,
+            train_images=short_digests(train).tolist(),
             seed=seed,
         )
 

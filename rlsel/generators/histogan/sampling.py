@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from rlsel.classifier.resident import Precision, autocast
+from rlsel.data.wording import counted
 from rlsel.errors import InputError
 from rlsel.generators.histogan.checkpoint import Checkpoint
 from rlsel.generators.histogan.config import HistoGANConfig
@@ -42,7 +43,10 @@ class Sampler:
         )
         self.network.load_state_dict(checkpoint.weights["average"])
         self.network.to(device).to(memory_format=torch.channels_last).eval()
-        self._calibrate(about.class_counts)
+        try:
+            calibrate(self.network, self._config, about.class_counts, device)
+        except torch.OutOfMemoryError:
+            raise _out_of_memory(self._config.batch_size) from None
 
     def images(
         self, latent_seeds: Sequence[int], labels: Int[np.ndarray, " n"]
@@ -65,10 +69,7 @@ class Sampler:
                     made.append(self._chunk(noise_NZ[chunk], labels_N[chunk]))
                 except torch.OutOfMemoryError:
                     if size == 1:
-                        raise InputError(
-                            "generator: out of memory on the device with one image at a time: "
-                            "free it, or hide it (CUDA_VISIBLE_DEVICES=) to make images on the CPU"
-                        ) from None
+                        raise _out_of_memory(1) from None
                     size //= 2
                     torch.cuda.empty_cache()
                     continue
@@ -81,15 +82,31 @@ class Sampler:
         made_BCHW = make(self.network, noise_BZ, labels_B, self._device, "fp32")
         return to_uint8(made_BCHW)
 
-    def _calibrate(self, class_counts: Sequence[int]) -> None:
-        shares_C = torch.tensor(class_counts, dtype=torch.float64)
-        with _fresh_statistics(self.network):
-            for batch in range(CALIBRATION_BATCHES):
-                generator = torch.Generator().manual_seed(derive_seed(0, "calibration", batch))
-                size = self._config.batch_size
-                noise_BZ = torch.randn(size, self._config.noise_size, generator=generator)
-                labels_B = torch.multinomial(shares_C, size, replacement=True, generator=generator)
-                make(self.network, noise_BZ, labels_B, self._device, self._config.precision)
+
+def calibrate(
+    network: nn.Module, config: HistoGANConfig, class_counts: Sequence[int], device: torch.device
+) -> None:
+    """Take the statistics of batch normalisation anew, over batches as training has them.
+
+    Args:
+        class_counts: Training images of each class; classes are drawn in these shares.
+    """
+    shares_C = torch.tensor(class_counts, dtype=torch.float64)
+    with _fresh_statistics(network):
+        for batch in range(CALIBRATION_BATCHES):
+            generator = torch.Generator().manual_seed(derive_seed(0, "calibration", batch))
+            noise_BZ = torch.randn(config.batch_size, config.noise_size, generator=generator)
+            labels_B = torch.multinomial(
+                shares_C, config.batch_size, replacement=True, generator=generator
+            )
+            make(network, noise_BZ, labels_B, device, config.precision)
+
+
+def _out_of_memory(num_images: int) -> InputError:
+    return InputError(
+        f"generator: out of memory on the device with {counted(num_images, 'image')} at a time: "
+        "free it, or hide it (CUDA_VISIBLE_DEVICES=) to make images on the CPU"
+    )
 
 
 def config_of(checkpoint: Checkpoint) -> HistoGANConfig:

@@ -1,6 +1,6 @@
 """From training images to a trained generator in a folder. Read this first."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,8 +64,17 @@ def require_trainable(train: ImageSet) -> None:
     require_fitting_size((height, width))
 
 
-def train_generator(config: HistoGANConfig, train: ImageSet, seed: int, folder: Path) -> Trained:
+def train_generator(
+    config: HistoGANConfig,
+    train: ImageSet,
+    seed: int,
+    folder: Path,
+    on_save: Callable[[], object] = lambda: None,
+) -> Trained:
     """Train, going on from the checkpoint in `folder` if there is one.
+
+    Args:
+        on_save: Called after every checkpoint.
 
     Raises:
         InputError: the images cannot be trained on, the checkpoint is of another training, or
@@ -82,13 +91,13 @@ def train_generator(config: HistoGANConfig, train: ImageSet, seed: int, folder: 
             restore(training, checkpoint)
         with closing(Watcher(folder, train, read_rows(folder, training.step))) as watcher:
             if training.step < training.num_steps:
-                with progress_bar("generator", training.num_steps) as bar:
-                    bar.advance(training.step)
-                    _run(training, watcher, bar, path, about)
+                with progress_bar("generator", training.num_steps, training.step) as bar:
+                    _run(training, watcher, bar, path, about, on_save)
     except torch.OutOfMemoryError:
         raise InputError(
-            f"generator: out of memory on the device with {SMALLEST_PART} images at a time: lower "
-            "generator.channels or data.size_px"
+            f"generator: out of memory on the device, though batches of {config.batch_size} are "
+            f"cut down to {SMALLEST_PART} images at a time: lower generator.channels, "
+            "generator.batch_size or data.size_px"
         ) from None
     warnings = [*warn_of_trouble(watcher.rows).values()]
     if training.num_parts > 1:
@@ -96,7 +105,14 @@ def train_generator(config: HistoGANConfig, train: ImageSet, seed: int, folder: 
     return Trained(load_checkpoint(path), watcher.rows, warnings)
 
 
-def _run(training: Training, watcher: Watcher, bar: Bar, path: Path, about: About) -> None:
+def _run(
+    training: Training,
+    watcher: Watcher,
+    bar: Bar,
+    path: Path,
+    about: About,
+    on_save: Callable[[], object],
+) -> None:
     config, num_parts = training.config, training.num_parts
     images_a_step = config.batch_size * config.discriminator_steps
     warned: set[str] = set()
@@ -121,6 +137,7 @@ def _run(training: Training, watcher: Watcher, bar: Bar, path: Path, about: Abou
             bar.advance(0, note)
         if is_last or training.step % config.save_every == 0:
             save_checkpoint(path, training, about)
+            on_save()
         bar.advance()
 
 

@@ -1,7 +1,8 @@
 """`Training`: two networks against each other, step by step.
 
-Whatever a step draws follows from the seed and its number, so on the same kind of device a training
-that was interrupted goes on as if nothing had happened.
+Whatever a step draws follows from the seed and its number, so a training that was interrupted goes
+on as if nothing had happened: to the bit on a CPU; on a GPU reflection padding has no deterministic
+gradient.
 
 Shape letters: B images of a batch, Z noise, N training images.
 """

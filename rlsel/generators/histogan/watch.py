@@ -2,23 +2,24 @@
 
 import json
 import math
-import shutil
 import time
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from tensorboardX import SummaryWriter
+from PIL import Image
 from torch import Tensor
 
 from rlsel.atomic_files import write_bytes, write_text
 from rlsel.data.image_set import ImageSet
 from rlsel.data.tiles import lay_out, to_png
+from rlsel.event_file import EventFile
 from rlsel.generators.histogan.alarms import excess_pattern, spread
-from rlsel.generators.histogan.sampling import make, noise_of, to_uint8
+from rlsel.generators.histogan.sampling import calibrate, make, noise_of, to_uint8
 from rlsel.generators.histogan.training import Training
 
 STEPS = "steps.jsonl"
@@ -36,7 +37,7 @@ class Watcher:
 
     def __init__(self, folder: Path, train: ImageSet, rows: Sequence[dict[str, Any]]) -> None:
         """Begin, or go on after `rows`."""
-        self._folder, self._num_classes = folder, train.num_classes
+        self._folder, self._class_counts = folder, list(train.counts.values())
         self.rows = list(rows)
         firsts = [np.flatnonzero(train.labels == c)[:NUM_REAL] for c in range(train.num_classes)]
         self._real = [train.images[rows] for rows in firsts]
@@ -44,13 +45,13 @@ class Watcher:
         self._num_steps, self._num_images = 0, 0
         self._spent_s = self.rows[-1]["seconds"] if self.rows else 0.0
         self._started = time.monotonic()
-        shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)
-        self._board = SummaryWriter(str(folder / TENSORBOARD))
+        self._events = EventFile(folder / TENSORBOARD)
         for row in self.rows:
-            self._to_board(row)
+            grid = _grid_of(folder, row["step"])
+            self._to_board(row, np.asarray(Image.open(grid)) if grid.exists() else None)
 
     def close(self) -> None:
-        self._board.close()
+        self._events.close()
 
     def add(self, told: dict[str, Tensor], num_images: int) -> None:
         """The figures of a step; they stay on the device until they are shown."""
@@ -61,7 +62,8 @@ class Watcher:
     def show(self, training: Training) -> dict[str, Any]:
         """A row of means since the last one, and a grid of what the averaged generator makes."""
         made = self._made(training)
-        self._write_grid(made, training.step)
+        grid = lay_out([list(row[:NUM_SHOWN]) for row in made])
+        write_bytes(_grid_of(self._folder, training.step), to_png(grid))
         seconds = time.monotonic() - self._started
         row = {"step": training.step, "images": training.step * _images_a_step(training)}
         row |= {name: float(total) / self._num_steps for name, total in self._sums.items()}
@@ -72,34 +74,37 @@ class Watcher:
         self.rows.append(row)
         lines = (json.dumps(one) + "\n" for one in self.rows)
         write_text(self._folder / STEPS, "".join(lines))
-        self._to_board(row)
+        self._to_board(row, grid)
         self._sums, self._num_steps, self._num_images = {}, 0, 0
         self._started = time.monotonic()
         return row
 
     def _made(self, training: Training) -> list[UInt8[np.ndarray, "n h w 3"]]:
-        """Of each class, from the same noise at every step and for every class."""
-        noise_BZ = noise_of(range(NUM_MADE), training.config.noise_size)
-        device, network = training.data.device, training.average.eval()
+        """Of each class, from the same noise at every step and for every class, as candidates
+        would be made."""
+        config, device = training.config, training.data.device
+        noise_BZ = noise_of(range(NUM_MADE), config.noise_size)
+        network = deepcopy(training.average).eval()
+        calibrate(network, config, self._class_counts, device)
         return [
-            to_uint8(
-                make(network, noise_BZ, torch.full((NUM_MADE,), c), device,
-                     training.config.precision)
-            )
-            for c in range(self._num_classes)
-        ]  # fmt: skip
+            to_uint8(make(network, noise_BZ, torch.full((NUM_MADE,), c), device, "fp32"))
+            for c in range(len(self._class_counts))
+        ]
 
-    def _write_grid(self, made: Sequence[np.ndarray], step: int) -> None:
-        grid = lay_out([list(row[:NUM_SHOWN]) for row in made])
-        write_bytes(self._folder / GRIDS / f"step_{step:07d}.png", to_png(grid))
-        self._board.add_image("made", grid, step, dataformats="HWC")
-        self._board.flush()
+    def _to_board(self, row: dict[str, Any], grid: np.ndarray | None) -> None:
+        figures = {
+            f"training/{name}": float(value)
+            for name, value in row.items()
+            if name not in ("step", "seconds") and math.isfinite(value)
+        }
+        self._events.add(figures, row["step"])
+        if grid is not None:
+            self._events.add_image("made", grid, row["step"])
+        self._events.flush()
 
-    def _to_board(self, row: dict[str, Any]) -> None:
-        for name, value in row.items():
-            if name not in ("step", "seconds") and math.isfinite(value):
-                self._board.add_scalar(f"training/{name}", value, row["step"])
-        self._board.flush()
+
+def _grid_of(folder: Path, step: int) -> Path:
+    return folder / GRIDS / f"step_{step:07d}.png"
 
 
 def read_rows(folder: Path, last_step: int) -> list[dict[str, Any]]:
