@@ -60,11 +60,10 @@ RECIPES = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--processes", type=int, default=2, help="recipes at a time")
-    parser.add_argument("--draws", type=int, nargs="+", default=DRAWS)
     arguments = parser.parse_args()
-    record = ResumableRecord(RECORD, len(arguments.draws), _what_is_measured(), _summarise)
+    record = ResumableRecord(RECORD, len(DRAWS) * ROUNDS, _what_is_measured(), _summarise)
     work: dict[str, Callable[[], Cell]] = {}
-    for seed in arguments.draws:
+    for seed in DRAWS:
         for recipe in RECIPES:
             work[f"{recipe.name} | {seed}"] = partial(measure, recipe, seed)
         work[f"{REAL} | {seed}"] = partial(measure_real, seed)
@@ -117,8 +116,15 @@ def _base() -> HistoGANConfig:
 
 def _what_is_measured() -> dict[str, Any]:
     tried = set(asdict(RECIPES[0])) | {"show_every", "save_every"}
-    config = {name: value for name, value in asdict(_base()).items() if name not in tried}
-    return json.loads(json.dumps(config))  # as the record will have it, where tuples are lists
+    experiment = load_experiment(CONFIG)
+    settings = {
+        "generator": {k: v for k, v in asdict(_base()).items() if k not in tried},
+        "classifier": asdict(experiment.classifier),
+        "num_train": experiment.data.num_train,
+        "size_px": experiment.data.size_px,
+        "rounds": ROUNDS,
+    }
+    return json.loads(json.dumps(settings))  # as the record will have it, where tuples are lists
 
 
 def _summarise(cells: dict[str, Cell]) -> dict[str, Any]:

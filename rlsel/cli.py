@@ -82,8 +82,9 @@ def generate(
         Path | None, typer.Option("--from", help="Only make images with this generator.pt.")
     ] = None,
     per_class: Annotated[
-        int, typer.Option(min=1, help="Images of each class, with --from.")
-    ] = 2048,
+        int | None,
+        typer.Option(min=1, help="Images of each class, with --from.", show_default="2048"),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Overrides the config's, or that of the checkpoint.")
     ] = None,
@@ -100,15 +101,19 @@ def generate(
     """
     from rlsel import generating
     from rlsel.config import load_experiment
+    from rlsel.generators.histogan.config import HistoGANConfig
     from rlsel.progress import console
 
     if checkpoint is not None:
         if config is not None or resume:
             raise InputError("--from makes images only: leave out CONFIG.yaml and --resume")
+        per_class = per_class or HistoGANConfig.num_per_class
         to = out or checkpoint.with_name(f"pool-{per_class}.parquet")
         pool = generating.sample(checkpoint, per_class, seed, to)
         console.print(f"{len(pool):,} candidates written to {to}", markup=False)
         return
+    if per_class is not None:
+        raise InputError("--per-class goes with --from; in a config it is generator.num_per_class")
     experiment = load_experiment(config)
     if seed is not None:
         experiment = experiment.with_seed(seed)

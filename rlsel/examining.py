@@ -51,9 +51,8 @@ def examine(
         for name, images in sets.items():
             if name not in folder.record.classification:
                 scores = classification_of(
-                    images, splits.test, experiment.classifier, config.classification_rounds, seed,
-                    name,
-                )  # fmt: skip
+                    images, splits, experiment.classifier, config.classification_rounds, seed, name
+                )
                 folder.update(classification=folder.record.classification | {name: scores})
     _compare_patterns(splits, pool, folder)
     audit = audit_of(splits, pool, features, seed)

@@ -10,7 +10,7 @@ from rlsel.data.pattern import pattern_by_class, warn_of_pattern
 from rlsel.errors import InputError
 from rlsel.pool import FolderPool, NpzPool, ParquetPool, Pool, PoolConfig, build_pool, write_pool
 from rlsel.pool.build import require_enough
-from rlsel.quality.of_run import audit_of, nearest_pairs
+from rlsel.quality.of_run import audit_of, nearest_pairs, without_copies
 from rlsel.quality.report import describe_copies
 from rlsel.reporting.copies import draw_pairs
 
@@ -40,7 +40,7 @@ def import_pool(
         images: A folder with a folder for each class, a Parquet file or glob, or an NPZ file.
         to: The Parquet file to write; the picture lies beside it.
         source: Where the images come from, for the record; None names the path.
-        drop_copies: Leave out candidates that copy a training image.
+        drop_copies: Leave out candidates that copy a training image, as `audit.drop_copies` does.
 
     Raises:
         InputError: the images or the real ones are wrong, or `to` is there already.
@@ -52,7 +52,9 @@ def import_pool(
     pool = replace(pool, source=source) if source else pool
     audit = audit_of(splits, pool, None, experiment.seed)
     pairs = nearest_pairs(splits, pool, audit)
-    kept = pool.take(~audit.flagged) if drop_copies else pool
+    kept = pool
+    if drop_copies or experiment.audit.drop_copies:
+        kept = without_copies(pool, audit)
     require_enough(kept)
     write_pool(kept, to)
     picture = to.with_suffix(".copies.png")

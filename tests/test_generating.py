@@ -306,6 +306,12 @@ def test_generate_without_a_generator_says_what_to_add(tmp_path: Path) -> None:
     assert not (tmp_path / "made").exists()
 
 
+def test_a_number_of_images_without_a_checkpoint_is_not_passed_over(tmp_path: Path) -> None:
+    said = refused(rlsel("generate", write(tmp_path / "gan.yaml"), "--per-class", 9))
+
+    assert said == "--per-class goes with --from; in a config it is generator.num_per_class"
+
+
 def test_a_checkpoint_that_is_missing_is_named(tmp_path: Path) -> None:
     said = refused(rlsel("generate", "--from", tmp_path / "none.pt"))
 

@@ -26,7 +26,7 @@ class Splits:
     selection_val: ImageSet
     """The other half: it chooses among checkpoints and raises the alarm on overfitting."""
     test: ImageSet
-    """Read once, at the end."""
+    """It scores, and nothing is chosen by it."""
     held_back: ImageSet | None = None
     """Images of the training split that `num_train` did not draw; None where it drew all."""
     notes: tuple[str, ...] = ()

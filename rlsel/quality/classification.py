@@ -5,7 +5,9 @@ Shape letters: N test images, C classes.
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from torch import nn
 
 from rlsel.classifier import ClassifierConfig, Resident, Trainer, predict
 from rlsel.classifier.resident import best_device
@@ -27,6 +29,7 @@ def classification_accuracy_score(
     seeds: Sequence[int],
     device: torch.device | None = None,
     description: str | None = None,
+    validation: ImageSet | None = None,
 ) -> dict[str, list[float]]:
     """Train on candidates only, test on real images.
 
@@ -38,9 +41,11 @@ def classification_accuracy_score(
         seeds: One training each.
         device: None is the best there is.
         description: Show progress bars under this name.
+        validation: Real; what recipes of a generator may be compared by, as test may not.
 
     Returns:
-        Metric of `METRICS` -> one value per seed; accuracy is the score of the paper.
+        Metric of `METRICS`, and `validation_accuracy` if asked for -> one value per seed; accuracy
+        is the score of the paper.
 
     Raises:
         ValueError: class names or image sizes differ.
@@ -55,12 +60,21 @@ def classification_accuracy_score(
             raise ValueError(f"{what} of candidates and test differ: {one}, {other}")
     device = device or best_device()
     data = Resident.put(candidates.images, candidates.labels, device)
-    real = Resident.put(test.images, test.labels, device)
     trainer = Trainer(config, data, candidates.num_classes)
     scores: dict[str, list[float]] = {name: [] for name in METRICS}
+    if validation is not None:
+        scores["validation_accuracy"] = []
+
+    def logits_of(model: nn.Module, images: ImageSet) -> np.ndarray:
+        resident = Resident.put(images.images, images.labels, device)
+        return predict(model, resident, config.precision).cpu().numpy()
+
     for seed in seeds:
         model = trainer.fit(torch.arange(len(data)), seed, description=description).model
-        logits_NC = predict(model, real, config.precision).cpu().numpy()
+        logits_NC = logits_of(model, test)
         for name, metric in METRICS.items():
             scores[name].append(metric(logits_NC, test.labels))
+        if validation is not None:
+            logits_NC = logits_of(model, validation)
+            scores["validation_accuracy"].append(accuracy(logits_NC, validation.labels))
     return scores

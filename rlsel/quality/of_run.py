@@ -21,6 +21,7 @@ from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.data.wording import counted
 from rlsel.errors import InputError
 from rlsel.features import Features, extract
+from rlsel.features.centroids import normalise_rows
 from rlsel.pool import Pool
 from rlsel.quality.classification import classification_accuracy_score
 from rlsel.quality.copies import CopyAudit, audit_copies
@@ -39,24 +40,34 @@ def drop_copies(splits: Splits, pool: Pool, seed: int, run_dir: Path) -> Pool:
         run_dir: Gets the pairs, for the report.
     """
     audit = audit_of(splits, pool, None, seed)
+    if audit.flagged.any():
+        save_copies(run_dir, nearest_pairs(splits, pool, audit))
+    return without_copies(pool, audit)
+
+
+def without_copies(pool: Pool, audit: CopyAudit) -> Pool:
+    """What the audit did not flag, and a note of how many it did."""
     if not audit.flagged.any():
         return pool
-    save_copies(run_dir, nearest_pairs(splits, pool, audit))
     dropped = counted(int(audit.flagged.sum()), "candidate")
     note = f"dropped {dropped} that copy a training image"
-    kept = pool.take(~audit.flagged)
-    return replace(kept, notes=(*pool.notes, note))
+    return replace(pool.take(~audit.flagged), notes=(*pool.notes, note))
 
 
 def quality_of(splits: Splits, pool: Pool, features: Features, seed: int) -> dict[str, Any]:
-    """`QualityReport.as_json`, in the space of these features."""
+    """`QualityReport.as_json`, in the space of these features at unit length.
+
+    Their lengths are spread so widely that a hundredth of the images would decide the Fréchet
+    distance; their angles, which centroids go by as well, are not.
+    """
+    held_out = np.concatenate((features.reward_val, features.selection_val))
     held_out_labels = np.concatenate((splits.reward_val.labels, splits.selection_val.labels))
     return judge(
-        candidates=features.candidates,
+        candidates=normalise_rows(features.candidates),
         candidate_labels=pool.candidates.labels,
-        train=features.train,
+        train=normalise_rows(features.train),
         train_labels=splits.train.labels,
-        held_out=np.concatenate((features.reward_val, features.selection_val)),
+        held_out=normalise_rows(held_out),
         held_out_labels=held_out_labels,
         class_names=splits.class_names,
         rng=rng(seed, "quality"),
@@ -92,13 +103,17 @@ def require_weights(weights: Path | None) -> None:
 
 
 def classification_of(
-    images: ImageSet, test: ImageSet, config: ClassifierConfig, rounds: int, seed: int, name: str
+    images: ImageSet, splits: Splits, config: ClassifierConfig, rounds: int, seed: int, name: str
 ) -> dict[str, list[float]]:
     """`classification_accuracy_score`, with the seeds that final scores are trained with."""
-    seeds = [derive_seed(seed, "round", number) for number in range(rounds)]
     with few_threads():
         return classification_accuracy_score(
-            images, test, config, seeds, description=f"classifier on {name} alone"
+            images,
+            splits.test,
+            config,
+            [derive_seed(seed, "round", number) for number in range(rounds)],
+            description=f"classifier on {name} alone",
+            validation=concatenate([splits.reward_val, splits.selection_val]),
         )
 
 

@@ -26,7 +26,10 @@ TRIVIAL = ("real_only", "keep_all")
 TRUTH_COLUMNS = {"auc": "AUC", "precision": "precision", "recall": "recall"}
 
 SPACES = {"own": "by the run's own extractor", "given": "by the weights that were given"}
-CLASSIFICATION_ROWS = {"candidates": "candidates", "real": "as many real images"}
+CLASSIFICATION_ROWS = {
+    "candidates": "candidates",
+    "real": "real images, as many or all there are",
+}
 PATTERN_ROWS = {"candidates": "candidates", "real": "real training images"}
 QUALITY_ROWS = {"against_train": "train_floor", "against_held_out": "held_out_floor"}
 QUALITY_COLUMNS = {
@@ -120,7 +123,7 @@ def quality_tables(record: Record) -> list[Table]:
                 if not isinstance(figures, dict) or not isinstance(real, dict):
                     continue
                 pairs = ((figures[key], real[key]) for key in QUALITY_COLUMNS)
-                cells = (" / ".join(map(_short, pair)) for pair in pairs)
+                cells = (" / ".join(map(decimal, pair)) for pair in pairs)
                 against = what.removeprefix("against_").replace("_", " ")
                 rows.append(Row(f"{name}, {against}", tuple(cells)))
         columns = ("class, against", *QUALITY_COLUMNS.values())
@@ -149,7 +152,8 @@ def classification_table(record: Record) -> Table | None:
         Row(CLASSIFICATION_ROWS[name], tuple(mean_with_std(scores[metric]) for metric in metrics))
         for name, scores in record.classification.items()
     ]
-    columns = ("trained on", *("AUC" if metric == "auc" else metric for metric in metrics))
+    names = ("AUC" if metric == "auc" else metric.replace("_", " ") for metric in metrics)
+    columns = ("trained on", *names)
     return Table("Trained on these alone, tested on real images", columns, tuple(rows))
 
 
@@ -232,11 +236,6 @@ def _utilisation(record: Record) -> list[tuple[str, str, str]]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if math.isfinite(share) else NOTHING
-
-
-def _short(value: float) -> str:
-    """Two digits behind the point, and none of numbers that have enough before it."""
-    return decimal(value, digits=2 if not abs(value) >= 10 else 0)
 
 
 def _significant(value: float) -> str:

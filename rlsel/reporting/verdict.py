@@ -93,7 +93,7 @@ def _of_candidates(record: Record) -> str:
     """Where nothing was selected: what candidates alone teach, beside the real images."""
     said = [
         f"{mean_with_std(record.classification[name][METRIC])} trained on {words} alone"
-        for name, words in (("candidates", "candidates"), ("real", "as many real images"))
+        for name, words in (("candidates", "candidates"), ("real", "real images"))
         if name in record.classification
     ]
     return f"{METRIC.capitalize()} on real test images: {', '.join(said)}." if said else ""

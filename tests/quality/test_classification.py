@@ -27,11 +27,14 @@ def test_candidates_with_the_right_labels_teach_and_those_with_swapped_ones_misl
     test = images(23, 1)
 
     right, wrong = (
-        classification_accuracy_score(images(62, 0, swapped=swapped), test, QUICK, seeds, CPU)
+        classification_accuracy_score(
+            images(62, 0, swapped=swapped), test, QUICK, seeds, CPU, validation=test
+        )
         for swapped, seeds in ((False, [3, 5]), (True, [3]))
     )
 
-    assert [len(scores) for scores in right.values()] == [2] * 4
+    assert [len(scores) for scores in right.values()] == [2] * 5
+    assert right["validation_accuracy"] == right["accuracy"]
     assert min(right["auc"]) > 0.6
     assert max(wrong["auc"]) < 0.4
     assert all(type(value) is float for scores in right.values() for value in scores)

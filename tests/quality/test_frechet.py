@@ -7,13 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.linalg import sqrtm
 
-from rlsel.quality.frechet import (
-    draw_disjoint,
-    draw_equal,
-    frechet_at,
-    frechet_distance,
-    frechet_floor,
-)
+from rlsel.quality.frechet import frechet_distance
 
 RNG = np.random.default_rng(0)
 ONE_NF = RNG.standard_normal((31, 7)) @ RNG.standard_normal((7, 7))
@@ -120,46 +114,3 @@ def test_turning_the_space_changes_nothing() -> None:
 def test_one_image_has_no_covariance() -> None:
     with pytest.raises(ValueError, match="needs two images, a set has 1"):
         frechet_distance(ONE_NF, OTHER_MF[:1])
-
-
-def test_fewer_images_of_one_distribution_are_farther_apart() -> None:
-    real_MF = RNG.standard_normal((404, 19))
-
-    floors = [frechet_floor(num, real_MF, np.random.default_rng(1)) for num in (10, 50, 202)]
-
-    assert floors[0] > 2 * floors[1] > 4 * floors[2] > 0
-
-
-def test_at_equal_numbers_honest_candidates_are_at_the_floor_and_others_above() -> None:
-    rng = np.random.default_rng(2)
-    real_MF, honest_NF = rng.standard_normal((202, 19)), rng.standard_normal((501, 19))
-
-    floor = frechet_floor(101, real_MF, rng, num_draws=9)
-
-    assert frechet_at(101, honest_NF, real_MF, rng, num_draws=9) == pytest.approx(floor, rel=0.15)
-    assert frechet_at(101, honest_NF + 1, real_MF, rng) > 2 * floor
-
-
-def test_a_disjoint_draw_shares_no_image() -> None:
-    rows_M1 = np.arange(23.0)[:, None]
-
-    for one_N1, other_N1 in draw_disjoint(11, rows_M1, np.random.default_rng(0), num_draws=5):
-        assert len(np.union1d(one_N1, other_N1)) == 22
-
-
-def test_an_equal_draw_takes_as_many_of_both_and_none_twice() -> None:
-    rows_N1, rows_M1 = np.arange(13.0)[:, None], np.arange(100.0, 117.0)[:, None]
-
-    draws = list(draw_equal(11, rows_N1, rows_M1, np.random.default_rng(0), num_draws=5))
-
-    assert len(draws) == 5
-    for one_N1, other_N1 in draws:
-        assert len(np.unique(one_N1)) == len(np.unique(other_N1)) == 11
-        assert one_N1.max() < 100 <= other_N1.min()
-
-
-def test_more_images_than_there_are_cannot_be_drawn() -> None:
-    with pytest.raises(ValueError, match="24 images are to be drawn, a set has 23"):
-        frechet_at(24, ONE_NF, OTHER_MF, RNG)
-    with pytest.raises(ValueError, match="24 images are to be drawn, a set has 23"):
-        frechet_floor(12, OTHER_MF, RNG)

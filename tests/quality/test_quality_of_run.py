@@ -92,6 +92,18 @@ def test_quality_has_every_class_and_plain_numbers(splits: Splits, pool: Pool) -
         assert all(type(value) is float for value in of_class["against_train"].values())
 
 
+def test_how_long_a_feature_is_says_nothing_of_quality(splits: Splits, pool: Pool) -> None:
+    seen = features(splits, pool)
+    lengths_N1 = np.linspace(1, 20, len(pool), dtype=np.float32)[:, None]
+
+    of_longer = quality_of(splits, pool, replace(seen, candidates=seen.candidates * lengths_N1), 0)
+
+    for name, expected in quality_of(splits, pool, seen, 0).items():
+        found = of_longer[name]
+        assert found["against_train"] == pytest.approx(expected["against_train"], abs=1e-4)
+        assert found["against_held_out"] == pytest.approx(expected["against_held_out"], abs=1e-4)
+
+
 def test_real_images_are_as_many_of_each_class_as_candidates_or_all(
     splits: Splits, pool: Pool
 ) -> None:
