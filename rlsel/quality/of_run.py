@@ -57,8 +57,8 @@ def without_copies(pool: Pool, audit: CopyAudit) -> Pool:
 def quality_of(splits: Splits, pool: Pool, features: Features, seed: int) -> dict[str, Any]:
     """`QualityReport.as_json`, in the space of these features at unit length.
 
-    Their lengths are spread so widely that a hundredth of the images would decide the Fréchet
-    distance; their angles, which centroids go by as well, are not.
+    Their lengths are spread so widely that few images would decide the Fréchet distance; their
+    angles, which centroids go by as well, are not.
     """
     held_out = np.concatenate((features.reward_val, features.selection_val))
     held_out_labels = np.concatenate((splits.reward_val.labels, splits.selection_val.labels))

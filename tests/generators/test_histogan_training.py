@@ -12,11 +12,12 @@ from PIL import Image
 from small_gan import BATCH, SIZE, STEPS, small_config, small_train, train
 
 from rlsel.classifier import Resident
-from rlsel.data.tiles import GAP_PX
+from rlsel.data.tiles import GAP_PX, lay_out
 from rlsel.errors import InputError
 from rlsel.generators.histogan import train as train_module
 from rlsel.generators.histogan.checkpoint import Checkpoint, load_checkpoint
 from rlsel.generators.histogan.networks import Discriminator
+from rlsel.generators.histogan.sampling import Sampler
 from rlsel.generators.histogan.training import Training
 from rlsel.generators.histogan.watch import GRIDS, NUM_SHOWN
 from rlsel.generators.histogan.watch import STEPS as STEPS_FILE
@@ -237,6 +238,28 @@ def test_a_grid_has_a_row_for_each_class_and_a_column_for_each_noise(tmp_path: P
             NUM_SHOWN * (SIZE[1] + GAP_PX) - GAP_PX,
             2 * (SIZE[0] + GAP_PX) - GAP_PX,
         )
+
+
+def test_the_last_grid_shows_what_candidates_of_those_seeds_look_like(tmp_path: Path) -> None:
+    sampler = Sampler(train(tmp_path).checkpoint, torch.device("cpu"))
+
+    expected = lay_out(
+        [list(sampler.images(range(NUM_SHOWN), np.full(NUM_SHOWN, c))) for c in range(2)]
+    )
+
+    with Image.open(max((tmp_path / GRIDS).iterdir())) as grid:
+        assert np.array_equal(np.asarray(grid), expected)
+
+
+def test_going_on_hands_all_grids_to_tensorboard_again(tmp_path: Path) -> None:
+    train(tmp_path)
+    whole = (tmp_path / "tensorboard").stat().st_mtime_ns
+
+    train(tmp_path)
+
+    events = b"".join(path.read_bytes() for path in (tmp_path / "tensorboard").iterdir())
+    assert events.count(b"\x89PNG") == 3
+    assert (tmp_path / "tensorboard").stat().st_mtime_ns > whole
 
 
 def test_figures_are_means_since_the_last_row(tmp_path: Path) -> None:
