@@ -4,13 +4,16 @@ python benchmarks/tables.py
 """
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from fidelity.section import fidelity_section
 from generation.sections import quality_section, recipes_section, speed_section
 from planted_truth.fault_section import fault_section
 from planted_truth.loop_section import loop_section
+from planted_truth.paired import compare
 from planted_truth.planted_figures import draw_curves
 from planted_truth.planted_section import planted_section
 from scaling.section import scaling_section
@@ -18,7 +21,7 @@ from throughput.sections import growth_section, throughput_section
 
 from rlsel.atomic_files import write_text
 from rlsel.records import mean_and_std
-from rlsel.reporting.wording import in_order, label
+from rlsel.reporting.wording import in_order, label, signed
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
@@ -116,15 +119,18 @@ def _section(title: str, name: str, record: dict[str, Any]) -> str:
         f"Seeds {seeds}, {rounds} rounds each; {record['device']}; torch "
         f"{record['versions']['torch']}, ray {record['versions']['ray']}; config "
         f"`{record['config_hash']}`; record `whole_run_{name}.json`. Mean ± sample std "
-        + ("over seeds of the means of rounds." if len(runs) > 1 else "over rounds."),
+        + ("over seeds of the means of rounds; " if len(runs) > 1 else "over rounds; ")
+        + "the last column is the controller's accuracy less the method's, paired by "
+        + ("seed" if len(runs) > 1 else "round")
+        + ", with its 95% interval by Student's t.",
         "",
-        _row("method", *METRICS, "kept"),
-        _row("---", *["---:"] * 5),
+        _row("method", *METRICS, "kept", "controller over it"),
+        _row("---", *["---:"] * 6),
     ]
     for method in in_order(list(runs[0]["scores"])):
         cells = [_score(runs, method, metric) for metric in METRICS]
         kept = mean_and_std([float(run["num_kept"][method]) for run in runs])[0]
-        lines.append(_row(label(method), *cells, f"{kept:.0f}"))
+        lines.append(_row(label(method), *cells, f"{kept:.0f}", _controller_over(runs, method)))
     lines += _truth(summary)
     wall, memory, evaluations = (
         summary[key] for key in ("wall_s", "peak_memory_gib", "evaluations")
@@ -135,8 +141,19 @@ def _section(title: str, name: str, record: dict[str, Any]) -> str:
         f"(longest {wall['max'] / 60:.1f}); peak memory {memory['mean']:.1f} GiB "
         f"(highest {memory['max']:.1f}).",
         "",
+        *_candidates_alone(runs),
     ]
     return "\n".join(lines)
+
+
+def _candidates_alone(runs: list[dict[str, Any]]) -> list[str]:
+    """The classification accuracy score, where runs have it."""
+    scores = [run.get("classification", {}).get("candidates") for run in runs]
+    if not all(scores):
+        return []
+    mean, std = mean_and_std([mean_and_std(score["accuracy"])[0] for score in scores if score])
+    spread = f" ± {std:.3f}" if math.isfinite(std) else ""
+    return [f"A classifier of all candidates and no real image: {mean:.3f}{spread}.", ""]
 
 
 def _truth(summary: dict[str, Any]) -> list[str]:
@@ -174,10 +191,22 @@ def _ledger(record: dict[str, Any]) -> str:
 
 
 def _score(runs: list[dict[str, Any]], method: str, metric: str) -> str:
-    values = [run["scores"][method][metric] for run in runs]
-    series = [mean_and_std(rounds)[0] for rounds in values] if len(runs) > 1 else values[0]
-    mean, std = mean_and_std(series)
+    mean, std = mean_and_std(_series(runs, method, metric))
     return f"{mean:.3f} ± {std:.3f}"
+
+
+def _controller_over(runs: list[dict[str, Any]], method: str) -> str:
+    if method == "controller" or "controller" not in runs[0]["scores"]:
+        return ""
+    ours, theirs = (np.array(_series(runs, name, METRICS[0])) for name in ("controller", method))
+    gain = compare(ours - theirs)
+    return f"{signed(gain['mean'])} [{signed(gain['low'])}, {signed(gain['high'])}]"
+
+
+def _series(runs: list[dict[str, Any]], method: str, metric: str) -> list[float]:
+    """Means of the rounds of each seed, or the rounds where there is one seed."""
+    values = [run["scores"][method][metric] for run in runs]
+    return [mean_and_std(rounds)[0] for rounds in values] if len(runs) > 1 else values[0]
 
 
 def _row(*cells: str) -> str:
