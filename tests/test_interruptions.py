@@ -114,7 +114,7 @@ def require_same(run_dir: Path, reference: Path) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_a_run_killed_twice_ends_as_one_that_was_never_interrupted(
+def test_a_run_that_was_killed_and_then_stopped_ends_as_one_that_was_not(
     paper: Path, tmp_path: Path
 ) -> None:
     config = write_config(tmp_path / "a.yaml", **PAPER)
@@ -128,33 +128,20 @@ def test_a_run_killed_twice_ends_as_one_that_was_never_interrupted(
 
     with running(config, "--resume") as run:
         run.wait_for(lambda: run.num_trained("test") >= 2)
-        run.kill()
-    assert run.num_trained("test") < len(METHODS)
-    assert not Record.read(run.out).finished
-
-    outcome = rlsel("run", config, "--out", run.out, "--resume")
-    assert (outcome.code, outcome.err) == (0, "")
-    assert Record.read(run.out).resumed == 2
-    require_same(run.out, paper)
-
-
-@pytest.mark.timeout(900)
-def test_ctrl_c_says_how_to_go_on_and_loses_nothing(paper: Path, tmp_path: Path) -> None:
-    config = write_config(tmp_path / "a.yaml", **PAPER)
-    with running(config) as run:
-        run.wait_for(lambda: run.num_trained("reward_val") > 0)
-        os.killpg(run.process.pid, signal.SIGINT)  # to the whole group, as a terminal does
+        os.killpg(run.process.pid, signal.SIGINT)  # to the whole group, as Ctrl-C in a terminal
         assert run.process.wait(60) == 130
         said = run.log.read_text()
+    assert run.num_trained("test") < len(METHODS)
+    assert not Record.read(run.out).finished
     command = f"rlsel run {config} --out {run.out} --resume"
     assert f"interrupted; nothing finished is lost. Go on with: {command}\n" in said
     assert "Traceback" not in said
-    assert not Record.read(run.out).finished
 
     outcome = rlsel(*command.split()[1:])
 
     assert (outcome.code, outcome.err) == (0, "")
     assert "The learned selection scores" in outcome.said
+    assert Record.read(run.out).resumed == 2
     require_same(run.out, paper)
 
 
