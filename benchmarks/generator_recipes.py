@@ -2,7 +2,7 @@
 
     python benchmarks/generator_recipes.py [--processes 2]
 
-Each recipe trains the GAN of tune_configs/pcam_small.yaml anew, on draws of real images that no
+Each recipe trains the GAN of tune_configs/pcam_small.yaml anew, on a draw of real images that no
 record of whole runs has; a ResNet34 learns its candidates alone, and real images with candidates.
 Test is never read. Needs shared/data/pcam; RLSEL_SHARED says where `shared` is. Every finished
 recipe is written at once to benchmarks/records/generator_recipes.json.
@@ -32,7 +32,7 @@ from rlsel.seeding import derive_seed
 
 CONFIG = Path(__file__).parent.parent / "tune_configs" / "pcam_small.yaml"
 RECORD = Path(__file__).parent / "records" / "generator_recipes.json"
-DRAWS = (10, 11)
+DRAWS = (10,)
 ROUNDS = 2
 REAL = "real images"
 
