@@ -144,7 +144,7 @@ def test_the_candidates_are_judged_as_images_and_looked_through_for_copies(finis
 
     assert record.quality is not None
     assert record.quality["own"].keys() == {"normal", "tumour"}
-    assert [len(scores) for scores in record.classification["candidates"].values()] == [1] * 4
+    assert [len(scores) for scores in record.classification["candidates"].values()] == [1] * 5
     assert record.copies is not None
     assert record.copies["num_selected"] == record.num_kept["controller"]
     assert str(record.copies["said"]) in (finished / "report.html").read_text()
