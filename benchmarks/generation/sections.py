@@ -58,7 +58,8 @@ def quality_section(content: Content, name: str) -> str:
         f"![Generated patches](images/{recipe}.png)",
         "",
         "After the slash what held-out real images score in the candidates' place; read each "
-        f"Fréchet distance against that. n = {content['n']} trainings of the classifier.",
+        f"Fréchet distance against that. n = {content['n']} trainings of the classifier, of as "
+        "many real training images as well.",
         "",
     ]
     tables = (*quality_tables(record), pattern_table(record), classification_table(record))

@@ -26,10 +26,7 @@ TRIVIAL = ("real_only", "keep_all")
 TRUTH_COLUMNS = {"auc": "AUC", "precision": "precision", "recall": "recall"}
 
 SPACES = {"own": "by the run's own extractor", "given": "by the weights that were given"}
-CLASSIFICATION_ROWS = {
-    "candidates": "candidates",
-    "real": "real images, as many or all there are",
-}
+CLASSIFICATION_ROWS = {"candidates": "candidates", "real": "real images"}
 PATTERN_ROWS = {"candidates": "candidates", "real": "real training images"}
 QUALITY_ROWS = {"against_train": "train_floor", "against_held_out": "held_out_floor"}
 QUALITY_COLUMNS = {
