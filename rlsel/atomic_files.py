@@ -52,7 +52,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make(path.parent)
             yield temporary
             _sync(temporary)
             temporary.replace(path)
@@ -60,6 +60,13 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # gone already, where the rename went through
             temporary.unlink(missing_ok=True)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # as /proc answers, which holds what the system puts there
+        raise InputError(f"{folder}: cannot be made: choose another folder") from error
 
 
 def write_text(path: Path, text: str) -> None:

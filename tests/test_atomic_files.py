@@ -1,5 +1,6 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -74,3 +75,8 @@ def test_other_failures_are_not_blamed_on_the_user(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(OSError, match="dying"):
         write_text(tmp_path / "record.json", "{}")
+
+
+def test_a_folder_that_the_system_will_not_make_is_named() -> None:
+    with pytest.raises(InputError, match=r"^/proc/rlsel: cannot be made: choose another folder"):
+        write_text(Path("/proc/rlsel/record.json"), "")
