@@ -92,8 +92,9 @@ class Record:
     """`own` or `given` (by `audit.weights`): whose features -> class -> field of
     `quality.ClassQuality` -> figures of the candidates and their floors."""
     classification: dict[str, dict[str, list[Number]]] = field(default_factory=dict)
-    """`candidates`, or as many `real` images: what alone was trained on -> metric -> one test score
-    per round. Of candidates it is the classification accuracy score."""
+    """`candidates`, or as many `real` images (all, where they are fewer): what alone was trained on
+    -> metric -> one score per round, on test but for `validation_accuracy`. Of candidates it is the
+    classification accuracy score."""
     pattern: dict[str, dict[str, Number]] = field(default_factory=dict)
     """`candidates` or `real` -> class -> `data.pattern.shared_pattern`, a mean correlation."""
     copies: dict[str, Any] | None = None

@@ -336,7 +336,7 @@ def test_a_network_is_restored_from_its_state() -> None:
 
 @pytest.mark.parametrize("bias", [0.0, 1.0])
 def test_images_of_a_class_share_no_pattern_whatever_the_biases_are(bias: float) -> None:
-    """With zero padding two of them correlate by .05 to .17 before any training."""
+    """With zero padding two of them correlated before any training."""
     network = generator((32, 32), channels=8, max_channels=64, noise_size=64)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
