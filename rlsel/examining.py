@@ -3,6 +3,7 @@
 from rlsel.config import Experiment
 from rlsel.data import Splits
 from rlsel.data.pattern import pattern_by_class, warn_of_pattern
+from rlsel.device_memory import release
 from rlsel.features import Features
 from rlsel.pool import Pool
 from rlsel.quality.copies import CopyAudit
@@ -58,6 +59,7 @@ def examine(
     audit = audit_of(splits, pool, features, seed)
     if not (folder.path / COPIES).exists():  # they are there where copies were dropped
         save_copies(folder.path, nearest_pairs(splits, pool, audit))
+    release()  # evaluators may be on the same GPU
     folder.finish_stage("audit")
     return audit
 

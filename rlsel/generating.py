@@ -7,6 +7,7 @@ from pathlib import Path
 from rlsel.checking import read_inputs
 from rlsel.config import Experiment
 from rlsel.data import Splits
+from rlsel.device_memory import release
 from rlsel.errors import InputError
 from rlsel.examining import examine
 from rlsel.features.stored import extract_or_load
@@ -124,7 +125,9 @@ def _train_and_sample(
     book_time = partial(folder.finish_stage, "generator")
     trained = train_or_fetch(config, splits.train, seed, within, on_save=book_time)
     folder.update(warnings=[*dict.fromkeys((*folder.record.warnings, *trained.warnings))])
-    return fit_to(splits, make_candidates(trained.checkpoint, config.num_per_class, seed))
+    candidates = make_candidates(trained.checkpoint, config.num_per_class, seed)
+    release()  # evaluators may be on the same GPU
+    return fit_to(splits, candidates)
 
 
 def _read_splits(experiment: Experiment, folder: RunFolder) -> Splits:

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 from pydantic import Field, TypeAdapter, ValidationError
 from ray import tune
 from rich import box
@@ -28,7 +29,8 @@ from rlsel.learning import num_env_runners
 from rlsel.pipeline import run
 from rlsel.progress import Bar, console, progress_bar
 from rlsel.records import Record, mean_and_std
-from rlsel.rewards.plan import CPU_SHARE_OF_EVALUATORS, plan_evaluators
+from rlsel.rewards.evaluators import GPU_MEMORY_SHARE
+from rlsel.rewards.plan import CPU_SHARE_OF_EVALUATORS, EvaluatorPlan, plan_evaluators
 from rlsel.rewards.pool import running_broker
 from rlsel.schema import config
 
@@ -37,6 +39,12 @@ TRIAL_CPUS = 0.05
 """What a trial books for itself: it waits for evaluations, and updates a small network."""
 PROBING_TRIAL_CPUS = 1 - CPU_SHARE_OF_EVALUATORS
 """The same where it evaluates by itself: what evaluators leave then makes a trial a core."""
+
+
+TRIAL_GPU_SHARE = 0.25
+"""Of each GPU, what evaluators leave to the trials, which train their extractors there."""
+TRIALS_A_GPU = 5
+"""Trials that share what is left of one."""
 
 
 @config
@@ -131,32 +139,42 @@ def run_sweep(path: Path, out: Path) -> Path:
 def _run_trials(sweep: SweepConfig, trials: Mapping[str, Experiment], out: Path) -> None:
     """Run what is not finished yet, all on one pool of evaluators."""
     first = next(iter(trials.values()))
-    plan = plan_evaluators(first.evaluators, cluster.nodes())
+    plan = plan_evaluators(first.evaluators, cluster.nodes(), 1 - TRIAL_GPU_SHARE)
     # Started here, by the driver: what a trial starts would be caught in its placement group.
     with running_broker(plan), progress_bar("trials", len(trials)) as bar:
         evaluators = counted(plan.count, "evaluator")
         console.print(
             f"{counted(len(trials), 'trial')} on {evaluators} ({plan.reason})", markup=False
         )
-        results = _tuner(sweep, trials, out, plan.count, bar).fit()
+        if plan.gpus_each and not plan.gpu_left:
+            console.print(
+                f"warning: evaluators.gpus_each {plan.gpus_each:g} leaves nothing of a GPU to the "
+                "trials, which train their feature extractors there all the same; "
+                f"{1 - TRIAL_GPU_SHARE:g} would leave them a part",
+                style="yellow",
+                markup=False,
+            )
+        results = _tuner(sweep, trials, out, plan, bar).fit()
     if results.errors:
         raise find_input_error(results.errors[0]) or results.errors[0]
 
 
 def _tuner(
-    sweep: SweepConfig, trials: Mapping[str, Experiment], out: Path, num_evaluators: int, bar: Bar
+    sweep: SweepConfig, trials: Mapping[str, Experiment], out: Path, plan: EvaluatorPlan, bar: Bar
 ) -> tune.Tuner:
     # Otherwise Tune makes of Ctrl-C a sweep that seems to have ended.
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
     # Its tables and tracebacks, beside our bar and our own error.
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    num_runners = max(num_env_runners(e, num_evaluators) for e in trials.values())
+    num_runners = max(num_env_runners(e, plan.count) for e in trials.values())
     waits = all(experiment.reward.needs_evaluators for experiment in trials.values())
     own = {"CPU": TRIAL_CPUS if waits else PROBING_TRIAL_CPUS}
+    if plan.gpu_left:
+        own["GPU"] = plan.gpu_left / TRIALS_A_GPU
     bundles = [own, *[{"CPU": TRIAL_CPUS}] * num_runners]
     settings = {name: to_dict(experiment) for name, experiment in trials.items()}
-    trial = partial(_run_trial, settings, out)
+    trial = partial(_run_trial, settings, out, plan.gpu_left)
     return tune.Tuner(
         tune.with_resources(trial, tune.PlacementGroupFactory(bundles)),
         param_space={"trial": tune.grid_search(list(trials))},
@@ -171,8 +189,12 @@ def _tuner(
     )
 
 
-def _run_trial(settings: dict[str, dict], out: Path, chosen: dict[str, Any]) -> None:
+def _run_trial(
+    settings: dict[str, dict], out: Path, gpu_left: float, chosen: dict[str, Any]
+) -> None:
     name = chosen["trial"]
+    if gpu_left and torch.cuda.is_available():
+        torch.cuda.set_per_process_memory_fraction(GPU_MEMORY_SHARE * gpu_left)
     experiment = build_experiment(settings[name], name)
     result = run(experiment, out=out / "trials" / name, resume=True, quiet=True)
     tune.report(dict(result.record.learning))

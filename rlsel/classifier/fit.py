@@ -13,11 +13,13 @@ from torch import Tensor, nn
 
 from rlsel.classifier.config import ClassifierConfig
 from rlsel.classifier.crop import crop_kernels
-from rlsel.classifier.plan import TrainingPlan, draw_plan
+from rlsel.classifier.plan import TrainingPlan, draw_plan, steps_in_turn
 from rlsel.classifier.predict import predict
 from rlsel.classifier.resident import Resident
 from rlsel.classifier.resnet import build_resnet34, weights_digest
 from rlsel.classifier.steps import GraphedSteps, MakeModel, PlainSteps, Steps
+from rlsel.data.wording import counted
+from rlsel.device_memory import DeviceFullError, is_out_of_memory, release, room_for
 from rlsel.progress import track
 
 RECIPE = 2
@@ -46,13 +48,19 @@ class Trainer:
         data: Resident,
         num_classes: int,
         make_model: MakeModel | None = None,
+        setting: str = "classifier",
     ) -> None:
         """Prepare for trainings on `data`.
 
         Args:
             make_model: What is trained; None is a ResNet34 for images of this size.
+            setting: What a user calls `config`, for messages.
         """
-        self._config, self._data = config, data
+        self._config, self._data, self._setting = config, data, setting
+        self.warning = ""
+        """Why trainings on a GPU go slower than they could; empty if they do not."""
+        if data.device.type == "cuda":
+            torch.backends.cudnn.deterministic = True  # same seed, same curve
         height, width = data.images_NCHW.shape[2:]
         self._make_model = make_model or partial(_resnet34, config, num_classes, (height, width))
         self._recorded: list[GraphedSteps] = []
@@ -67,12 +75,19 @@ class Trainer:
     ) -> Fitted:
         """Train on `data[rows_N]`. Same seed, rows and device: same classifier.
 
+        On a CPU that is so to the bit, for the same number of threads. On a GPU kernels are asked
+        to be deterministic; by how much two trainings may differ there is what the part `correct`
+        of `benchmarks/on_gpu.py` measures, and no record of it is there yet.
+
         Args:
             rows_N: Which images to train on; their order does not matter.
             seed: Of initial weights, order and augmentation.
             validation: Predicted after each of the last epochs.
             num_validated_epochs: Overrides the config's; the final test takes the last epoch alone.
             description: Show a progress bar over the epochs under this name.
+
+        Raises:
+            DeviceFullError: the training does not fit into memory.
         """
         return self.fit_many([(rows_N, seed)], validation, num_validated_epochs, description)[0]
 
@@ -83,25 +98,37 @@ class Trainer:
         num_validated_epochs: int | None = None,
         description: str | None = None,
     ) -> list[Fitted]:
-        """Several trainings, each with rows and seed of its own, side by side on a GPU."""
+        """Several trainings, each with rows and seed of its own, side by side on a GPU.
+
+        Raises:
+            DeviceFullError: so many do not fit into memory.
+        """
         device = self._data.device
         plans = [
             draw_plan(self._config, rows_N, len(self._data), seed).to(device)
             for rows_N, seed in trainings
         ]
         try:
-            lanes = self._lanes(plans, [seed for _, seed in trainings])
-            logits = self._train(plans, lanes, validation, num_validated_epochs, description)
-        except torch.OutOfMemoryError:
+            with room_for(self._needed(len(plans)), f"lower {self._setting}.batch_size"):
+                lanes = self._lanes(plans, [seed for _, seed in trainings])
+                logits = self._train(plans, lanes, validation, num_validated_epochs, description)
+                return [
+                    Fitted(steps.result(), [one.cpu() for one in val_logits])
+                    for steps, val_logits in zip(lanes, logits, strict=True)
+                ]
+        except DeviceFullError:
             self._recorded.clear()  # it holds memory that fewer trainings do not need
             raise
         finally:
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
-        return [
-            Fitted(steps.result(), [one.cpu() for one in val_logits])
-            for steps, val_logits in zip(lanes, logits, strict=True)
-        ]
+
+    def _needed(self, num_trainings: int) -> str:
+        shape = " x ".join(str(length) for length in self._data.images_NCHW.shape[1:])
+        return (
+            f"{counted(num_trainings, 'training')} in steps of {self._config.batch_size} inputs "
+            f"of {shape}"
+        )
 
     def _train(
         self,
@@ -117,27 +144,54 @@ class Trainer:
         logits: list[list[Tensor]] = [[] for _ in plans]
         epochs = range(config.epochs)
         for epoch in track(epochs, description, len(epochs)) if description else epochs:
-            for plan, steps, val_logits in zip(plans, lanes, logits, strict=True):
-                with torch.cuda.stream(steps.stream):
-                    for rows_B, draws_BK, lr in plan.epoch(epoch):
-                        steps.run(rows_B, draws_BK, lr)
-                    if validation is not None and epoch >= first_validated:
+            # One step of each in turn: a GPU begins its queues in the order they were filled, so
+            # an epoch of one training before the first step of the next would hardly overlap.
+            for number, step in steps_in_turn(plans, epoch):
+                with torch.cuda.stream(lanes[number].stream):
+                    lanes[number].run(*step)
+            if validation is not None and epoch >= first_validated:
+                for steps, val_logits in zip(lanes, logits, strict=True):
+                    with torch.cuda.stream(steps.stream):
                         val_logits.append(predict(steps.model, validation, config.precision))
-                        steps.model.train()
+                    steps.model.train()
         return logits
 
     def _lanes(self, plans: Sequence[TrainingPlan], seeds: Sequence[int]) -> Sequence[Steps]:
         config, data = self._config, self._data
         # Fewer images than a batch holds come in all numbers, too many to record a graph of each.
         small = any(plan.rows_SB.shape[1] < config.batch_size for plan in plans)
-        if small or data.device.type != "cuda" or config.acceleration == "none":
+        wanted = not small and data.device.type == "cuda" and config.acceleration != "none"
+        if not wanted or not self._record(len(plans)):
             return [PlainSteps(config, data, self._make_model, seed) for seed in seeds]
-        while len(self._recorded) < len(plans):
-            self._recorded.append(GraphedSteps(config, data, self._make_model))
         lanes = self._recorded[: len(plans)]
         for steps, seed in zip(lanes, seeds, strict=True):
             steps.begin(seed)
         return lanes
+
+    def _record(self, num: int) -> bool:
+        """Have so many steps recorded. False where the first cannot be: plain steps can do without.
+
+        Raises:
+            Exception: memory is too short for more than one; fewer may fit.
+        """
+        if self.warning:
+            return False
+        try:
+            while len(self._recorded) < num:
+                self._recorded.append(GraphedSteps(self._config, self._data, self._make_model))
+        except Exception as error:  # a capture, cuBLAS and cuDNN each have errors of their own
+            if num > 1 and is_out_of_memory(error):
+                raise
+            reason = [*str(error).splitlines(), type(error).__name__][0]
+            self.warning = (
+                f"{self._setting}: a training step cannot be recorded as a CUDA graph ({reason}), "
+                "so trainings go on step by step, slower"
+            )
+        else:
+            return True
+        self._recorded.clear()
+        release()
+        return False
 
 
 def fit(
@@ -148,9 +202,10 @@ def fit(
     seed: int,
     validation: Resident | None = None,
     description: str | None = None,
+    setting: str = "classifier",
 ) -> Fitted:
-    """One training on `data[rows_N]`; see `Trainer.fit`."""
-    trainer = Trainer(config, data, num_classes)
+    """One training on `data[rows_N]`; see `Trainer` and its `fit`."""
+    trainer = Trainer(config, data, num_classes, setting=setting)
     return trainer.fit(rows_N, seed, validation, description=description)
 
 

@@ -6,8 +6,9 @@ step, K random numbers an image.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import torch
 from jaxtyping import Float, Int
@@ -15,6 +16,9 @@ from torch import Tensor
 
 from rlsel.classifier.augment import num_draws
 from rlsel.classifier.config import ClassifierConfig
+
+Step = tuple[Tensor, Tensor, float]
+"""Rows, random numbers and learning rate of one step."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class TrainingPlan:
     epoch_ends: tuple[int, ...]
     """Steps done at the end of each epoch."""
 
-    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, float]]:
+    def epoch(self, epoch: int) -> Iterator[Step]:
         """Rows, random numbers and rate of each step of an epoch, counted from 0."""
         start = self.epoch_ends[epoch - 1] if epoch else 0
         for step in range(start, self.epoch_ends[epoch]):
@@ -35,6 +39,12 @@ class TrainingPlan:
 
     def to(self, device: torch.device) -> "TrainingPlan":
         return replace(self, rows_SB=self.rows_SB.to(device), draws_SBK=self.draws_SBK.to(device))
+
+
+def steps_in_turn(plans: Sequence[TrainingPlan], epoch: int) -> Iterator[tuple[int, Step]]:
+    """Number of a plan and its next step: one of each plan in turn, until all have ended."""
+    for turn in zip_longest(*(plan.epoch(epoch) for plan in plans)):
+        yield from ((number, step) for number, step in enumerate(turn) if step is not None)
 
 
 def draw_plan(

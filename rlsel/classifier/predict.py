@@ -1,14 +1,18 @@
 """Logits and penultimate features of a fitted classifier."""
 
+from collections.abc import Callable, Iterator
+from functools import partial
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from rlsel.classifier.resident import Precision, Resident, autocast, normalise
 from rlsel.classifier.resnet import features_before_head
+from rlsel.device_memory import in_chunks
 
 CHUNK = 512
-"""Images a forward pass; bounds the memory of prediction, not its result."""
+"""Images a forward pass, fewer where memory is short; what comes out does not depend on it."""
 
 
 @torch.inference_mode()
@@ -23,9 +27,7 @@ def predict(
 def map_chunks(model: nn.Module, data: Resident, precision: Precision) -> Float[Tensor, "n ..."]:
     """What `model`, in evaluation mode, makes of every image, float32."""
     model.eval()
-    with autocast(data.device, precision):
-        chunks = [model(normalise(chunk)).float() for chunk in data.images_NCHW.split(CHUNK)]
-    return torch.cat(chunks)
+    return _run(model, data, precision)
 
 
 @torch.inference_mode()
@@ -34,10 +36,28 @@ def extract_features(
 ) -> tuple[Float[Tensor, "n 512"], Float[Tensor, "n num_classes"]]:
     """Inputs of the last linear layer, and the logits made of them, both float32."""
     model.eval()
-    with autocast(data.device, precision):
-        chunks = [
-            features_before_head(model, normalise(chunk)).float()
-            for chunk in data.images_NCHW.split(CHUNK)
-        ]
-    features_NF = torch.cat(chunks)
+    features_NF = _run(partial(features_before_head, model), data, precision)
     return features_NF, model.get_submodule("fc")(features_NF)
+
+
+def _run(
+    forward: Callable[[Tensor], Tensor], data: Resident, precision: Precision
+) -> Float[Tensor, "n ..."]:
+    def run(chunk: slice) -> Tensor:
+        with autocast(data.device, precision):
+            return forward(normalise(data.images_NCHW[chunk])).float()
+
+    return _gathered(in_chunks(run, len(data), CHUNK), len(data))
+
+
+def _gathered(chunks: Iterator[Tensor], num: int) -> Float[Tensor, "n ..."]:
+    """All rows in one tensor, filled chunk by chunk: joined at the end, the feature maps of all
+    images would be held twice."""
+    chunk = next(chunks)
+    rows_N = chunk.new_empty(num, *chunk.shape[1:])
+    start = 0
+    while start < num:
+        rows_N[start : start + len(chunk)] = chunk
+        start += len(chunk)
+        chunk = next(chunks, chunk)
+    return rows_N

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
+from rlsel.device_memory import GIB, room_for
+
 Precision = Literal["auto", "bf16", "fp32"]
 
 
@@ -26,11 +28,21 @@ class Resident:
         labels_N: Int[np.ndarray, " n"],
         device: torch.device,
     ) -> "Resident":
-        """Copy images to `device`; channels stay last in memory, where convolutions want them."""
-        return cls(
-            torch.tensor(images_NHWC, device=device).permute(0, 3, 1, 2),
-            torch.from_numpy(np.array(labels_N, dtype=np.int64)).to(device),
-        )
+        """Copy images to `device`; channels stay last in memory, where convolutions want them.
+
+        Raises:
+            DeviceFullError: they do not fit.
+        """
+        num, height, width = images_NHWC.shape[:3]
+        size_gib = images_NHWC.nbytes / GIB
+        with room_for(
+            f"{num:,} images of {height} x {width} px take {size_gib:.2f} GiB",
+            "lower data.size_px or give fewer images",
+        ):
+            return cls(
+                torch.tensor(images_NHWC, device=device).permute(0, 3, 1, 2),
+                torch.from_numpy(np.array(labels_N, dtype=np.int64)).to(device),
+            )
 
     def __len__(self) -> int:
         return len(self.labels_N)

@@ -55,7 +55,6 @@ class GraphedSteps:
     """
 
     def __init__(self, config: ClassifierConfig, data: Resident, make_model: MakeModel) -> None:
-        torch.backends.cudnn.deterministic = True  # same seed, same curve
         self._make_model = make_model
         self.stream: torch.cuda.Stream | None = torch.cuda.Stream(data.device)
         self.model = make_model(0).to(data.device)

@@ -13,6 +13,7 @@ from rlsel.atomic_files import replacing, write_bytes
 from rlsel.classifier import Resident, fit, recipe_of
 from rlsel.classifier.resident import best_device
 from rlsel.data import Splits
+from rlsel.device_memory import release
 from rlsel.features.config import FeaturesConfig
 from rlsel.features.extract import Features, extract
 from rlsel.pool import Pool
@@ -59,7 +60,9 @@ def extract_or_load(
     weights = _load_weights(path.with_suffix(".pt"), recipe) if features is not None else None
     if features is not None and weights is not None:
         return Extracted(features, weights)
-    return _make(config, splits, pool, seed, path, recipe, keep_weights)
+    made = _make(config, splits, pool, seed, path, recipe, keep_weights)
+    release()  # evaluators may be on the same GPU
+    return made
 
 
 def _load_weights(path: Path, recipe: str) -> dict[str, Tensor] | None:
@@ -105,6 +108,7 @@ def _make(
             splits.train.num_classes,
             derive_seed(seed, "extractor"),
             description="feature extractor",
+            setting="features.extractor",
         )
         features = extract(
             fitted.model,

@@ -2,14 +2,13 @@
 
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
 import torch
 
-from rlsel.errors import InputError
+from rlsel.device_memory import DeviceFullError, is_out_of_memory, release
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job
 from rlsel.rewards.plan import EvaluatorPlan, Place
 from rlsel.rewards.workbench import Workbench
@@ -49,6 +48,7 @@ class Evaluator:
         self._name = ""
         self._workbenches: dict[str, Workbench] = {}
         self._fitting: dict[tuple[str, Fidelity], int] = {}
+        self._told: dict[tuple[str, Fidelity], str] = {}
         torch.set_num_threads(num_threads)
         if torch.cuda.is_available():
             # Ray only keeps books of fractional GPUs; this is what keeps the peace between them.
@@ -77,7 +77,7 @@ class Evaluator:
             workbench: One reference, in a list so that Ray leaves it alone.
 
         Raises:
-            InputError: not even one of them fits into GPU memory.
+            DeviceFullError: not even one of them fits into GPU memory.
         """
         start = time.perf_counter()
         bench, kind = self._workbench(run_id, workbench), (run_id, jobs[0].fidelity)
@@ -85,25 +85,28 @@ class Evaluator:
         asked = min(group_size, len(jobs))
         while True:
             try:
-                evaluations, fitting = carry_out(bench, jobs, asked)
+                evaluations, fitting = bench.carry_out(jobs, asked)
                 break
-            except torch.OutOfMemoryError:
+            except DeviceFullError as error:
                 if len(self._workbenches) == 1:
-                    raise self._too_large(bench) from None
-            except torch.AcceleratorError:
-                # This process can never use its GPU again. Ray starts it anew, and the broker
-                # gives the jobs to others, one by one.
-                os._exit(1)
+                    raise self._explained(error) from None
+            except torch.AcceleratorError as error:
+                if not is_out_of_memory(error):
+                    # This process can never use its GPU again. Ray starts it anew, and the broker
+                    # gives the jobs to others, one by one.
+                    os._exit(1)
+                raise
             # Out of the handler: the error holds on to what was on the device.
             self._workbenches = {run_id: bench}
-            torch.cuda.empty_cache()
-        warning = ""
+            release()
+        warnings = [self._news(kind, bench.warning)]
         if fitting < asked:
             group_size = self._fitting[kind] = fitting
-            warning = (
+            warnings.append(
                 f"{asked} {kind[1]} trainings at once did not fit into GPU memory, so it went on "
                 f"with {fitting}"
             )
+        warning = "; ".join(filter(None, warnings))
         named = [replace(evaluation, worker=self._name) for evaluation in evaluations]
         return Answers(named, group_size, time.perf_counter() - start, warning)
 
@@ -114,43 +117,16 @@ class Evaluator:
         self._workbenches[run_id] = bench  # last, as it was used last
         return bench
 
-    def _too_large(self, bench: Workbench) -> InputError:
-        batch_size = f"classifier.batch_size is {bench.classifier.batch_size}"
-        if self._gpus_each >= 1:
-            return InputError(
-                f"{batch_size}: one training does not fit into GPU memory; lower it, or use a GPU "
-                "with more memory"
-            )
-        return InputError(
-            f"{batch_size} and evaluators.gpus_each {self._gpus_each:g}: one training does not fit "
-            "into that share of GPU memory; lower the former or raise the latter"
-        )
+    def _news(self, kind: tuple[str, Fidelity], warning: str) -> str:
+        """A warning that was not told before."""
+        is_new = self._told.get(kind) != warning
+        self._told[kind] = warning
+        return warning if is_new else ""
 
-
-def carry_out(
-    bench: Workbench, jobs: Sequence[Job], group_size: int
-) -> tuple[list[Evaluation], int]:
-    """Carry out jobs in groups, which are halved whenever one does not fit into GPU memory.
-
-    Returns:
-        the evaluations in the order of the jobs, and the size of group that fitted.
-
-    Raises:
-        torch.OutOfMemoryError: not even one job fits.
-    """
-    done: list[Evaluation] = []
-    while len(done) < len(jobs):
-        group = jobs[len(done) : len(done) + group_size]
-        try:
-            done += bench.evaluate_many(group)
-            continue
-        except torch.OutOfMemoryError:
-            if len(group) == 1:
-                raise
-        # Out of the handler: the error holds on to what was on the device.
-        torch.cuda.empty_cache()
-        group_size = (len(group) + 1) // 2
-    return done, group_size
+    def _explained(self, error: DeviceFullError) -> DeviceFullError:
+        share = self._gpus_each
+        more = f"raise evaluators.gpus_each ({share:g})" if share < 1 else "use a larger GPU"
+        return DeviceFullError(f"{error}, or {more}")
 
 
 def start_evaluators(plan: EvaluatorPlan) -> list[Any]:

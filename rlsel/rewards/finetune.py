@@ -18,6 +18,7 @@ from rlsel.classifier import ClassifierConfig, Resident, Trainer
 from rlsel.classifier.crop import crop_kernels
 from rlsel.classifier.predict import map_chunks
 from rlsel.classifier.resnet import build_resnet34, split_at
+from rlsel.device_memory import room_for
 from rlsel.schema import config
 
 
@@ -53,6 +54,7 @@ class Finetuner:
         Args:
             weights: State of a ResNet34 trained on images of this size, as `crop_kernels` left it.
         """
+        self._first_stage = config.first_stage
         self._settings = replace(
             classifier,
             epochs=config.epochs,
@@ -70,10 +72,20 @@ class Finetuner:
             self._settings, self.maps_of(images), num_classes, lambda _: copy.deepcopy(tail)
         )
 
+    @property
+    def warning(self) -> str:
+        """`Trainer.warning`."""
+        return self._trainer.warning
+
     def maps_of(self, images: Resident) -> Resident:
         """What the frozen part makes of images."""
         trunk, precision = self._trunk, self._settings.precision
-        return replace(images, images_NCHW=map_chunks(trunk, images, precision))
+        with room_for(
+            f"feature maps of {len(images):,} images before {self._first_stage}, which finetune "
+            "starts from",
+            "choose a later reward.finetune.first_stage, lower data.size_px or give fewer images",
+        ):
+            return replace(images, images_NCHW=map_chunks(trunk, images, precision))
 
     def logits(
         self, trainings: Sequence[tuple[Int[Tensor, " _"], int]], validation: Resident

@@ -32,7 +32,7 @@ class LocalEvaluations:
         known = {key: self.ledger.get(key) for key in dict.fromkeys(keys)}
         wanted = {key: job for key, job in zip(keys, jobs, strict=True) if known[key] is None}
         for group in self._groups(wanted):
-            found = self.workbench.evaluate_many([job for _, job in group])
+            found, _ = self.workbench.carry_out([job for _, job in group], len(group))
             answers = [(*item, answer) for item, answer in zip(group, found, strict=True)]
             self.ledger.put_many(answers)
             known |= {key: answer for key, _, answer in answers}

@@ -43,12 +43,22 @@ class EvaluatorPlan:
     threads_each: int = 1
     """Decided before any is up, since scores differ in the last digits with the threads."""
 
+    @property
+    def gpu_left(self) -> float:
+        """Share of each GPU that evaluators leave unbooked, or 0 where they book none."""
+        if not 0 < self.gpus_each < 1:
+            return 0.0
+        return round(1 - self.gpus_each * math.floor(1 / self.gpus_each + 1e-9), 2)
 
-def plan_evaluators(config: EvaluatorsConfig, nodes: Sequence[Node]) -> EvaluatorPlan:
+
+def plan_evaluators(
+    config: EvaluatorsConfig, nodes: Sequence[Node], gpu_share: float = 1.0
+) -> EvaluatorPlan:
     """Fill the GPUs if there are any, otherwise the cores; what the config says goes first.
 
     Args:
         nodes: The machines that are up.
+        gpu_share: Of a GPU, what an evaluator books where the config does not say.
     """
     num_gpus = sum(gpus for _, gpus in nodes)
     if num_gpus == 0 and (config.count is None or config.gpus_each is None):
@@ -58,7 +68,7 @@ def plan_evaluators(config: EvaluatorsConfig, nodes: Sequence[Node]) -> Evaluato
         cores = min(num_cpus / count, *(cpus for cpus, _ in nodes))
         threads = max(1, math.floor(CPU_SHARE_OF_EVALUATORS * cores))
         return EvaluatorPlan(count, _cpus_each(nodes, count), 0.0, why, threads)
-    gpus_each = config.gpus_each or 1.0
+    gpus_each = config.gpus_each or gpu_share
     num_fitting = sum(_fitting(gpus, gpus_each) for _, gpus in nodes)
     count = config.count or max(1, num_fitting)
     why = f"{_counted(num_gpus, 'GPU')}, each evaluator {gpus_each:g}"

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import blake2b
 
 import numpy as np
@@ -15,6 +15,7 @@ from rlsel.classifier import ClassifierConfig, Resident, Trainer, recipe_of
 from rlsel.classifier.resident import best_device
 from rlsel.data import Splits
 from rlsel.data.image_set import ImageSet, concatenate
+from rlsel.device_memory import if_it_fits, room_for
 from rlsel.errors import InputError
 from rlsel.features import Features
 from rlsel.rewards.finetune import FinetuneConfig, Finetuner
@@ -81,6 +82,9 @@ class Workbench:
         """Jobs of one fidelity and split together, for less than one after the other.
 
         Each is charged an equal part of the time.
+
+        Raises:
+            DeviceFullError: so many together do not fit into the memory of the GPU.
         """
         kind = {(job.fidelity, job.split) for job in jobs}
         if len(kind) != 1:
@@ -88,10 +92,9 @@ class Workbench:
         fidelity, split = kind.pop()
         start = time.perf_counter()
         labels_N = self._split(split).labels
-        scores = [
-            [_score(epoch_NC, labels_N) for epoch_NC in logits]
-            for logits in _FIDELITIES[fidelity](self, jobs)
-        ]
+        with room_for(f"{len(jobs)} {fidelity} evaluations", "lower data.size_px"):
+            logits_of_jobs = _FIDELITIES[fidelity](self, jobs)
+        scores = [[_score(epoch_NC, labels_N) for epoch_NC in logits] for logits in logits_of_jobs]
         train_s = (time.perf_counter() - start) / len(jobs)
         return [
             Evaluation(
@@ -101,6 +104,34 @@ class Workbench:
             )
             for job, epochs in zip(jobs, scores, strict=True)
         ]
+
+    def carry_out(self, jobs: Sequence[Job], group_size: int) -> tuple[list[Evaluation], int]:
+        """Jobs of one fidelity and split in groups, halved whenever one does not fit into memory.
+
+        Returns:
+            the evaluations in the order of the jobs, and the size of group that fitted.
+
+        Raises:
+            DeviceFullError: not even one job fits.
+        """
+        done: list[Evaluation] = []
+        while len(done) < len(jobs):
+            group = jobs[len(done) : len(done) + group_size]
+            if len(group) == 1:
+                done += self.evaluate_many(group)
+                continue
+            answers = if_it_fits(partial(self.evaluate_many, group))
+            if answers is None:
+                group_size = (len(group) + 1) // 2
+            else:
+                done += answers
+        return done, group_size
+
+    @property
+    def warning(self) -> str:
+        """Why trainings go slower than they could; empty if they do not."""
+        made = (vars(self).get(name) for name in ("_trainer", "_finetuner"))
+        return "; ".join(one.warning for one in made if one is not None and one.warning)
 
     def group_size(self, fidelity: Fidelity) -> int:
         """How many jobs of this fidelity are worth doing together here."""

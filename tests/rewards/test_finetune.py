@@ -8,8 +8,10 @@ import pytest
 import torch
 from small_workbench import NUM_CANDIDATES, none, right, small_workbench
 
+from benchmarks.gpu.shortage import TensorsUpTo
 from rlsel.classifier.crop import crop_kernels
 from rlsel.classifier.resnet import build_resnet34, split_at
+from rlsel.device_memory import DeviceFullError
 from rlsel.errors import InputError
 from rlsel.rewards import FinetuneConfig, Job, Workbench
 
@@ -47,6 +49,21 @@ def test_the_two_parts_of_a_network_are_the_network(stage: str) -> None:
         assert torch.equal(tail(trunk(images_NCHW)), model(images_NCHW))
     assert not any(name.startswith(stage) for name, _ in trunk.named_parameters())
     assert next(iter(tail.named_parameters()))[0].startswith(stage)
+
+
+def test_feature_maps_that_do_not_fit_are_not_put_down_to_the_batch_size() -> None:
+    made = bench()
+    finetuner, images = made._finetuner, made._training_images
+    maps = NUM_CANDIDATES * 256 * 2 * 2 * 4  # layer4's inputs at 32 px, without train's
+
+    with (
+        TensorsUpTo(maps),
+        pytest.raises(
+            DeviceFullError,
+            match=r"feature maps of 78 images before layer4.*later reward\.finetune\.first_stage",
+        ),
+    ):
+        finetuner.maps_of(images)
 
 
 def test_every_training_starts_from_the_same_weights() -> None:

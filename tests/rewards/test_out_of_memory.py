@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 
 import pytest
 import ray
-import torch
 from fake_evaluator import job_of
 from small_workbench import small_workbench
 
-from rlsel.errors import InputError
+from rlsel.device_memory import DeviceFullError
 from rlsel.rewards import Evaluation, Fidelity, Job, Workbench, evaluators
-from rlsel.rewards.evaluators import Evaluator, carry_out
+from rlsel.rewards.evaluators import Evaluator
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class SmallGpu(Workbench):
     def evaluate_many(self, jobs: Sequence[Job]) -> list[Evaluation]:
         self.tried.append(list(jobs))
         if not self.fits(len(jobs)):
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise DeviceFullError("out of memory on the GPU: 2 trainings; lower classifier.lr")
         return [Evaluation({"auc": [0.5]}, int(job.kept_N.sum()), 0.1) for job in jobs]
 
 
@@ -55,7 +54,7 @@ ELEVEN = [job_of(n) for n in range(1, 12)]
 def test_a_group_that_does_not_fit_is_halved_until_it_does(fitting: int, tried: list[int]) -> None:
     bench = gpu_for(fitting)
 
-    evaluations, _ = carry_out(bench, ELEVEN, len(ELEVEN))
+    evaluations, _ = bench.carry_out(ELEVEN, len(ELEVEN))
 
     assert [evaluation.num_train for evaluation in evaluations] == list(range(1, 12))
     assert [len(group) for group in bench.tried] == tried
@@ -91,14 +90,14 @@ def test_a_small_group_says_nothing_of_a_larger_one() -> None:
 
 @pytest.mark.parametrize(
     ("gpus_each", "remedy"),
-    [(1.0, "lower it, or use a GPU with more memory"), (0.25, "evaluators.gpus_each 0.25")],
+    [(1.0, "or use a larger GPU"), (0.25, "or raise evaluators.gpus_each (0.25)")],
 )
-def test_a_lone_training_that_does_not_fit_is_a_setting_of_the_users(
+def test_where_a_lone_training_does_not_fit_what_it_needed_is_said_with_a_remedy(
     gpus_each: float, remedy: str
 ) -> None:
     evaluator = evaluator_with(gpu_for(0), gpus_each)
 
-    with pytest.raises(InputError, match=r"classifier\.batch_size is 16") as raised:
+    with pytest.raises(DeviceFullError, match=r"2 trainings; lower classifier\.lr") as raised:
         evaluator.evaluate("run", [], [job_of(5), job_of(7)])
 
     assert remedy in str(raised.value)

@@ -130,3 +130,20 @@ def test_threads_leave_the_env_runners_their_part(
     plan = plan_evaluators(EvaluatorsConfig(count=count), [(num, 0.0) for num in cores])
 
     assert plan.threads_each == num_threads
+
+
+@pytest.mark.parametrize(
+    ("config", "nodes", "left"),
+    [
+        ({}, [(16.0, 1.0)], 0.25),
+        ({}, [(96.0, 8.0)], 0.25),
+        ({"gpus_each": 0.3}, [(16.0, 1.0)], 0.1),
+        ({"gpus_each": 1.0}, [(16.0, 1.0)], 0.0),
+        ({"gpus_each": 0.1}, [(16.0, 1.0)], 0.0),
+        ({}, [(16.0, 0.0)], 0.0),
+    ],
+)
+def test_a_sweep_s_evaluators_leave_a_part_of_each_gpu_to_the_trials(config, nodes, left) -> None:
+    plan = plan_evaluators(EvaluatorsConfig(**config), nodes, gpu_share=0.75)
+
+    assert plan.gpu_left == left

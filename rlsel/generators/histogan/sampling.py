@@ -14,8 +14,7 @@ from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from rlsel.classifier.resident import Precision, autocast
-from rlsel.data.wording import counted
-from rlsel.errors import InputError
+from rlsel.device_memory import in_chunks, room_for
 from rlsel.generators.histogan.checkpoint import Checkpoint
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.networks import Generator
@@ -24,6 +23,7 @@ from rlsel.seeding import derive_seed
 
 CHUNK = 256
 CALIBRATION_BATCHES = 16
+REMEDY = "free the GPU, or hide it (CUDA_VISIBLE_DEVICES=) to make candidates on the CPU"
 
 
 class Sampler:
@@ -43,10 +43,8 @@ class Sampler:
         )
         self.network.load_state_dict(checkpoint.weights["average"])
         self.network.to(device).to(memory_format=torch.channels_last).eval()
-        try:
+        with room_for(f"a batch of {self._config.batch_size} candidates", REMEDY):
             calibrate(self.network, self._config, about.class_counts, device)
-        except torch.OutOfMemoryError:
-            raise _out_of_memory(self._config.batch_size) from None
 
     def images(
         self, latent_seeds: Sequence[int], labels: Int[np.ndarray, " n"]
@@ -54,33 +52,25 @@ class Sampler:
         """One image for every latent seed and label, in smaller chunks where memory is short.
 
         Raises:
-            InputError: not even one at a time fits the device.
+            DeviceFullError: not even one at a time fits the device.
         """
-        noise_NZ, labels_N = (
-            noise_of(latent_seeds, self._config.noise_size),
-            torch.from_numpy(labels),
-        )
-        made: list[np.ndarray] = []
-        first, size = 0, CHUNK
-        with progress_bar("candidates", len(labels_N)) as bar:
-            while first < len(labels_N):
-                chunk = slice(first, first + size)
-                try:
-                    made.append(self._chunk(noise_NZ[chunk], labels_N[chunk]))
-                except torch.OutOfMemoryError:
-                    if size == 1:
-                        raise _out_of_memory(1) from None
-                    size //= 2
-                    torch.cuda.empty_cache()
-                    continue
-                first += len(made[-1])
-                bar.advance(len(made[-1]))
-        return np.concatenate(made)
+        noise_NZ = noise_of(latent_seeds, self._config.noise_size)
+        labels_N = torch.from_numpy(labels)
 
-    def _chunk(self, noise_BZ: Tensor, labels_B: Tensor) -> np.ndarray:
-        # In fp32: bf16 rounds differently with the size of a chunk.
-        made_BCHW = make(self.network, noise_BZ, labels_B, self._device, "fp32")
-        return to_uint8(made_BCHW)
+        def chunk_of(chunk: slice) -> np.ndarray:
+            # In fp32: bf16 rounds differently with the size of a chunk.
+            noise_BZ, labels_B = noise_NZ[chunk], labels_N[chunk]
+            return to_uint8(make(self.network, noise_BZ, labels_B, self._device, "fp32"))
+
+        made: list[np.ndarray] = []
+        with (
+            progress_bar("candidates", len(labels_N)) as bar,
+            room_for("a single candidate at a time", REMEDY),
+        ):
+            for images in in_chunks(chunk_of, len(labels_N), CHUNK):
+                made.append(images)
+                bar.advance(len(images))
+        return np.concatenate(made)
 
 
 def calibrate(
@@ -100,13 +90,6 @@ def calibrate(
                 shares_C, config.batch_size, replacement=True, generator=generator
             )
             make(network, noise_BZ, labels_B, device, config.precision)
-
-
-def _out_of_memory(num_images: int) -> InputError:
-    return InputError(
-        f"generator: out of memory on the device with {counted(num_images, 'image')} at a time: "
-        "free it, or hide it (CUDA_VISIBLE_DEVICES=) to make images on the CPU"
-    )
 
 
 def config_of(checkpoint: Checkpoint) -> HistoGANConfig:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from rlsel.classifier import Resident
 from rlsel.classifier.resident import best_device
 from rlsel.data.image_set import ImageSet
 from rlsel.data.wording import counted
+from rlsel.device_memory import room_for
 from rlsel.errors import InputError
 from rlsel.generators.histogan.alarms import FEW, require_finite, warn_of_trouble
 from rlsel.generators.histogan.checkpoint import (
@@ -82,7 +81,11 @@ def train_generator(
     """
     require_trainable(train)
     about, path = About.of(config, train, seed), folder / CHECKPOINT
-    try:
+    with room_for(
+        f"a generator's training, though batches of {config.batch_size} are cut down to "
+        f"{SMALLEST_PART} images at a time",
+        "lower generator.channels, generator.batch_size or data.size_px",
+    ):
         data = Resident.put(train.images, train.labels, best_device())
         training = Training(config, data, train.num_classes, seed)
         if path.exists():
@@ -93,12 +96,6 @@ def train_generator(
             if training.step < training.num_steps:
                 with progress_bar("generator", training.num_steps, training.step) as bar:
                     _run(training, watcher, bar, path, about, on_save)
-    except torch.OutOfMemoryError:
-        raise InputError(
-            f"generator: out of memory on the device, though batches of {config.batch_size} are "
-            f"cut down to {SMALLEST_PART} images at a time: lower generator.channels, "
-            "generator.batch_size or data.size_px"
-        ) from None
     warnings = [*warn_of_trouble(watcher.rows).values()]
     if training.num_parts > 1:
         warnings.append(_short_of_memory(training))

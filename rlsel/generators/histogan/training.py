@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -19,6 +20,7 @@ from torch.nn.utils import parametrize
 
 from rlsel.classifier import Resident
 from rlsel.classifier.resident import autocast, normalise
+from rlsel.device_memory import if_it_fits
 from rlsel.generators.histogan.augment import augment
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.losses import discriminator_loss, generator_loss
@@ -165,16 +167,14 @@ class Training:
         Gradients add up to those of the whole batch, but for what looks at several images at once:
         batch normalisation and minibatch standard deviation see a part alone.
         """
-        while True:
+        told = None
+        while told is None:
             optimiser.zero_grad(set_to_none=True)
-            try:
-                told = [(part, gradients(part)) for part in self._parts()]
-                break
-            except torch.OutOfMemoryError:
-                if 2 * self.num_parts > self.config.batch_size // SMALLEST_PART:
-                    raise
+            attempt = partial(self._over_parts, gradients)
+            if 2 * self.num_parts > self.config.batch_size // SMALLEST_PART:
+                told = attempt()
+            elif (told := if_it_fits(attempt)) is None:
                 self.num_parts *= 2
-                torch.cuda.empty_cache()
         parameters = [p for group in optimiser.param_groups for p in group["params"]]
         longest = self.config.max_grad_norm or math.inf
         norm = nn.utils.clip_grad_norm_(parameters, longest)
@@ -184,6 +184,11 @@ class Training:
             for key in told[0][1]
         }
         return means | {f"grad_norm_{name}": norm}
+
+    def _over_parts(
+        self, gradients: Callable[[slice], dict[str, Tensor]]
+    ) -> list[tuple[slice, dict[str, Tensor]]]:
+        return [(part, gradients(part)) for part in self._parts()]
 
     def _parts(self) -> Iterator[slice]:
         size = -(-self.config.batch_size // self.num_parts)
