@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything is set up in .venv; deleting that folder undoes it.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup test test-fast lint format bench constraints clean
+.PHONY: help run setup test test-fast lint format bench gpu constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -43,6 +43,9 @@ bench:  ## List the benchmarks and what each measures
 	@for file in $(filter-out %/__init__.py,$(wildcard benchmarks/*.py)); do \
 	  printf '  %s %-34s %s\n' "$(BIN)/python" "$$file" "$$(sed -n '1s/^"""\(.*[^"]\)"*$$/\1/p' "$$file")"; \
 	done
+
+gpu: $(RUNTIME)  ## All that a GPU is asked for, within 10 minutes; ARGS="--rehearse" on a CPU
+	$(BIN)/python benchmarks/on_gpu.py $(ARGS)
 
 constraints: $(DEV)  ## Pin in constraints.txt what .venv holds now
 	{ sed -n "/^#/p; /^setuptools==/p" constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > .constraints.new

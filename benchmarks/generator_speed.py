@@ -36,10 +36,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--size-px", type=int, help="images of this size alone")
+    parser.add_argument("--quick", action="store_true", help="tiny; the figures mean nothing")
     parser.add_argument("--record", type=Path, default=HERE / "records" / "generator_speed.json")
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
-    cells = _cells(device)
+    cells = [c for c in _cells(device) if arguments.size_px in (None, c["size_px"])]
+    if arguments.quick:
+        tiny = HistoGANConfig(channels=8, max_channels=16, batch_size=16)
+        cells = [{"config": tiny, "size_px": 32, "threads": 1, "timed_steps": 2}]
     sides = ("ours", "plain")
     with progress_bar("generator speed", len(cells) * arguments.repetitions * 2) as bar:
         for cell in cells:

@@ -14,7 +14,9 @@ Nothing here needs Ray.
 """
 
 import argparse
+import math
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
@@ -38,6 +40,8 @@ HERE = Path(__file__).parent
 PARTS = ("throughput", "accuracy", "fidelity", "share")
 NUM_VAL = 1454
 """Images of PCam's reward-val in the planted set-up."""
+PAPER_NUM_TRAIN = 6688
+"""3% of PCam's training patches (Ye et al. 2020)."""
 MOST_EXTRAPOLATED = 3
 """Repetitions: they cost most of the time of the whole measurement."""
 CPU_SETTINGS = (
@@ -72,7 +76,7 @@ def main() -> None:
             "device": device,
             "quick": quick,
             "classifier": asdict(classifier),
-            "settings": [asdict(setting) for setting in settings_on(device, quick)],
+            "settings": [asdict(setting) for setting in settings_on(arguments)],
             "images": "random pixels for throughput and share",
             "bed": asdict(bed.data)
             | {"pool": asdict(bed.pool), "classifier": asdict(bed.classifier)},
@@ -87,9 +91,9 @@ def main() -> None:
         "accuracy": lambda: accuracy_cells(bed, arguments),
         "fidelity": lambda: fidelity_cells(bed, arguments),
     }
-    for name, cells in parts.items():
-        if name in arguments.only:
-            record.fill(name, dict(cells()))
+    cells = [cell for name in arguments.only for cell in parts[name]()]
+    cells.sort(key=lambda cell: int(cell[0].rsplit("/", 1)[1]))  # all of one repetition, the next
+    record.fill("throughput", dict(cells), arguments.until)
     record.write()
     for name, figure in record.summary.items():
         print(name, figure)
@@ -105,12 +109,16 @@ def parse_arguments() -> argparse.Namespace:
         help="of each pair; 5, on a GPU 3, never more than 3 of what is extrapolated",
     )
     parser.add_argument("--seeds", type=int, help="of the accuracy check; 5")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="in this order")
+    parser.add_argument("--size-px", type=int, help="images of this size alone")
+    parser.add_argument("--num-images", type=int, help="so many images alone")
+    parser.add_argument("--budget-s", type=float, default=math.inf, help="begin nothing later")
     parser.add_argument(
         "--quick", action="store_true", help="tiny images; the figures mean nothing"
     )
     parser.add_argument("--record", type=Path)
     arguments = parser.parse_args()
+    arguments.until = time.monotonic() + arguments.budget_s
     usual = 1 if arguments.quick else 3 if arguments.device == "cuda" else 5
     arguments.repetitions = arguments.repetitions or usual
     arguments.seeds = arguments.seeds or (1 if arguments.quick else 5)
@@ -123,15 +131,20 @@ def bed_on(device: str, quick: bool, acceleration: str) -> Experiment:
     """The default; on a GPU 96 px and steps of 256 images, which both sides take."""
     changed: dict[str, Any] = {"classifier": {"acceleration": acceleration}}
     if device == "cuda" and not quick:
-        changed["data"] = {"size_px": 96}
+        changed["data"] = {"size_px": 96, "num_train": PAPER_NUM_TRAIN}
         changed["classifier"]["batch_size"] = 256
     return experiment(quick, **changed)
 
 
-def settings_on(device: str, quick: bool) -> tuple[Setting, ...]:
-    if quick:
-        return QUICK_SETTINGS
-    return GPU_SETTINGS if device == "cuda" else CPU_SETTINGS
+def settings_on(arguments: argparse.Namespace) -> list[Setting]:
+    """What was asked for, of those that this device has."""
+    settings = GPU_SETTINGS if arguments.device == "cuda" else CPU_SETTINGS
+    return [
+        setting
+        for setting in (QUICK_SETTINGS if arguments.quick else settings)
+        if arguments.size_px in (None, setting.size_px)
+        and arguments.num_images in (None, setting.num_images)
+    ]
 
 
 def setups_on(device: str, quick: bool) -> list[Setup]:
@@ -143,11 +156,15 @@ def setups_on(device: str, quick: bool) -> list[Setup]:
     if device == "cuda":
         quarter = max(1, cores // 4)
         peers = [
-            Setup("peer", threads=cores, workers=min(8, cores)),
             Setup("peer", threads=cores, workers=cores),
+            Setup("peer", threads=cores, workers=min(8, cores)),
             Setup("peer", processes=4, threads=quarter, workers=quarter),
         ]
-        return [*(Setup("ours", group=group) for group in (1, 2, 4)), *peers]
+        # Of most worth first, as the time may end.
+        return [
+            Setup("ours"), peers[0], Setup("ours", group=4), peers[1], Setup("ours", group=2),
+            peers[2],
+        ]  # fmt: skip
     per_core = [Setup(side, processes=cores) for side in ("ours", "peer")] if cores > 1 else []
     return [Setup("ours"), *per_core, *peers]
 
@@ -157,7 +174,7 @@ def throughput_cells(
 ) -> Iterator[tuple[str, Callable[[], Cell]]]:
     """All set-ups in turn, in the other direction every other time: a repetition is a pair."""
     setups = setups_on(arguments.device, arguments.quick)
-    for setting in settings_on(arguments.device, arguments.quick):
+    for setting in settings_on(arguments):
         most = arguments.repetitions if setting.complete else MOST_EXTRAPOLATED
         for repetition in range(min(arguments.repetitions, most)):
             for setup in setups[:: 1 if repetition % 2 == 0 else -1]:
@@ -188,7 +205,7 @@ def share_cells(
     classifier: ClassifierConfig, arguments: argparse.Namespace
 ) -> Iterator[tuple[str, Callable[[], Cell]]]:
     matrix = 64 if arguments.quick else 8192 if arguments.device == "cuda" else 2048
-    setting = settings_on(arguments.device, arguments.quick)[0]
+    setting = settings_on(arguments)[0]
     for repetition in range(arguments.repetitions):
         for group in (1, 4) if arguments.device == "cuda" else (1,):
             key = f"share/{setting.name} in groups of {group}/{repetition}"

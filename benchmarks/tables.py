@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from fidelity.section import fidelity_section
 from generation.sections import quality_section, recipes_section, speed_section
+from gpu.section import correct_section, paper_section
 from planted_truth.fault_section import fault_section
 from planted_truth.loop_section import loop_section
 from planted_truth.paired import compare
@@ -71,12 +72,14 @@ def _cost_sections() -> list[str]:
         "fault_truth": fault_section,
         "reward_fidelity": fidelity_section,
         "reward_throughput": throughput_section,
+        "gpu_correct": correct_section,
         "reward_throughput_cuda": throughput_section,
         "cost_growth": growth_section,
         "evaluator_scaling": scaling_section,
         "learning_loop": loop_section,
         "generator_speed": speed_section,
         "generator_speed_cuda": speed_section,
+        "gpu_paper": paper_section,
         "generator_recipes": recipes_section,
         "generator_quality_histogan_small": quality_section,
         "generator_quality_histogan_pcam": quality_section,

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.gpu.shortage import TensorsUpTo
+from benchmarks.gpu.balloon import TensorsUpTo
 from rlsel.classifier import ClassifierConfig, Resident, Trainer, predict
 from rlsel.device_memory import (
     DeviceFullError,

@@ -4,6 +4,7 @@ import ast
 import hashlib
 import json
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import median
@@ -41,11 +42,24 @@ class CellFile:
         if before and not same:
             console.print(f"{path}: of other code, settings or hardware; starting anew")
 
-    def fill(self, description: str, makers: Mapping[str, Callable[[], Cell]]) -> None:
-        """Measure the cells that are not there yet, in the order given."""
+    def fill(
+        self,
+        description: str,
+        makers: Mapping[str, Callable[[], Cell]],
+        until: float = math.inf,
+    ) -> None:
+        """Measure the cells that are not there yet, in the order given.
+
+        Args:
+            until: By `time.monotonic()`; none is begun after it.
+        """
         missing = {key: make for key, make in makers.items() if key not in self.cells}
         with progress_bar(description, len(missing)) as bar:
             for key, make in missing.items():
+                if time.monotonic() >= until:
+                    left = len(missing) - bar.done
+                    console.print(f"{description}: the time is up, {left} cells are not measured")
+                    break
                 self.cells[key] = make()
                 self.write()
                 bar.advance(note=key)

@@ -104,12 +104,12 @@ class Trainer:
             DeviceFullError: so many do not fit into memory.
         """
         device = self._data.device
-        plans = [
-            draw_plan(self._config, rows_N, len(self._data), seed).to(device)
-            for rows_N, seed in trainings
-        ]
         try:
-            with room_for(self._needed(len(plans)), f"lower {self._setting}.batch_size"):
+            with room_for(self._needed(len(trainings)), f"lower {self._setting}.batch_size"):
+                plans = [
+                    draw_plan(self._config, rows_N, len(self._data), seed).to(device)
+                    for rows_N, seed in trainings
+                ]
                 lanes = self._lanes(plans, [seed for _, seed in trainings])
                 logits = self._train(plans, lanes, validation, num_validated_epochs, description)
                 return [

@@ -15,6 +15,7 @@ from rlsel.classifier import ClassifierConfig, Resident, Trainer, recipe_of
 from rlsel.classifier.resident import best_device
 from rlsel.data import Splits
 from rlsel.data.image_set import ImageSet, concatenate
+from rlsel.data.wording import counted
 from rlsel.device_memory import if_it_fits, room_for
 from rlsel.errors import InputError
 from rlsel.features import Features
@@ -92,7 +93,7 @@ class Workbench:
         fidelity, split = kind.pop()
         start = time.perf_counter()
         labels_N = self._split(split).labels
-        with room_for(f"{len(jobs)} {fidelity} evaluations", "lower data.size_px"):
+        with room_for(counted(len(jobs), f"{fidelity} evaluation"), "lower data.size_px"):
             logits_of_jobs = _FIDELITIES[fidelity](self, jobs)
         scores = [[_score(epoch_NC, labels_N) for epoch_NC in logits] for logits in logits_of_jobs]
         train_s = (time.perf_counter() - start) / len(jobs)

@@ -21,7 +21,7 @@ from benchmarks.throughput.device_share import (
     share_of_time,
 )
 from benchmarks.throughput.naive_peer import train_naively
-from benchmarks.throughput.sections import growth_section, throughput_section
+from benchmarks.throughput.sections import growth_section
 from benchmarks.throughput.sides import Setting, Setup, Trial, extrapolate, random_images
 from benchmarks.throughput.summary import summarise
 from rlsel.classifier import ClassifierConfig
@@ -143,13 +143,9 @@ def test_a_set_up_says_how_the_machine_is_shared_out():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("script", "section"),
-    [("reward_throughput", throughput_section), ("cost_growth", growth_section)],
-)
-def test_a_script_fills_a_record_that_makes_its_section(script, section, tmp_path):
+def test_a_script_fills_a_record_that_makes_its_section(tmp_path):
     path = tmp_path / "record.json"
-    command = [sys.executable, f"benchmarks/{script}.py", "--quick", "--record", str(path)]
+    command = [sys.executable, "benchmarks/cost_growth.py", "--quick", "--record", str(path)]
     environment = os.environ | {"PYTHONWARNINGS": "error"}
     records = []
     for _ in range(2):  # the second finds all cells there
@@ -157,4 +153,4 @@ def test_a_script_fills_a_record_that_makes_its_section(script, section, tmp_pat
         records.append(json.loads(path.read_text()))
     assert records[0] == records[1]
     assert {"summary", "n", "hardware", "versions", "config", "cells"} == records[0].keys()
-    assert "| --- |" in section(records[0], script)
+    assert "| --- |" in growth_section(records[0], "cost_growth")

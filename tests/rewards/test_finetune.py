@@ -8,7 +8,7 @@ import pytest
 import torch
 from small_workbench import NUM_CANDIDATES, none, right, small_workbench
 
-from benchmarks.gpu.shortage import TensorsUpTo
+from benchmarks.gpu.balloon import TensorsUpTo
 from rlsel.classifier.crop import crop_kernels
 from rlsel.classifier.resnet import build_resnet34, split_at
 from rlsel.device_memory import DeviceFullError
