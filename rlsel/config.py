@@ -2,17 +2,16 @@
 
 import hashlib
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
 from rlsel.algorithms.config import OF_PPO_ALONE, AlgorithmConfig
 from rlsel.classifier import ClassifierConfig
 from rlsel.config_errors import explain
+from rlsel.config_paths import at_folder, relative_paths
 from rlsel.controllers.config import ControllerConfig, TransformerConfig
 from rlsel.data.config import DataConfig
 from rlsel.errors import InputError
@@ -26,8 +25,9 @@ from rlsel.rewards.plan import EvaluatorsConfig
 from rlsel.rewards.reward import RewardConfig
 from rlsel.schema import config
 from rlsel.selectors.config import SelectionConfig
+from rlsel.yaml_files import read_yaml, to_yaml_text
 
-DOES_NOT_CHANGE_RESULTS = ("name", "seed", "evaluators")
+DOES_NOT_CHANGE_RESULTS = ("name", "seed", "folder", "evaluators")
 """Left out of the hash, so runs of one experiment share it whatever their seed or machine."""
 MOST_NAMED = 4
 """Settings that a message names; others are counted."""
@@ -43,6 +43,8 @@ class Experiment:
     """What run folders and reports are called."""
     seed: Annotated[int, Field(ge=0)] = 0
     """The one seed of a run; every stage derives its own from it by name."""
+    folder: str = ""
+    """Where relative paths begin: the folder of the config file, filled in when that is read."""
     data: DataConfig = Field(default_factory=DataConfig)
     """The real images and their splits."""
     pool: PoolConfig = Field(default_factory=PhantomPool)
@@ -96,7 +98,7 @@ class Experiment:
     @property
     def hash(self) -> str:
         """Twelve hex digits, shared by experiments that differ in name, seed or machine alone."""
-        content = to_dict(self)
+        content = relative_paths(to_dict(self), self.folder)
         for name in DOES_NOT_CHANGE_RESULTS:
             content.pop(name)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
@@ -109,7 +111,7 @@ _experiment = TypeAdapter(Experiment)
 
 
 def load_experiment(path: Path | None) -> Experiment:
-    """Read a YAML file; None gives the built-in default.
+    """Read a YAML file, whose relative paths begin at its folder; None gives the built-in default.
 
     Raises:
         InputError: no such file, no YAML, an unknown key, a wrong type or value.
@@ -117,6 +119,8 @@ def load_experiment(path: Path | None) -> Experiment:
     if path is None:
         return default_experiment()
     content = read_yaml(path)
+    if "folder" not in content:  # the complete config of a run folder has it
+        content = at_folder(content, path.parent, str(path))
     content.setdefault("name", path.stem)
     return build_experiment(content, str(path))
 
@@ -171,40 +175,6 @@ def _merge_block(key: str, base: dict[str, Any], over: dict[str, Any]) -> dict[s
     return merge(base, over)
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads 1e-3 as a number, as YAML 1.2 does; to PyYAML's own loaders it is text."""
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes text that `_Loader` would take for a number, such as the name 1e3."""
-
-
-for _kind_of_yaml in (_Loader, _Dumper):
-    _kind_of_yaml.add_implicit_resolver(
-        "tag:yaml.org,2002:float",
-        re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
-        list("-+0123456789"),
-    )
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file."""
-    try:
-        content = yaml.load(path.read_text(), _Loader)
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such config file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from None
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: is not valid YAML: {reason}") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: must hold settings as `key: value`, not {content!r}")
-    return content
-
-
 def to_dict(experiment: Experiment) -> dict[str, Any]:
     """Every setting, as plain JSON values."""
     return _experiment.dump_python(experiment, mode="json")
@@ -212,7 +182,7 @@ def to_dict(experiment: Experiment) -> dict[str, Any]:
 
 def to_yaml(experiment: Experiment) -> str:
     """The complete config, readable by `load_experiment`."""
-    return yaml.dump(to_dict(experiment), Dumper=_Dumper, sort_keys=False)
+    return to_yaml_text(to_dict(experiment))
 
 
 def describe_differences(there: Experiment, here: Experiment) -> str:

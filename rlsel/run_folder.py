@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from rlsel.atomic_files import write_text
-from rlsel.config import Experiment, build_experiment, describe_differences, read_yaml, to_yaml
+from rlsel.config import Experiment, build_experiment, describe_differences, to_yaml
 from rlsel.errors import InputError
 from rlsel.records import FILE_NAME as RECORD_NAME
 from rlsel.records import Record, describe_device, installed_versions
+from rlsel.yaml_files import read_yaml
 
 CONFIG = "config.yaml"
 LEDGER = "ledger.sqlite"

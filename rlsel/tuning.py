@@ -22,7 +22,7 @@ from rich.table import Table
 
 from rlsel import cluster
 from rlsel.atomic_files import write_text
-from rlsel.config import Experiment, build_experiment, merge, read_yaml, to_dict
+from rlsel.config import Experiment, build_experiment, merge, to_dict
 from rlsel.data.wording import counted
 from rlsel.errors import InputError, find_input_error
 from rlsel.learning import num_env_runners
@@ -33,6 +33,7 @@ from rlsel.rewards.evaluators import GPU_MEMORY_SHARE
 from rlsel.rewards.plan import CPU_SHARE_OF_EVALUATORS, EvaluatorPlan, plan_evaluators
 from rlsel.rewards.pool import running_broker
 from rlsel.schema import config
+from rlsel.yaml_files import read_yaml
 
 RESULTS = "sweep.json"
 TRIAL_CPUS = 0.05

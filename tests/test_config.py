@@ -12,11 +12,11 @@ from rlsel.config import (
     build_experiment,
     default_experiment,
     load_experiment,
-    read_yaml,
     to_yaml,
 )
 from rlsel.errors import InputError
 from rlsel.presets import PRESETS
+from rlsel.yaml_files import read_yaml
 
 EXPERIMENTS: list[dict[str, Any]] = [
     {},
@@ -61,7 +61,7 @@ def test_a_config_written_as_yaml_is_read_as_the_same(
     settings: dict[str, Any], tmp_path: Path
 ) -> None:
     experiment = build(**settings)
-    (tmp_path / "again.yaml").write_text(to_yaml(experiment))
+    (tmp_path / "again.yaml").write_text(to_yaml(experiment), encoding="utf-8")
 
     again = load_experiment(tmp_path / "again.yaml")
 
@@ -74,14 +74,14 @@ def test_a_file_states_differences_and_gives_its_name(tmp_path: Path) -> None:
 
     experiment = load_experiment(tmp_path / "my_run.yaml")
 
-    assert experiment == build(name="my_run", algorithm={"clip": 0.1})
+    assert experiment == build(name="my_run", folder=str(tmp_path), algorithm={"clip": 0.1})
     assert experiment.algorithm.lr == Experiment().algorithm.lr
 
 
 def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").write_text("# nothing yet\n")
 
-    assert load_experiment(tmp_path / "empty.yaml") == build(name="empty")
+    assert load_experiment(tmp_path / "empty.yaml") == build(name="empty", folder=str(tmp_path))
 
 
 def test_without_a_file_the_built_in_default_is_run() -> None:

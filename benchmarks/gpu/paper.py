@@ -30,7 +30,7 @@ from rlsel import metrics
 from rlsel.atomic_files import replacing, write_text
 from rlsel.classifier import Resident, Trainer
 from rlsel.classifier.resident import best_device
-from rlsel.config import Experiment, build_experiment, merge, read_yaml
+from rlsel.config import Experiment, build_experiment, merge
 from rlsel.data import load_splits
 from rlsel.device_memory import release
 from rlsel.generators.histogan.training import Training
@@ -39,6 +39,7 @@ from rlsel.metrics import SCORE_METRICS
 from rlsel.progress import console
 from rlsel.records import FILE_NAME, describe_device, installed_versions, mean_and_std
 from rlsel.seeding import derive_seed
+from rlsel.yaml_files import read_yaml
 
 from .patches import write_paper_patches
 from .size import image_set

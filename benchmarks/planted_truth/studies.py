@@ -10,8 +10,9 @@ from pydantic import TypeAdapter
 
 from envs.episodes import SETS_PER_DECISION
 from rlsel.algorithms.config import AlgorithmConfig
-from rlsel.config import merge, read_yaml
+from rlsel.config import merge
 from rlsel.schema import config
+from rlsel.yaml_files import read_yaml
 
 from .learning import Cell, Pay
 

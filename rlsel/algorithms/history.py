@@ -81,7 +81,7 @@ def load_checkpoint(run_dir: Path) -> tuple[History, Path] | None:
         return None
     newest = found[-1]
     try:
-        state = json.loads((newest / "history.json").read_text())
+        state = json.loads((newest / "history.json").read_text(encoding="utf-8"))
         smoothed = {int(number): q for number, q in state["smoothed"].items()}
         probabilities_TN = list(np.load(newest / "probabilities.npy"))
         taken = [_read_taken(_taken_path(run_dir, i + 1)) for i in range(len(state["rows"]))]

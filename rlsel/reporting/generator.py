@@ -44,7 +44,7 @@ def read_trace(run_dir: Path) -> GeneratorTrace | None:
     for place in PLACES:
         steps = run_dir / place / STEPS
         if steps.exists():
-            rows = [json.loads(line) for line in steps.read_text().splitlines()]
+            rows = [json.loads(line) for line in steps.read_text(encoding="utf-8").splitlines()]
             grids = sorted((run_dir / place / GRIDS).glob("step_*.png"))
             return GeneratorTrace(rows, grids[-1] if grids else None)
     return None

@@ -75,7 +75,7 @@ def write_report(run_dir: Path | str) -> Path:
     record = run.record
     copies, num_copies = _draw_copies(run.path)
     page = environment.get_template(FILE_NAME).render(
-        style=Markup((HERE / "report.css").read_text()),
+        style=Markup((HERE / "report.css").read_text(encoding="utf-8")),
         record=record,
         config_text=run.config_text,
         verdict=verdict(record),

@@ -77,7 +77,7 @@ def read_run(run_dir: Path | str) -> Run:
     return Run(
         path=path,
         record=record,
-        config_text=config.read_text() if config.exists() else "",
+        config_text=config.read_text(encoding="utf-8") if config.exists() else "",
         iterations=_read_iterations(path / "iterations.jsonl"),
         selection=_read_selection(path / "selection.parquet"),
         contact_sheets=load_contact_sheets(path),
@@ -95,7 +95,7 @@ def _read_iterations(path: Path) -> list[dict[str, Any]]:
     """Iterations in order. A resumed run repeats the last few: the later line counts."""
     if not path.exists():
         return []
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     rows: dict[int, dict[str, Any]] = {}
     for number, line in enumerate(lines, start=1):
         try:

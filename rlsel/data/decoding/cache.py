@@ -92,9 +92,9 @@ def _find(entry: Path) -> Decoded | None:
 
 def _load(entry: Path) -> Decoded:
     """Read an entry; ValueError where a file is not as it was written."""
-    if json.loads((entry / CHECKSUMS).read_text()) != _checksums(entry):
+    if json.loads((entry / CHECKSUMS).read_text(encoding="utf-8")) != _checksums(entry):
         raise ValueError(f"{entry}: the checksums differ")
-    state = json.loads((entry / STATE).read_text())
+    state = json.loads((entry / STATE).read_text(encoding="utf-8"))
     # "c": the pages are shared and the file is never changed, yet torch sees a writable array.
     rgb_NHWC = np.asarray(np.load(entry / IMAGES, mmap_mode="c"))
     images = ImageSet(
@@ -155,7 +155,7 @@ def _content(files: tuple[Path, ...]) -> str:
     listing = _hash([(n, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for n, s in states])
     memo = cache_folder() / "content" / listing
     with suppress(OSError, UnicodeDecodeError):
-        if len(known := memo.read_text()) == len(listing):
+        if len(known := memo.read_text(encoding="utf-8")) == len(listing):
             return known
     content = _hash([*relative_names(files), *_digests(files)])
     try:

@@ -112,7 +112,7 @@ def read_rows(folder: Path, last_step: int) -> list[dict[str, Any]]:
     path = folder / STEPS
     if not path.exists():
         return []
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [row for row in rows if row["step"] <= last_step]
 
 
