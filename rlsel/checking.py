@@ -1,13 +1,18 @@
 """`rlsel check`: reads every input of an experiment and says what it found. Trains nothing."""
 
+from collections.abc import Iterator, Sequence
+
 from rich import box
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from rlsel.config import Experiment
 from rlsel.data import Splits, load_splits
+from rlsel.data.positive_class import describe_positive, doubts
 from rlsel.data.wording import counted
 from rlsel.pool import InputReport, Pool, build_pool, describe_inputs
+from rlsel.pool.checks import CountRow
 from rlsel.progress import console
 from rlsel.quality.of_run import require_weights
 from rlsel.selectors.peers import require_packages
@@ -31,6 +36,17 @@ def read_inputs(experiment: Experiment) -> tuple[Splits, Pool | None]:
     return splits, build_pool(experiment.pool, splits, experiment.data, experiment.seed)
 
 
+def describe_settings_and_inputs(
+    experiment: Experiment, splits: Splits, pool: Pool | None
+) -> InputReport:
+    """What a check prints and a run records: counts, warnings and notes."""
+    doubtful = doubts(splits.class_names, experiment.data.positive_class)
+    remarks = experiment.remarks
+    if not doubtful:
+        remarks = (*remarks, describe_positive(splits.class_names))
+    return describe_inputs(splits, pool, (*experiment.cautions, *doubtful), remarks)
+
+
 def check_inputs(experiment: Experiment) -> InputReport:
     """Print counts per class and split, sizes, notes and warnings.
 
@@ -38,8 +54,9 @@ def check_inputs(experiment: Experiment) -> InputReport:
         InputError: an input is wrong; the message is the same that a run would give.
     """
     splits, pool = read_inputs(experiment)
-    report = describe_inputs(splits, pool, experiment.cautions)
-    console.print(_count_table(report, splits.class_names))
+    report = describe_settings_and_inputs(experiment, splits, pool)
+    for table in _count_tables(report, splits.class_names, console.width):
+        console.print(table)
     for finding in report.findings:
         style = "yellow" if finding.level == "warning" else "dim"
         console.print(Text(f"{finding.level}: {finding.text}", style=style), soft_wrap=False)
@@ -51,14 +68,45 @@ def check_inputs(experiment: Experiment) -> InputReport:
     return report
 
 
-def _count_table(report: InputReport, class_names: tuple[str, ...]) -> Table:
+def _count_tables(report: InputReport, class_names: tuple[str, ...], width: int) -> Iterator[Table]:
+    """A row for each part; where that is too wide, a row for each class, and sizes by themselves.
+
+    So no number is ever cut off.
+    """
+    by_class = [[f"{row.counts.get(name, 0):,}" for name in class_names] for row in report.rows]
+    facts = [_facts(row) for row in report.rows]
+    parts = [row.part for row in report.rows]
+    wide = _table(
+        ("images", *class_names, *FACTS),
+        [[part, *counts, *fact] for part, counts, fact in zip(parts, by_class, facts, strict=True)],
+    )
+    if _fits(wide, width):
+        yield wide
+        return
+    yield _table(("images", *parts), [[*row] for row in zip(class_names, *by_class, strict=True)])
+    yield _table(("", *FACTS), [[part, *fact] for part, fact in zip(parts, facts, strict=True)])
+
+
+FACTS = ("total", "size (px)", "patients")
+
+
+def _facts(row: CountRow) -> tuple[str, str, str]:
+    patients = "unknown" if row.num_patients is None else f"{row.num_patients:,}"
+    height, width = row.size_px
+    return f"{row.total:,}", f"{height} x {width}", patients
+
+
+def _fits(table: Table, width: int) -> bool:
+    """Whether every cell can stand in one line."""
+    return Measurement.get(console, console.options.update(width=10_000), table).maximum <= width
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Names may be broken into several lines, numbers may not."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("images")
-    for name in (*class_names, "total", "size (px)", "patients"):
-        table.add_column(Text(name), justify="right")
-    for row in report.rows:
-        counts = (f"{row.counts.get(name, 0):,}" for name in class_names)
-        patients = "unknown" if row.num_patients is None else f"{row.num_patients:,}"
-        height, width = row.size_px
-        table.add_row(row.part, *counts, f"{row.total:,}", f"{height} x {width}", patients)
+    table.add_column(Text(columns[0]), overflow="fold")
+    for name in columns[1:]:
+        table.add_column(Text(name, overflow="fold"), justify="right", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
     return table

@@ -31,6 +31,8 @@ DOES_NOT_CHANGE_RESULTS = ("name", "seed", "folder", "evaluators")
 """Left out of the hash, so runs of one experiment share it whatever their seed or machine."""
 MOST_NAMED = 4
 """Settings that a message names; others are counted."""
+MOVED_TOGETHER = ("epochs", "batch_size", "optimizer", "lr", "precision", "weights")
+"""Settings of the classifier that say nothing of the extractor's."""
 OF_SEVERAL_KINDS = ("source", "pool", "controller")
 """Blocks whose `name` says which settings they have."""
 
@@ -94,6 +96,22 @@ class Experiment:
                 "unequal shares of good candidates; set features.order: random",
             )
         return ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Settings that people expect to move together and that differ."""
+        standard, extractor = ClassifierConfig(), self.features.extractor
+        alone = [
+            f"{name} {getattr(self.classifier, name)} (there {getattr(extractor, name)})"
+            for name in MOVED_TOGETHER
+            if getattr(self.classifier, name) != getattr(standard, name) == getattr(extractor, name)
+        ]
+        if not alone:
+            return ()
+        return (
+            f"classifier has {', '.join(alone)}, and features.extractor keeps its own: set both if "
+            "both are meant",
+        )
 
     @property
     def hash(self) -> str:

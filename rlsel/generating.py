@@ -58,6 +58,7 @@ def _generate(experiment: Experiment, folder: RunFolder) -> None:
     out = folder.path
     splits = _read_splits(experiment, folder)
     folder.require_same(splits.train.digest)
+    folder.update(class_names=list(splits.class_names))
     folder.finish_stage("data")
 
     def make() -> Pool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rlsel.checking import read_inputs
+from rlsel.checking import describe_settings_and_inputs, read_inputs
 from rlsel.config import Experiment, default_experiment
 from rlsel.data import Splits
 from rlsel.errors import InputError
@@ -20,7 +20,7 @@ from rlsel.features.stored import extract_or_load
 from rlsel.generating import generated_pool
 from rlsel.learning import learn
 from rlsel.monitoring import PeakMemory
-from rlsel.pool import Pool, describe_inputs
+from rlsel.pool import Pool
 from rlsel.pool.build import require_enough
 from rlsel.progress import console
 from rlsel.quality.of_run import drop_copies, risk_of
@@ -86,11 +86,12 @@ def select_and_score(
 ) -> Selection:
     """Everything after the inputs are read: features, learning, final scores, record."""
     seed = experiment.seed
-    inputs = describe_inputs(splits, pool, experiment.cautions)
+    inputs = describe_settings_and_inputs(experiment, splits, pool)
     folder.require_same(splits.train.digest, pool.digest)
     folder.update(
         notes=[finding.text for finding in inputs.findings if finding.level == "note"],
         warnings=[*dict.fromkeys((*folder.record.warnings, *inputs.warnings))],
+        class_names=list(splits.class_names),
         data_digest=splits.train.digest,
         pool_digest=pool.digest,
     )

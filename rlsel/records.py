@@ -101,6 +101,8 @@ class Record:
     """`quality.SelectionRisk` of what was selected, and a sentence `said` that sums it up."""
     noise: dict[str, Number] = field(default_factory=dict)
     """Spread of the reward itself, such as the std over seeds with the same mask."""
+    class_names: list[str] = field(default_factory=list)
+    """In the order of labels; of two, sensitivity is the recall of the second."""
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     resumed: int = 0

@@ -61,6 +61,9 @@ class DataConfig:
     reward_val_fraction: Fraction = 0.5
     """Share of validation that the reward sees; the rest is selection-val, which chooses among
     checkpoints. Half and half is our choice; the paper used one set for both."""
+    positive_class: str | None = None
+    """Of two classes, the one that sensitivity is the recall of. None takes the second by name,
+    with a warning where the names suggest the other."""
     skip_bad: bool = False
     """Go on without images that cannot be read, and say which; otherwise they are an error."""
 

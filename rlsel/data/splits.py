@@ -8,6 +8,7 @@ import numpy as np
 from rlsel.data.config import DataConfig
 from rlsel.data.image_set import ImageSet
 from rlsel.data.phantom import PhantomSource, draw_splits
+from rlsel.data.positive_class import with_positive_last
 from rlsel.data.read import read_parts
 from rlsel.data.sources import WHOLE
 from rlsel.data.stratify import cut, draw
@@ -67,6 +68,7 @@ def load_splits(config: DataConfig, seed: int) -> Splits:
         InputError: something about the source is wrong, or it has too few images.
     """
     parts, notes = _three_parts(config, seed)
+    parts = with_positive_last(parts, config.positive_class)
     train, held_back = _draw(parts["train"], config.num_train, "train", seed)
     val, _ = _draw(parts["val"], config.num_val, "val", seed)
     test, _ = _draw(parts["test"], config.num_test, "test", seed)

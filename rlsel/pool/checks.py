@@ -54,11 +54,14 @@ class InputReport:
 
 
 def describe_inputs(
-    splits: Splits, pool: Pool | None, cautions: tuple[str, ...] = ()
+    splits: Splits,
+    pool: Pool | None,
+    cautions: tuple[str, ...] = (),
+    remarks: tuple[str, ...] = (),
 ) -> InputReport:
     """Count everything and look for what could mislead: leaks, few images, small validation sets.
 
-    `cautions` of the settings stand among the warnings.
+    `cautions` of the settings stand among the warnings, `remarks` among the notes.
 
     Takes seconds on large sets, as it compares the pixels of all splits.
     """
@@ -68,7 +71,7 @@ def describe_inputs(
     if pool is not None:
         parts["pool"] = pool.candidates
     warnings = [*cautions, *_shared(splits), *_small(splits)]
-    notes = [*splits.notes, *_standard_errors(splits)]
+    notes = [*remarks, *splits.notes, *_standard_errors(splits)]
     if pool is not None:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in pool.kind_counts.items())
         notes += [f"pool: {pool.source}" + (f": {kinds}" if kinds else "")]

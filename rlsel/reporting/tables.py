@@ -1,9 +1,10 @@
 """The tables of a run as rows of text: the page and the terminal show the same ones."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from rlsel.data.positive_class import describe_positive
 from rlsel.metrics import SCORE_METRICS
 from rlsel.records import Record
 from rlsel.reporting.verdict import compare
@@ -17,9 +18,12 @@ from rlsel.reporting.wording import (
     is_free,
     label,
     mean_with_std,
+    rounds,
     signed,
 )
 
+MARK = "†"
+"""Of a row that has a footnote."""
 GAIN = "accuracy − uniform"
 TRIVIAL = ("real_only", "keep_all")
 """They keep none and all of every kind."""
@@ -55,6 +59,8 @@ class Table:
     columns: tuple[str, ...]
     """Headings of the cells; the labels' own comes first."""
     rows: tuple[Row, ...]
+    footnotes: tuple[str, ...] = ()
+    """Sentences that belong below it, without a full stop."""
 
 
 def score_table(record: Record) -> Table:
@@ -67,10 +73,37 @@ def score_table(record: Record) -> Table:
         if has_uniform:
             cells.append(_against_uniform(record, method))
         cells.append(_count(record.num_kept.get(method)))
-        rows.append(Row(label(method), tuple(cells), _emphasis(method)))
+        mark = f" {MARK}" if rounds_of_one_class(record, method) else ""
+        rows.append(Row(label(method) + mark, tuple(cells), _emphasis(method)))
     metrics = tuple("AUC" if metric == "auc" else metric for metric in SCORE_METRICS)
     gain = (GAIN,) if has_uniform else ()
-    return Table("Test scores", ("method", *metrics, *gain, "kept"), tuple(rows))
+    columns = ("method", *metrics, *gain, "kept")
+    return Table("Test scores", columns, tuple(rows), tuple(_score_footnotes(record, methods)))
+
+
+def rounds_of_one_class(record: Record, method: str) -> int:
+    """Rounds in which the classifier put every test image into one class."""
+    num_classes = len(record.class_names) or 2
+    ends = {(1 / num_classes, 1 - 1 / num_classes)} if num_classes > 2 else {(0.0, 1.0), (1.0, 0.0)}
+    scores = record.scores[method]
+    pairs = zip(scores.get("sensitivity", []), scores.get("specificity", []), strict=False)
+    return sum(any(math.dist(pair, end) < 1e-9 for end in ends) for pair in pairs)
+
+
+def _score_footnotes(record: Record, methods: list[str]) -> Iterator[str]:
+    if record.class_names:
+        yield describe_positive(tuple(record.class_names))
+    marked = {method: rounds_of_one_class(record, method) for method in methods}
+    if any(marked.values()):
+        said = ", ".join(
+            f"{label(method)} in {num} of {rounds(len(record.scores[method]['accuracy']))}"
+            for method, num in marked.items()
+            if num
+        )
+        yield (
+            f"{MARK} the classifier put all test images into one class, so its accuracy is the "
+            f"share of that class: {said}"
+        )
 
 
 def truth_table(record: Record) -> Table | None:

@@ -11,6 +11,7 @@ from rich.text import Text
 from rlsel.records import Record
 from rlsel.reporting.tables import (
     GAIN,
+    Row,
     Table,
     classification_table,
     cost_facts,
@@ -50,6 +51,8 @@ def _print_tables(tables: Iterable[Table | None], console: Console) -> None:
     for table in tables:
         if table and table.rows:
             console.print(_drawn(table, console.width), soft_wrap=False)
+            for footnote in table.footnotes:
+                console.print(Text(footnote, style="dim"), soft_wrap=False)
             console.print()
 
 
@@ -61,21 +64,48 @@ def _print_warnings(record: Record, console: Console) -> None:
 def _drawn(table: Table, width: int) -> RichTable:
     """Names are `Text`, never markup: a class called `[red]` is printed as it stands.
 
-    Where the terminal is narrow the gain over uniform is left to the verdict and the page.
+    Where the terminal is narrow the gain over uniform is left to the verdict and the page, and a
+    table that is still too wide is turned on its side, so that no number is cut off.
     """
     if GAIN in table.columns and _natural_width(table) > width:
         table = _without(table, table.columns.index(GAIN))
+    turned = _turned(table)
+    if _least_width(turned) < _least_width(table) > width:
+        table = turned
     drawn = RichTable(box=box.SIMPLE_HEAD, title=Text(table.title, style="bold"), pad_edge=False)
     drawn.title_justify = "left"
-    for i, column in enumerate(_columns(table)):
-        # Headings and labels may be broken between words where room is short, numbers may not.
-        words = column[0].split() + (column[1:] if i else " ".join(column[1:]).split())
+    for i, least in enumerate(_least_widths(table)):
         justify = "right" if i else "left"
-        drawn.add_column(Text(column[0]), justify=justify, min_width=max(map(len, words)))
+        drawn.add_column(
+            Text(table.columns[i]), justify=justify, min_width=min(least, width), overflow="fold"
+        )
     for row in table.rows:
         style = EMPHASIS.get(row.emphasis, "")
         drawn.add_row(Text(row.label), *(Text(cell) for cell in row.cells), style=style)
     return drawn
+
+
+def _turned(table: Table) -> Table:
+    """Rows as columns."""
+    cells = list(zip(*(row.cells for row in table.rows), strict=True))
+    rows = [Row(name, column) for name, column in zip(table.columns[1:], cells, strict=True)]
+    return replace(
+        table,
+        columns=(table.columns[0], *(row.label for row in table.rows)),
+        rows=tuple(rows),
+    )
+
+
+def _least_widths(table: Table) -> list[int]:
+    """Headings and labels may be broken between words where room is short, numbers may not."""
+    return [
+        max(map(len, column[0].split() + (column[1:] if i else " ".join(column[1:]).split())))
+        for i, column in enumerate(_columns(table))
+    ]
+
+
+def _least_width(table: Table) -> int:
+    return sum(width + GAP for width in _least_widths(table))
 
 
 def _columns(table: Table) -> list[list[str]]:

@@ -1,0 +1,79 @@
+"""Which of two classes sensitivity is the recall of: the one with index 1."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from rlsel.data.image_set import ImageSet
+from rlsel.errors import InputError
+
+NEGATIVE = re.compile(
+    r"normal|healthy|benign|negativ|control|background|clear|absent|\bno\b|\bnon\b|\bnot\b|without|"
+    r"gesund|sain|sano|良性|正常|阴性|健康|陰性|доброкач|норма|здоров",
+)
+POSITIVE = re.compile(
+    r"tumou?r|cancer|carcinoma|malign|positiv|disease|lesion|melanoma|patholog|abnormal|sick|present|"
+    r"krank|恶性|阳性|癌|肿瘤|異常|悪性|злокач|рак|болезн",
+)
+"""Words by which a class is taken for the negative or the positive one; a name with a word of each,
+such as abnormal, is positive."""
+SWAPPED = (("positive", ""), ("positive", "negative"), ("", "negative"))
+"""Kinds of first and second class that look the wrong way round."""
+
+
+def with_positive_last(
+    parts: Mapping[str, ImageSet], positive_class: str | None
+) -> dict[str, ImageSet]:
+    """The same image sets, with the positive class at index 1; unchanged where none is named.
+
+    Raises:
+        InputError: there is no such class, or there are more than two.
+    """
+    if positive_class is None:
+        return dict(parts)
+    names = next(iter(parts.values())).class_names
+    if positive_class not in names:
+        raise InputError(
+            f"data.positive_class is {positive_class!r}; the classes are {', '.join(names)}"
+        )
+    if len(names) != 2:
+        raise InputError(
+            f"data.positive_class is {positive_class!r}, and there are {len(names)} classes: with "
+            "more than two sensitivity and specificity are means over all of them; leave it out"
+        )
+    if names[1] == positive_class:
+        return dict(parts)
+    return {
+        split: replace(images, labels=1 - np.asarray(images.labels), class_names=names[::-1])
+        for split, images in parts.items()
+    }
+
+
+def describe_positive(class_names: tuple[str, ...]) -> str:
+    """What sensitivity and specificity are of, in a sentence without a full stop."""
+    if len(class_names) != 2:
+        return "sensitivity and specificity are means over classes, each against the rest"
+    negative, positive = class_names
+    return f"sensitivity is the recall of {positive!r}, specificity that of {negative!r}"
+
+
+def doubts(class_names: tuple[str, ...], positive_class: str | None) -> tuple[str, ...]:
+    """A warning where the names suggest that the classes are the other way round."""
+    if positive_class is not None or len(class_names) != 2:
+        return ()
+    first, second = (_kind(name) for name in class_names)
+    if (first, second) in SWAPPED:
+        return (
+            f"{describe_positive(class_names)}, as classes are sorted by name; if "
+            f"{class_names[0]!r} is the finding, set data.positive_class: {class_names[0]!r}",
+        )
+    return ()
+
+
+def _kind(name: str) -> str:
+    name = name.casefold().replace("_", " ")
+    if POSITIVE.search(name):
+        return "positive"
+    return "negative" if NEGATIVE.search(name) else ""
