@@ -15,6 +15,7 @@ from rlsel.pool import InputReport, Pool, build_pool, describe_inputs
 from rlsel.pool.checks import CountRow
 from rlsel.progress import console
 from rlsel.quality.of_run import require_weights
+from rlsel.selectors.own_rule import require_rules
 from rlsel.selectors.peers import require_packages
 
 
@@ -25,6 +26,7 @@ def read_inputs(experiment: Experiment) -> tuple[Splits, Pool | None]:
         InputError: an input is wrong, or the experiment does not go with it.
     """
     require_packages(experiment.selection.methods)
+    require_rules(experiment.selection.methods, experiment.folder)
     require_weights(experiment.audit.weights)
     splits = load_splits(experiment.data, experiment.seed)
     experiment.selection.ranges_of(splits.class_names)

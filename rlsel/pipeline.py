@@ -31,6 +31,7 @@ from rlsel.rewards.pool import evaluation_pool
 from rlsel.run_folder import FEATURES, LEDGER, RunFolder, claim, new_record
 from rlsel.seeding import rng
 from rlsel.selectors import SELECTORS, BaselineInputs, Selection
+from rlsel.selectors.own_rule import own_rule
 from rlsel.selectors.peers import PeerInputs
 from rlsel.selectors.table import selection_of, write_selection
 
@@ -212,8 +213,8 @@ def _choose(
     names = ["real_only", *(m for m in experiment.selection.methods if m != "controller")]
     if pool.useful is not None:
         names.append("oracle")
+    selectors = {name: SELECTORS.get(name) or own_rule(name, experiment.folder) for name in names}
     chosen = [
-        SELECTORS[name](inputs, rng(experiment.seed, "selector", name))
-        for name in dict.fromkeys(names)
+        select(inputs, rng(experiment.seed, "selector", name)) for name, select in selectors.items()
     ]
     return [*chosen, learned] if learned else chosen

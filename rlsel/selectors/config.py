@@ -1,6 +1,7 @@
 """Settings of the selection."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated
 
 from pydantic import Field
 
@@ -10,7 +11,7 @@ from rlsel.selectors.peers.config import PeersConfig
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
-Method = Literal[
+METHODS = (
     "controller",
     "keep_all",
     "uniform",
@@ -20,21 +21,25 @@ Method = Literal[
     "data_banzhaf",
     "tmc_shapley",
     "confident_learning",
-]
+)
+OWN_RULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+"""module:function, a rule of the user's own."""
 
 
 @config
 class SelectionConfig:
     """Which methods compete, and how many candidates they may keep."""
 
-    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = (
+    methods: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "keep_all",
         "uniform",
         "centroid",
         "controller",
     )
-    """`real_only` always stands beside them, and `oracle` where the pool's truth is known. The last
-    five of the choices are published rivals; `confident_learning` needs the extra `peers`."""
+    """`controller`, `keep_all`, `uniform`, `centroid`; the published rivals `knn_shapley`,
+    `data_oob`, `data_banzhaf`, `tmc_shapley` and `confident_learning` (extra `peers`); or
+    `module:function`, a rule of your own (docs/own_rule.md). `real_only` always stands beside them,
+    and `oracle` where the pool's truth is known."""
     keep_fraction: Annotated[float | None, Field(gt=0, le=1)] = None
     """Share of the pool to keep, the most probable first, once the controller has learned without
     it; `keep_range: [x, x]` has it learn under that share. None lets the controller set it (the
@@ -51,6 +56,12 @@ class SelectionConfig:
     """What the published rivals may spend."""
 
     def __post_init__(self) -> None:
+        for method in self.methods:
+            if method not in METHODS and not OWN_RULE.fullmatch(method):
+                raise ValueError(
+                    f"methods has {method!r}; known are {', '.join(METHODS)}, and module:function "
+                    "for a rule of your own"
+                )
         ranges = {
             "keep_range": self.keep_range,
             **{f"keep_range_of_class.{k}": v for k, v in self.keep_range_of_class.items()},
