@@ -86,8 +86,9 @@ def _run_parts(arguments: argparse.Namespace, to: Path) -> tuple[list[str], bool
         until += 60 * scale * part.minutes
         start = time.monotonic()
         command = part.command(to / part.record, until - start, arguments.rehearse)
+        began = time.time()
         reason = _reason_of_failure([sys.executable, *command], until)
-        figure = _figure(part, to / part.record)
+        figure = _figure(part, to / part.record, began)
         failed = f"; {reason}" if reason else ""
         lines.append(f"{name}: {figure}{failed} ({time.monotonic() - start:.0f} s)")
         console.print(lines[-1], markup=False)
@@ -97,7 +98,7 @@ def _run_parts(arguments: argparse.Namespace, to: Path) -> tuple[list[str], bool
 
 def _reason_of_failure(command: list[str], until: float) -> str:
     """Run it; what went wrong, or nothing."""
-    environment = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    environment = dict(os.environ)
     repository = str(HERE.parent)
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(None, (repository, environment.get("PYTHONPATH")))
@@ -122,8 +123,11 @@ def _end(process: subprocess.Popen) -> None:
             continue
 
 
-def _figure(part: Part, record: Path) -> str:
+def _figure(part: Part, record: Path, began: float) -> str:
+    """Of what was written from then on; an earlier record says nothing of this run."""
     try:
+        if record.stat().st_mtime < began - 1:
+            return "no figure (nothing was written)"
         return part.line(json.loads(record.read_text())["summary"])
     except (OSError, ValueError, KeyError, IndexError) as error:
         return f"no figure ({type(error).__name__})"
@@ -136,12 +140,12 @@ def _correct(record: Path, seconds: float, rehearse: bool) -> list[str]:
 
 def _throughput(record: Path, seconds: float, rehearse: bool) -> list[str]:
     command = ["reward_throughput.py", "--record", str(record)]
-    command += ["--only", "share", "accuracy", "throughput"]
+    command += ["--only", "throughput", "share", "accuracy"]
     if rehearse:
         return [*command, "--quick"]
     # The longest cell takes half a minute.
     command += ["--device", "cuda", "--size-px", "96", "--num-images", "6688"]
-    return [*command, "--seeds", "3", "--budget-s", f"{seconds - 30:.0f}"]
+    return [*command, "--seeds", "3", "--budget-s", f"{seconds - 40:.0f}"]
 
 
 def _generator(record: Path, seconds: float, rehearse: bool) -> list[str]:
@@ -152,7 +156,7 @@ def _generator(record: Path, seconds: float, rehearse: bool) -> list[str]:
 
 
 def _paper(record: Path, seconds: float, rehearse: bool) -> list[str]:
-    command = ["-m", "gpu.paper", "--to", str(record.parent), "--budget-s", f"{seconds - 10:.0f}"]
+    command = ["-m", "gpu.paper", "--to", str(record.parent), "--budget-s", f"{seconds - 25:.0f}"]
     return [*command, "--rehearse"] if rehearse else command
 
 

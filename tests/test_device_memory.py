@@ -49,6 +49,7 @@ def floats(num_images: int) -> int:
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
         RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
         RuntimeError("GET was unable to find an engine to execute this computation"),
         RuntimeError("CUDA error: out of memory"),
         DeviceFullError("out of memory on the GPU"),

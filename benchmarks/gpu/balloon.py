@@ -1,7 +1,6 @@
 """Memory made short on purpose: by a balloon on a GPU, by a rule where there is none."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -24,6 +23,11 @@ class TensorsUpTo(TorchDispatchMode):
         self.refused = 0
         """Tensors that were too large."""
 
+    @property
+    def happened(self) -> bool:
+        """Whether memory was short at all."""
+        return self.refused > 0
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
@@ -38,20 +42,35 @@ class TensorsUpTo(TorchDispatchMode):
 
 def shortage(
     device: torch.device, left_gib: float, most_bytes: int, times: int | None = None
-) -> AbstractContextManager:
+) -> "Balloon | TensorsUpTo":
     """Leave so much of a GPU, or refuse large tensors on a CPU; see `TensorsUpTo`."""
-    return balloon(left_gib) if device.type == "cuda" else TensorsUpTo(most_bytes, times)
+    return Balloon(left_gib) if device.type == "cuda" else TensorsUpTo(most_bytes, times)
 
 
-@contextmanager
-def balloon(left_gib: float) -> Iterator[None]:
-    """Fill the GPU until so little is left."""
-    held = filled(left_gib)
-    try:
-        yield
-    finally:
-        del held
+class Balloon:
+    """Within it the GPU is full but for so much."""
+
+    def __init__(self, left_gib: float) -> None:
+        self._left_gib = left_gib
+        self._held: torch.Tensor | None = None
+        self._before = 0
+        self.happened = False
+        """Whether memory was short at all."""
+
+    def __enter__(self) -> "Balloon":
+        self._held = filled(self._left_gib)
+        self._before = _num_refused()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.happened = _num_refused() > self._before
+        self._held = None
         release()
+
+
+def _num_refused() -> int:
+    """Allocations that this process was refused so far."""
+    return torch.cuda.memory_stats().get("num_ooms", 0)
 
 
 def filled(left_gib: float) -> torch.Tensor:

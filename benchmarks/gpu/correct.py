@@ -63,6 +63,9 @@ def summarise(cells: dict[str, Cell]) -> dict[str, Any]:
                 "checks": len(of_kind),
                 "failed": [name for name, cell in of_kind.items() if not cell["ok"]],
             }
+    if "repeats" in summary:
+        repeats = [cell for key, cell in cells.items() if key.startswith("repeats/")]
+        summary["repeats"]["to_the_bit"] = sum(c.get("equal_to_the_bit", False) for c in repeats)
     errors = {k: c["relative_error"] for k, c in cells.items()
               if k.startswith("agreement/") and "relative_error" in c}  # fmt: skip
     if errors:
@@ -73,7 +76,11 @@ def summarise(cells: dict[str, Cell]) -> dict[str, Any]:
 
 def line(summary: dict[str, Any]) -> str:
     """The figure of this part."""
-    said = [f"{kind} {part['passed']} of {part['checks']}" for kind, part in summary.items()]
+    said = [
+        f"{kind} {part['passed']} of {part['checks']}"
+        + (f" ({part['to_the_bit']} to the bit)" if "to_the_bit" in part else "")
+        for kind, part in summary.items()
+    ]
     if "worst" in summary.get("agreement", {}):
         agreement = summary["agreement"]
         said.append(f"largest relative error {agreement['worst_error']:.1e} ({agreement['worst']})")

@@ -46,9 +46,9 @@ from .size import image_set
 
 CONFIG = Path(__file__).parents[2] / "tune_configs" / "pcam_paper.yaml"
 RECORD, GRID = "gpu_paper.json", "gpu_paper_grid.png"
-GENERATOR_SHARE, REHEARSED_SHARE = 0.3, 0.01
+GENERATOR_SHARE, REHEARSED_SHARE = 0.25, 0.01
 """Of the budget, for the training of the GAN."""
-OTHER_SHARE = 0.35
+OTHER_SHARE = 0.4
 """Of the budget, for reading, features, the audit and the learning."""
 MOST_ROUNDS = 3
 AUGMENTED = {"flips": True, "colour_jitter": 0.2}
@@ -146,19 +146,22 @@ class _Paper:
     def _rounds_that_fit(self, experiment: Experiment) -> int:
         """Final rounds, by the speed of a short training and what the rest is given."""
         config = replace(experiment.classifier, epochs=1)
-        num = 8 * config.batch_size
-        trainer = Trainer(config, self._noise(experiment, num), 2)
-        rows_N = torch.arange(num)
-        trainer.fit(rows_N, 0)
-        start = _now()
-        trainer.fit(rows_N, 0)
-        image_s = (_now() - start) / num
+        few, many = 2 * config.batch_size, 12 * config.batch_size
+        trainer = Trainer(config, self._noise(experiment, many), 2)
+        seconds: dict[int, float] = {}
+        for num in (few, few, many):  # the first time memory is still to be found
+            start = _now()
+            trainer.fit(torch.arange(num), 0)
+            seconds[num] = _now() - start
+        image_s = (seconds[many] - seconds[few]) / (many - few)
+        fixed_s = max(0.0, seconds[few] - few * image_s)
         kept = experiment.generator.num_per_class if experiment.generator else 0
         num_train = experiment.data.num_train or 0
         # Real alone and augmented, and three methods that keep about half of two classes.
         images = experiment.classifier.epochs * (5 * num_train + 3 * kept)
+        round_s = max(images * image_s + 5 * fixed_s, 1e-9)
         left_s = (1 - GENERATOR_SHARE - OTHER_SHARE) * self._arguments.budget_s
-        return min(MOST_ROUNDS, max(1, math.floor(left_s / max(images * image_s, 1e-9))))
+        return min(MOST_ROUNDS, max(1, math.floor(left_s / round_s)))
 
     def _noise(self, experiment: Experiment, num: int) -> Resident:
         images = image_set("noise", num, experiment.data.size_px or 16)
@@ -177,7 +180,11 @@ class _Paper:
             process.wait(max(1.0, self._until - time.monotonic() - GRACE_S))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)
-            process.wait(GRACE_S)
+            try:
+                process.wait(GRACE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         self._take_over()
         if process.returncode:
             console.print(f"rlsel run ended with exit code {process.returncode}")

@@ -1,12 +1,12 @@
 """How large the checks of the part `correct` are, and the images that they take."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 
 from rlsel.classifier import ClassifierConfig, Resident
-from rlsel.classifier.resident import Precision
 from rlsel.data import ImageSet
 from rlsel.generators.histogan.config import HistoGANConfig
 
@@ -19,6 +19,8 @@ class Size:
     size_px: int
     num_images: int
     batch_size: int
+    num_compared: int
+    """Images whose gradients are computed on the CPU as well."""
     gan: HistoGANConfig
 
     def classifier(self, **changed: object) -> ClassifierConfig:
@@ -34,22 +36,17 @@ class Size:
 def size_on(device: torch.device) -> Size:
     """The paper's size on a GPU, a rehearsal's on a CPU."""
     if device.type == "cuda":
-        return Size(device, 96, 1024, 256, HistoGANConfig())
+        return Size(device, 96, 1024, 256, 32, HistoGANConfig())
     small = HistoGANConfig(channels=8, max_channels=16, batch_size=16, noise_size=16)
-    return Size(device, 32, 96, 16, small)
+    return Size(device, 32, 96, 16, 16, small)
 
 
-def precisions(device: torch.device) -> tuple[Precision, ...]:
-    """Those that a run may have there."""
-    return ("fp32", "bf16") if device.type == "cuda" else ("fp32",)
-
-
+@cache
 def image_set(name: str, num: int, size_px: int) -> ImageSet:
     """Noise, brighter in class 1, so that there is something to learn."""
     labels_N = np.arange(num) % 2
-    generator = np.random.default_rng(num)
-    images = (
-        generator.integers(0, 156, (num, size_px, size_px, 3)) + 60 * labels_N[:, None, None, None]
-    )
+    shape = (num, size_px, size_px, 3)
+    images = np.random.default_rng(num).integers(0, 156, shape, np.uint8)
+    images[labels_N == 1] += 60
     ids = np.array([f"{name}-{i:05d}" for i in range(num)])
-    return ImageSet(images.astype(np.uint8), labels_N, ("dark", "bright"), ids)
+    return ImageSet(images, labels_N, ("dark", "bright"), ids)

@@ -60,7 +60,11 @@ class CellFile:
                     left = len(missing) - bar.done
                     console.print(f"{description}: the time is up, {left} cells are not measured")
                     break
-                self.cells[key] = make()
+                try:
+                    self.cells[key] = make()
+                except Exception as error:  # one that fails keeps no other from being measured
+                    console.print(f"  {key}: {type(error).__name__}: {error}", markup=False)
+                    continue
                 self.write()
                 bar.advance(note=key)
                 console.print(f"  {key}: {_short(self.cells[key])}", markup=False)

@@ -120,8 +120,7 @@ class Trainer:
             self._recorded.clear()  # it holds memory that fewer trainings do not need
             raise
         finally:
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
+            _wait_for(device)
 
     def _needed(self, num_trainings: int) -> str:
         shape = " x ".join(str(length) for length in self._data.images_NCHW.shape[1:])
@@ -154,6 +153,9 @@ class Trainer:
                     with torch.cuda.stream(steps.stream):
                         val_logits.append(predict(steps.model, validation, config.precision))
                     steps.model.train()
+        _wait_for(
+            self._data.device
+        )  # lanes have streams of their own, and what is read is read here
         return logits
 
     def _lanes(self, plans: Sequence[TrainingPlan], seeds: Sequence[int]) -> Sequence[Steps]:
@@ -178,7 +180,10 @@ class Trainer:
             return False
         try:
             while len(self._recorded) < num:
-                self._recorded.append(GraphedSteps(self._config, self._data, self._make_model))
+                lane = len(self._recorded)
+                self._recorded.append(
+                    GraphedSteps(self._config, self._data, self._make_model, lane)
+                )
         except Exception as error:  # a capture, cuBLAS and cuDNN each have errors of their own
             if num > 1 and is_out_of_memory(error):
                 raise
@@ -192,6 +197,12 @@ class Trainer:
         self._recorded.clear()
         release()
         return False
+
+
+def _wait_for(device: torch.device) -> None:
+    """Until all that is queued on a GPU is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def fit(

@@ -6,6 +6,7 @@ Shape letters: B images a step, K random numbers an image.
 import copy
 import warnings
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -51,12 +52,14 @@ class GraphedSteps:
     """One CUDA graph holds gathering, augmentation, both passes and the update.
 
     It is recorded once, for one shape of step; every training after that starts by writing fresh
-    weights into the same memory. Each has a stream of its own, so several run side by side.
+    weights into the same memory. Each lane has a stream of its own, so several run side by side.
     """
 
-    def __init__(self, config: ClassifierConfig, data: Resident, make_model: MakeModel) -> None:
+    def __init__(
+        self, config: ClassifierConfig, data: Resident, make_model: MakeModel, lane: int = 0
+    ) -> None:
         self._make_model = make_model
-        self.stream: torch.cuda.Stream | None = torch.cuda.Stream(data.device)
+        self.stream: torch.cuda.Stream | None = _stream_of(data.device, lane)
         self.model = make_model(0).to(data.device)
         self.model.to(memory_format=torch.channels_last).train()
         compiled = config.acceleration == "compile"
@@ -79,7 +82,11 @@ class GraphedSteps:
         torch.cuda.current_stream().wait_stream(self.stream)
         self._optimizer.zero_grad(set_to_none=True)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, stream=self.stream):
+        # Left on its stream by a recording that breaks off, a process would go on there.
+        with (
+            torch.cuda.stream(torch.cuda.current_stream()),
+            torch.cuda.graph(self._graph, stream=self.stream),
+        ):
             step()
 
     def begin(self, seed: int) -> None:
@@ -108,6 +115,12 @@ class GraphedSteps:
     def result(self) -> nn.Module:
         """A copy of the network: the next training starts in the same memory."""
         return copy.deepcopy(self.model)
+
+
+@cache
+def _stream_of(device: torch.device, lane: int) -> torch.cuda.Stream:
+    """One a lane for the whole process: cuBLAS keeps a workspace for every stream it ever saw."""
+    return torch.cuda.Stream(device)
 
 
 Steps = PlainSteps | GraphedSteps

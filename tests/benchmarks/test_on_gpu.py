@@ -43,7 +43,7 @@ def test_a_rehearsal_passes_every_part_and_its_records_make_their_sections(tmp_p
     assert done.returncode == 0, done.stdout + done.stderr
     last = done.stdout.splitlines()[-4:]
     assert [text.split(":")[0] for text in last] == ["correct", "throughput", "generator", "paper"]
-    assert "agreement 5 of 5, repeats 3 of 3, shortage 7 of 7" in last[0]
+    assert "agreement 5 of 5, repeats 3 of 3 (3 to the bit), shortage 7 of 7" in last[0]
     assert "traditional_augmentation" in last[3]
     records = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
     assert "| --- |" in throughput_section(records["reward_throughput_cuda"], "name")

@@ -1,5 +1,6 @@
 """Training: reproducible, followed on validation, and without a trace in the global generators."""
 
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -171,6 +172,24 @@ def test_trainings_side_by_side_are_those_one_after_the_other() -> None:
     for (rows_N, seed), one in zip(trainings, together, strict=True):
         alone = fit(QUICK, data, rows_N, 2, seed, validation)
         assert torch.equal(one.val_logits[0], alone.val_logits[0])
+
+
+def test_nothing_is_read_before_the_device_has_done_what_is_queued(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order: list[str] = []
+    # The package has a function of the module's name.
+    module = sys.modules["rlsel.classifier.fit"]
+    monkeypatch.setattr(module, "_wait_for", lambda device: order.append("waited"))
+    result = module.PlainSteps.result
+    monkeypatch.setattr(
+        module.PlainSteps, "result", lambda steps: order.append("read") or result(steps)
+    )
+    trainer = Trainer(QUICK, resident(12, size_px=4), 2, lambda _: RecordingNet())
+
+    trainer.fit(torch.arange(12), seed=0)
+
+    assert order[:2] == ["waited", "read"]
 
 
 @pytest.mark.gpu
