@@ -123,9 +123,12 @@ def _section(title: str, name: str, record: dict[str, Any]) -> str:
         f"{record['versions']['torch']}, ray {record['versions']['ray']}; config "
         f"`{record['config_hash']}`; record `whole_run_{name}.json`. Mean ± sample std "
         + ("over seeds of the means of rounds; " if len(runs) > 1 else "over rounds; ")
-        + "the last column is the controller's accuracy less the method's, paired by "
-        + ("seed" if len(runs) > 1 else "round")
-        + ", with its 95% interval by Student's t.",
+        + "the last column is the controller's accuracy less the method's, "
+        + (
+            "paired by seed, with its 95% interval by Student's t."
+            if len(runs) > 1
+            else "paired by round; rounds share a draw and a selection, so there is no interval."
+        ),
         "",
         _row("method", *METRICS, "kept", "controller over it"),
         _row("---", *["---:"] * 6),
@@ -202,6 +205,8 @@ def _controller_over(runs: list[dict[str, Any]], method: str) -> str:
     if method == "controller" or "controller" not in runs[0]["scores"]:
         return ""
     ours, theirs = (np.array(_series(runs, name, METRICS[0])) for name in ("controller", method))
+    if len(runs) == 1:
+        return signed(float(np.mean(ours - theirs)))
     gain = compare(ours - theirs)
     return f"{signed(gain['mean'])} [{signed(gain['low'])}, {signed(gain['high'])}]"
 

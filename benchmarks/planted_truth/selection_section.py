@@ -40,14 +40,14 @@ ORDERING = (
 """What should be better than what, and who says so."""
 INTRODUCTION = """\
 `labels_plain`, ResNet34 from scratch; every training sees 6,000 images, repetitions counted. The
-gain over uniform is paired by draw and seed, with its 95% interval. The oracle keeps every
-candidate with the right label, also those that look like the other class; whoever leaves those out
-as well may do better than it.
+seeds of a draw share their images, candidates and selection, so they are averaged first: n counts
+draws, and so do means, stds and intervals. The gain over uniform is paired by draw and seed, with
+its 95% interval over draws. The oracle keeps every candidate with the right label, also those that
+look like the other class; whoever leaves those out as well may do better than it.
 """
 TESTED = """\
-Differences in test accuracy, paired by draw and seed: mean, 95% interval and p of the paired
-t-test. Trainings of one draw share the selection, so the draws that agree in sign say how far it
-goes beyond them.
+Differences in test accuracy, paired by draw and seed and averaged within draws, whose trainings
+share a selection: mean, 95% interval and p of the paired t-test over draws.
 """
 
 
@@ -91,25 +91,31 @@ def by_method(cells: Cells) -> dict[str, Scores]:
 
 def _row(method: str, scores: dict[str, Scores]) -> tuple[str, ...]:
     cells = list(scores[method].values())
-    gains = all_gains(scores[method], scores["uniform"])
+    gains = gains_of_draws(scores[method], scores["uniform"])
     return (
         METHODS[method],
         f"{np.mean([cell['kept'] for cell in cells]):.0f}",
         mean([cell["right"] for cell in cells if cell["right"]]),
         *(
-            mean_std([cell["test"][metric] for cell in cells])
+            mean_std(_means_of_draws(scores[method], "test", metric))
             for metric in ("accuracy", "auc", "log_loss")
         ),
-        mean_std([cell["reward_val"]["accuracy"] for cell in cells]),
+        mean_std(_means_of_draws(scores[method], "reward_val", "accuracy")),
         "–" if method == "uniform" else interval(gains),
-        str(len(cells)),
+        str(len({draw for draw, _ in scores[method]})),
     )
 
 
+def _means_of_draws(scores: Scores, split: str, metric: str) -> list[float]:
+    by_draw: dict[str, list[float]] = defaultdict(list)
+    for (draw, _), cell in scores.items():
+        by_draw[draw].append(cell[split][metric])
+    return [float(np.mean(values)) for values in by_draw.values()]
+
+
 def _test(better: str, worse: str, who: str, scores: dict[str, Scores]) -> tuple[str, ...]:
-    by_draw = _gains(scores[better], scores[worse])
-    gains = np.concatenate(list(by_draw.values()))
-    agree = sum(np.mean(values) > 0 for values in by_draw.values())
+    gains = gains_of_draws(scores[better], scores[worse])
+    agree = int((gains > 0).sum())
     p_value = compare(gains)["p"]
     return (
         METHODS[better],
@@ -117,19 +123,17 @@ def _test(better: str, worse: str, who: str, scores: dict[str, Scores]) -> tuple
         who,
         interval(gains),
         "< .001" if p_value < 0.001 else decimal(p_value),
-        f"{agree} of {len(by_draw)}",
+        f"{agree} of {len(gains)}",
     )
 
 
-def _gains(better: Scores, worse: Scores) -> dict[str, list[float]]:
-    """Draw -> differences in test accuracy, seed by seed."""
+def gains_of_draws(better: Scores, worse: Scores) -> np.ndarray:
+    """(draws,) mean over a draw's seeds of the difference in test accuracy, seed by seed.
+
+    What is independent are the draws: trainings of one share the selection.
+    """
     gains = defaultdict(list)
     for draw, seed in sorted(set(better) & set(worse)):
         difference = better[draw, seed]["test"]["accuracy"] - worse[draw, seed]["test"]["accuracy"]
         gains[draw].append(difference)
-    return gains
-
-
-def all_gains(better: Scores, worse: Scores) -> np.ndarray:
-    """The same, of all draws together."""
-    return np.concatenate([*_gains(better, worse).values(), []])
+    return np.array([np.mean(values) for values in gains.values()])

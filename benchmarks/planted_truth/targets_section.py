@@ -14,7 +14,7 @@ from .bed_tables import BEDS, VARIANTS, drops, group_of, says_no_signal
 from .markdown import interval, mean_std, table
 from .paired import compare
 from .planted_summary import ByDraw, Cells, by_draw, ceiling, differences, of_bed, over_free
-from .selection_section import Scores, all_gains, by_method
+from .selection_section import Scores, by_method, gains_of_draws
 
 Row = tuple[str, str, str, str]
 """Target, what was measured, whether it is met, and on what it was measured."""
@@ -129,8 +129,8 @@ def _full_training(scores: dict[str, Scores]) -> Iterator[Row]:
         (everything, "keep all", 0.08),
         (real, "real only", -0.01),
     ):
-        yield _at_least(f"{name} {words}", all_gains(ours, other).mean(), least, on, GAIN)
-    way = all_gains(ours, everything).mean() / all_gains(oracle, everything).mean()
+        yield _at_least(f"{name} {words}", gains_of_draws(ours, other).mean(), least, on, GAIN)
+    way = gains_of_draws(ours, everything).mean() / gains_of_draws(oracle, everything).mean()
     yield _at_least("full training: of the way from keep all to the oracle", way, 0.9, on, SHARE)
     excess = _drop_in_accuracy(ours) - _drop_in_accuracy(uniform)
     name = "full training: drop in accuracy from validation to test less that of uniform"
