@@ -1,7 +1,10 @@
 """The command line: names, help and exit codes. Everything else is imported when it is needed."""
 
+import os
 import shlex
 import sys
+import tempfile
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -235,15 +238,32 @@ def _typed() -> str:
 
 
 def main() -> None:
-    """Entry point: a user's mistake is one line and exit code 2, never a traceback."""
+    """Entry point: a user's mistake is one line and exit code 2, never a traceback.
+
+    An error that nobody foresaw is one line as well, with where its traceback was written, and exit
+    code 1.
+    """
     try:
         app()
     except Exception as error:
         mistake = find_input_error(error)
         if mistake is None:
-            raise
+            print(f"rlsel: {_unforeseen(error)}", file=sys.stderr)
+            raise SystemExit(1) from None
         print(f"rlsel: {' '.join(str(mistake).splitlines())}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _unforeseen(error: Exception) -> str:
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    text = "".join(traceback.format_exception(error))
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="rlsel-error-", suffix=".txt", text=True)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{_typed()}\n\n{text}")
+    except OSError:  # nowhere to write
+        return f"{said}\n{text}"
+    return f"an error that should not be: {said}; please report it with {path}, its traceback"
 
 
 if __name__ == "__main__":

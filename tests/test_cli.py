@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from small_experiment import (
     write_config,
 )
 
+from rlsel import cli
 from rlsel.rewards import Workbench
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
@@ -186,3 +188,24 @@ def test_a_report_of_what_is_no_run_is_refused() -> None:
         outcome = rlsel("report", name)
         assert outcome.code == 2
         assert re.fullmatch(rf"rlsel: {name}: [^\n]+\n", outcome.err)
+
+
+def test_an_error_that_nobody_foresaw_is_one_line_and_names_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fail() -> None:
+        raise KeyError("a column\nthat is not there")
+
+    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    with pytest.raises(SystemExit) as raised:
+        cli.main()
+
+    said = capsys.readouterr().err
+    assert raised.value.code == 1
+    assert said.count("\n") == 1
+    (written,) = tmp_path.glob("rlsel-error-*.txt")
+    assert str(written) in said
+    assert "KeyError" in said
+    assert "in fail" in written.read_text(encoding="utf-8")
