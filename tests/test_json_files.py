@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -13,7 +13,7 @@ from rlsel.json_files import from_json, to_json
 RECORDS = Path(__file__).parents[1] / "benchmarks" / "records"
 
 
-def read_strictly(text: str) -> object:
+def read_strictly(text: str) -> Any:
     """As JavaScript does, which knows neither NaN nor Infinity."""
 
     def refuse(constant: str) -> NoReturn:

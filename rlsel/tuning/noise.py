@@ -69,14 +69,17 @@ def noise_of(values_RS: Float[np.ndarray, "r s"], judge: Judge) -> Noise:
 def _standard_error(value: float, judge: Judge) -> float:
     """Of an accuracy or an AUC over so few images; seeds with images of their own add up.
 
-    Source: for the AUC the largest variance there can be, A (1 - A) / min(m, n), of Van Dantzig
-    1951. A log-loss has none that follows from the number of images.
+    Two right and two wrong images are added (Agresti and Coull 1998), as none of 16 wrong does not
+    mean that none ever will be. For the AUC it is the largest variance there can be,
+    A (1 - A) / min(m, n), of Van Dantzig 1951. None follows for a log-loss.
     """
     num = {"accuracy": judge.num_images, "auc": min(i.num_of_rarest for i in judge.images)}
     if judge.metric not in num:
         return math.nan
     num_sets = len({images.digest for images in judge.images})
-    return math.sqrt(max(0.0, value * (1 - value)) / (num[judge.metric] * num_sets))
+    size = num[judge.metric] * num_sets + 4
+    share = (value * (size - 4) + 2) / size
+    return math.sqrt(share * (1 - share) / size)
 
 
 def _of_seeds(values_RS: Float[np.ndarray, "r s"]) -> float:
