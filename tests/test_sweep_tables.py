@@ -142,13 +142,12 @@ def plan(gpus_each: float) -> EvaluatorPlan:
 @pytest.mark.parametrize(
     ("machine", "gpus_each", "own"),
     [
-        (HEAD, 0.75, {"node:10.0.0.1": 0.001, "CPU": 0.25, "GPU": 0.05}),
-        (HEAD, 1.0, {"node:10.0.0.1": 0.001, "CPU": 0.25}),
-        (Machine("node:10.0.0.1", 2.0, 0.0), 0.75, {"node:10.0.0.1": 0.001, "CPU": 0.25}),
-        (Machine("node:10.0.0.1", 0.0, 0.0), 0.75, {"node:10.0.0.1": 0.001}),
+        (HEAD, 0.75, {"node:10.0.0.1": 0.25, "GPU": 0.05}),
+        (HEAD, 1.0, {"node:10.0.0.1": 0.25}),
+        (Machine("node:10.0.0.1", 3.0, 0.0), 0.75, {"node:10.0.0.1": 0.3333}),
     ],
 )
-def test_a_trial_books_a_part_of_the_machine_that_its_ledger_lies_on(
+def test_a_trial_stays_where_its_ledger_lies_and_needs_no_core_that_evaluators_may_have(
     machine: Machine, gpus_each: float, own: dict[str, float]
 ) -> None:
     assert _bundles([tiny()], plan(gpus_each), machine) == [own]
@@ -159,7 +158,7 @@ def test_env_runners_may_be_anywhere() -> None:
 
     own, *others = _bundles([dear], plan(0.75), HEAD)
 
-    assert HEAD.mark in own
+    assert own == {HEAD.mark: 0.1666, "GPU": 0.05}
     assert others == [{"CPU": 0.05}] * 2
 
 

@@ -89,8 +89,7 @@ def test_a_sweep_runs_every_trial_once_and_keeps_them_when_one_fails_later(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IMAGES_OF_A_TEST", ".")
     monkeypatch.setenv("RLSEL_CACHE", "cache")
-    write_images(tmp_path / "real", {"train": 20, "val": 20, "test": 15})
-    write_images(tmp_path, {"made": 16})
+    write_images(tmp_path, {"real/train": 20, "real/val": 20, "real/test": 15, "made": 16})
     write_sweep(tmp_path / "sweep.yaml", experiment=ON_DISK)
 
     outcome = tune(tmp_path)

@@ -1,6 +1,7 @@
 """The trials of a sweep, carried out by Ray Tune on one pool of evaluators."""
 
 import logging
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -26,15 +27,13 @@ from rlsel.rewards.plan import CPU_SHARE_OF_EVALUATORS, EvaluatorPlan, plan_eval
 from rlsel.rewards.pool import running_broker
 
 TRIAL_CPUS = 0.05
-"""What a trial books for itself: it waits for evaluations, and updates a small network."""
+"""What a trial takes, and each env runner of it: they wait for evaluations."""
 PROBING_TRIAL_CPUS = 1 - CPU_SHARE_OF_EVALUATORS
 """The same where it evaluates by itself: what evaluators leave then makes a trial a core."""
 TRIAL_GPU_SHARE = 0.25
 """Of each GPU, what evaluators leave to the trials, which train their extractors there."""
 TRIALS_A_GPU = 5
 """Trials that share what is left of one."""
-A_LITTLE = 0.001
-"""Of the resource `node:ADDRESS` that Ray gives every machine, which keeps a trial on it."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Machine:
     """The one that the sweep was started on. The ledgers lie on its disk."""
 
     mark: str
-    """The resource that no other machine has."""
+    """Ray's resource `node:ADDRESS`, of which every machine has one, and none that of another."""
     cpus: float
     gpus: float
 
@@ -81,9 +80,8 @@ class Machine:
         own = ray.get_runtime_context().get_node_id()
         node = next(node for node in ray.nodes() if node["NodeID"] == own)
         offer = node["Resources"]
-        return cls(
-            f"node:{node['NodeManagerAddress']}", offer.get("CPU", 0.0), offer.get("GPU", 0.0)
-        )
+        cpus = offer.get("CPU") or float(os.cpu_count() or 1)  # a cluster's head may offer none
+        return cls(f"node:{node['NodeManagerAddress']}", cpus, offer.get("GPU", 0.0))
 
 
 def run_trials(
@@ -163,14 +161,17 @@ def _tuner(
 def _bundles(
     trials: list[Experiment], plan: EvaluatorPlan, here: Machine
 ) -> list[dict[str, float]]:
-    """What a trial books: for itself on this machine, then for each env runner on any."""
+    """What a trial books: for itself on this machine, then for each env runner on any.
+
+    Not cores of this machine, which evaluators may have booked to the last, but a part of its mark.
+    """
+    num_runners = max(num_env_runners(experiment, plan.count) for experiment in trials)
     waits = all(experiment.reward.needs_evaluators for experiment in trials)
-    own = {here.mark: A_LITTLE}
-    if here.cpus:  # the head of a cluster may offer none
-        own["CPU"] = TRIAL_CPUS if waits else PROBING_TRIAL_CPUS
+    cpus = TRIAL_CPUS * (1 + num_runners) if waits else PROBING_TRIAL_CPUS
+    at_once = max(1, math.floor((1 - CPU_SHARE_OF_EVALUATORS) * here.cpus / cpus + 1e-9))
+    own = {here.mark: math.floor(1e4 / at_once) / 1e4}  # Ray counts in ten-thousandths
     if here.gpus and plan.gpu_left:
         own["GPU"] = plan.gpu_left / TRIALS_A_GPU
-    num_runners = max(num_env_runners(experiment, plan.count) for experiment in trials)
     return [own, *[{"CPU": TRIAL_CPUS}] * num_runners]
 
 
