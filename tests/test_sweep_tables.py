@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from small_experiment import tiny
 
+from rlsel.errors import InputError
 from rlsel.records import Record
 from rlsel.rewards.plan import EvaluatorPlan
 from rlsel.tuning.grid import Point
 from rlsel.tuning.inputs import Images, Judge
 from rlsel.tuning.noise import noise_of
-from rlsel.tuning.running import Machine, Start, _bundles
+from rlsel.tuning.running import Failure, Machine, Start, _bundles, _failure
+from rlsel.tuning.sweep import _exit_code
 from rlsel.tuning.table import compare, print_tables
 
 IMAGES = Images("digest", 100, 41)
@@ -177,3 +179,21 @@ def test_a_trial_begins_where_the_sweep_was_started_with_the_variables_its_paths
     start.enter()
 
     assert (Path.cwd(), os.environ["MY_IMAGES"]) == (tmp_path, "images")
+
+
+# Trials that fail --------------------------------------------------------------------------------
+
+
+def test_why_a_trial_failed_is_one_line() -> None:
+    mistake = _failure(InputError("a.png: is no image;\n give another"), "error.txt")
+    bug = _failure(RuntimeError("index 7 is out of range\nand more"), "error.txt")
+
+    assert mistake == Failure("a.png: is no image; give another", is_mistake=True)
+    assert bug.reason == "RuntimeError: index 7 is out of range (traceback: error.txt)"
+
+
+@pytest.mark.parametrize(("mistakes", "code"), [([], 0), ([True, True], 2), ([True, False], 1)])
+def test_the_exit_code_is_2_where_settings_alone_are_to_blame(
+    mistakes: list[bool], code: int
+) -> None:
+    assert _exit_code([Failure("a reason", is_mistake=it) for it in mistakes]) == code
