@@ -15,7 +15,7 @@ from rlsel.rewards.plan import EvaluatorPlan
 from rlsel.tuning.grid import Point
 from rlsel.tuning.inputs import Images, Judge
 from rlsel.tuning.noise import noise_of
-from rlsel.tuning.running import Failure, Machine, Start, _bundles, _failure
+from rlsel.tuning.running import Failure, Machine, Start, _bundles, failure_of
 from rlsel.tuning.sweep import _exit_code
 from rlsel.tuning.table import compare, print_tables
 
@@ -184,12 +184,14 @@ def test_a_trial_begins_where_the_sweep_was_started_with_the_variables_its_paths
 # Trials that fail --------------------------------------------------------------------------------
 
 
-def test_why_a_trial_failed_is_one_line() -> None:
-    mistake = _failure(InputError("a.png: is no image;\n give another"), "error.txt")
-    bug = _failure(RuntimeError("index 7 is out of range\nand more"), "error.txt")
+def test_why_a_trial_failed_is_one_line(tmp_path: Path) -> None:
+    traceback = tmp_path / "error.txt"
+    traceback.touch()
+    mistake = failure_of(InputError("a.png: is no image;\n give another"), traceback)
+    bug = failure_of(RuntimeError("index 7 is out of range\nand more"), traceback)
 
     assert mistake == Failure("a.png: is no image; give another", is_mistake=True)
-    assert bug.reason == "RuntimeError: index 7 is out of range (traceback: error.txt)"
+    assert bug.reason == f"RuntimeError: index 7 is out of range (traceback: {traceback})"
 
 
 @pytest.mark.parametrize(("mistakes", "code"), [([], 0), ([True, True], 2), ([True, False], 1)])

@@ -32,6 +32,8 @@ PROBING_TRIAL_CPUS = 1 - CPU_SHARE_OF_EVALUATORS
 """The same where it evaluates by itself: what evaluators leave then makes a trial a core."""
 TRIAL_GPU_SHARE = 0.25
 """Of each GPU, what evaluators leave to the trials, which train their extractors there."""
+TUNE = "tune"
+"""Folder of what Tune writes down."""
 TRIALS_A_GPU = 5
 """Trials that share what is left of one."""
 
@@ -103,14 +105,15 @@ def run_trials(
             f"{counted(len(trials), 'trial')} on {evaluators} ({plan.reason})", markup=False
         )
         _say_where_extractors_train(plan, here)
-        watch = _Watch(bar)
-        _tuner(trials, out, max_concurrent, plan, here, watch).fit()
-    unfinished = {
-        name: Failure("it ended before it was finished", is_mistake=False)
-        for name in trials
-        if name not in watch.completed
+        results = _tuner(trials, out, max_concurrent, plan, here, bar).fit()
+    ended = {Path(result.path).name: result.error for result in results}
+    unknown = RuntimeError("it ended before it was finished")
+    errors = {name: ended.get(name, unknown) for name in trials}
+    return {
+        name: failure_of(error, out / TUNE / name / "error.txt")
+        for name, error in errors.items()
+        if error is not None
     }
-    return {name: watch.failures.get(name, why) for name, why in unfinished.items()}
 
 
 def _say_where_extractors_train(plan: EvaluatorPlan, here: Machine) -> None:
@@ -135,7 +138,7 @@ def _tuner(
     max_concurrent: int | None,
     plan: EvaluatorPlan,
     here: Machine,
-    watch: "_Watch",
+    bar: Bar,
 ) -> tune.Tuner:
     # Otherwise Tune makes of Ctrl-C a sweep that seems to have ended.
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
@@ -154,7 +157,9 @@ def _tuner(
             trial_dirname_creator=lambda t: t.config["trial"],
             trial_name_creator=lambda t: t.config["trial"],
         ),
-        run_config=tune.RunConfig(name="tune", storage_path=str(out), verbose=0, callbacks=[watch]),
+        run_config=tune.RunConfig(
+            name=TUNE, storage_path=str(out), verbose=0, callbacks=[_Advance(bar)]
+        ),
     )
 
 
@@ -187,29 +192,32 @@ def _run_trial(
     tune.report(dict(result.record.learning))
 
 
-class _Watch(tune.Callback):
-    """Moves the bar when a trial ends, and remembers how it did."""
+class _Advance(tune.Callback):
+    """Moves the bar when a trial ends."""
 
     def __init__(self, bar: Bar) -> None:
         self._bar = bar
-        self.completed: set[str] = set()
-        self.failures: dict[str, Failure] = {}
 
     def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        self.completed.add(trial.config["trial"])
         self._bar.advance(note=str(trial))
 
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        error = trial.get_pickled_error() or RuntimeError(trial.get_error() or "no reason is known")
-        self.failures[trial.config["trial"]] = _failure(error, trial.error_file)
         self._bar.advance(note=f"{trial} failed")
 
 
-def _failure(error: Exception, traceback: str | None) -> Failure:
+def failure_of(error: Exception | str, traceback: Path) -> Failure:
+    """Why a trial failed, in one line.
+
+    Args:
+        error: The text of a traceback, if the error itself cannot be pickled.
+        traceback: Where Tune has written all of it, if it has.
+    """
+    if isinstance(error, str):
+        error = RuntimeError(error.strip().rpartition("\n")[2])
     mistake = find_input_error(error)
     if mistake is not None:
         return Failure(" ".join(str(mistake).split()), is_mistake=True)
     cause = getattr(error, "cause", None) or error  # Ray wraps what a trial raises
     first = next(iter(str(cause).strip().splitlines()), "")
-    where = f" (traceback: {traceback})" if traceback else ""
+    where = f" (traceback: {traceback})" if traceback.exists() else ""
     return Failure(f"{type(cause).__name__}: {first}{where}", is_mistake=False)
