@@ -77,7 +77,7 @@ def print_tables(groups: Sequence[Group], num_seeds: int) -> None:
     """A table for each judge, with a line on its noise."""
     for group in groups:
         console.print(_table(group, num_seeds))
-        if len(group.rows) > 1 and group.rows[0]["n"]:
+        if sum(row["n"] > 0 for row in group.rows) > 1:
             console.print(group.noise.describe(), markup=False)
     if len(groups) > 1:
         console.print(
