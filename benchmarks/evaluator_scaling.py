@@ -24,6 +24,7 @@ from scaling.limits import saturate, weigh_episodes, weigh_messages, write_ledge
 from scaling.pretended import NUM_CANDIDATES, NUM_DECISIONS, Distribution, Latency
 
 from rlsel.atomic_files import write_text
+from rlsel.json_files import to_json
 from rlsel.progress import console
 from rlsel.records import describe_device, installed_versions
 
@@ -118,7 +119,7 @@ def _dump(done: dict[str, Cell]) -> str:
         "config": _config(),
         "cells": done,
     }
-    return json.dumps(record, indent=1) + "\n"
+    return to_json(record, indent=1) + "\n"
 
 
 def summarise(done: dict[str, Cell]) -> dict[str, float]:

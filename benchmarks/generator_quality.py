@@ -18,8 +18,9 @@ from typing import Any
 
 from PIL import Image
 
-from rlsel.atomic_files import replacing, write_text
+from rlsel.atomic_files import replacing
 from rlsel.generators.histogan.watch import GRIDS, STEPS
+from rlsel.json_files import from_json, write_json
 from rlsel.records import FILE_NAME, Record, mean_and_std
 
 HERE = Path(__file__).parent
@@ -41,7 +42,7 @@ def main() -> None:
     command += ["--seed", str(arguments.seed), "--out", str(folder), "--resume"]
     subprocess.run(command, check=True)
     path = HERE / "records" / f"generator_quality_{arguments.name}.json"
-    write_text(path, json.dumps(_content(folder), indent=1) + "\n")
+    write_json(path, _content(folder))
     _save_grid(folder, HERE.parent / "docs" / "images" / f"{arguments.name}.png")
     print(f"record: {path}")
 
@@ -49,7 +50,7 @@ def main() -> None:
 def _content(folder: Path) -> dict[str, Any]:
     """The figures that targets name on top, and the run's record beneath."""
     record = Record.read(folder)
-    rows = [json.loads(line) for line in (folder / STEPS).read_text().splitlines()]
+    rows = [from_json(line) for line in (folder / STEPS).read_text().splitlines()]
     run = json.loads((folder / FILE_NAME).read_text())
     return {
         "summary": {

@@ -7,7 +7,6 @@ Both take turns in one process, on random pixels: speed does not depend on what 
 """
 
 import argparse
-import json
 import os
 import time
 from collections.abc import Callable
@@ -18,11 +17,11 @@ from typing import Any
 import torch
 from generation.plain_gan import PlainTraining
 
-from rlsel.atomic_files import write_text
 from rlsel.classifier import Resident
 from rlsel.config import load_experiment
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.training import Training
+from rlsel.json_files import write_json
 from rlsel.progress import console, progress_bar
 from rlsel.records import describe_device, installed_versions
 
@@ -75,7 +74,7 @@ def main() -> None:
         "versions": installed_versions(),
         "cells": cells,
     }
-    write_text(arguments.record, json.dumps(record, indent=1) + "\n")
+    write_json(arguments.record, record)
     console.print(record["summary"])
 
 

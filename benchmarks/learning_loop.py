@@ -9,7 +9,6 @@ controller, updates and probe, nothing else. Both take turns in one process, on 
 """
 
 import argparse
-import json
 import os
 from pathlib import Path
 
@@ -19,8 +18,8 @@ import ray
 import torch
 from planted_truth.loop_cells import overhead_of_actors, profile_ours, time_ours, time_plain
 
-from rlsel.atomic_files import write_text
 from rlsel.cluster import quieten
+from rlsel.json_files import write_json
 from rlsel.progress import console, progress_bar
 from rlsel.records import describe_device, installed_versions
 
@@ -65,7 +64,7 @@ def main() -> None:
         "profile": profile,
         "actors": actors,
     }
-    write_text(arguments.record, json.dumps(record, indent=1) + "\n")
+    write_json(arguments.record, record)
     console.print(record["summary"])
 
 

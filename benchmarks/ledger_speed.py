@@ -6,7 +6,6 @@ For a pool of usual size and for a huge one. Writes benchmarks/records/ledger_sp
 """
 
 import argparse
-import json
 import shutil
 import sqlite3
 import tempfile
@@ -19,7 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from rlsel.atomic_files import write_text
+from rlsel.json_files import to_json, write_json
 from rlsel.metrics import SCORE_METRICS
 from rlsel.records import describe_device, installed_versions
 from rlsel.rewards import Evaluation, Job, Ledger
@@ -49,8 +48,8 @@ def main() -> None:
         "config": {"openings": arguments.openings, "pool_sizes": POOL_SIZES},
         "cells": cells,
     }
-    write_text(RECORD, json.dumps(record, indent=1) + "\n")
-    print(json.dumps(record["summary"], indent=1))
+    write_json(RECORD, record)
+    print(to_json(record["summary"], indent=1))
 
 
 def measure(folder: Path, num_rows: int, num_candidates: int, num_openings: int) -> dict[str, Any]:

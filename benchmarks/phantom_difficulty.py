@@ -32,6 +32,7 @@ from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.data.phantom import KINDS, PhantomPool, PhantomSource, draw_candidates
 from rlsel.features import describe_candidates
 from rlsel.features.extract import extract
+from rlsel.json_files import to_json
 from rlsel.pool import build_pool
 from rlsel.progress import console
 from rlsel.records import describe_device, installed_versions, mean_and_std
@@ -238,7 +239,7 @@ def _dump(settings: dict, cells: dict[str, Cell]) -> str:
         "config": settings,
         "cells": cells,
     }
-    return json.dumps(record, indent=1) + "\n"
+    return to_json(record, indent=1) + "\n"
 
 
 def summarise(cells: dict[str, Cell]) -> dict[str, dict[str, float]]:

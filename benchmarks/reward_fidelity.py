@@ -24,8 +24,8 @@ from fidelity.cells import pay, train_fully
 from fidelity.summary import summarise
 from planted_truth.resumable import fill
 
-from rlsel.atomic_files import write_text
 from rlsel.config import load_experiment
+from rlsel.json_files import write_json
 from rlsel.progress import console
 from rlsel.records import describe_device, installed_versions
 
@@ -69,7 +69,7 @@ def write_record(record: dict[str, Any]) -> None:
         "device": describe_device(gpu),
         "versions": installed_versions(),
     }
-    write_text(RECORD, json.dumps({"summary": {}} | about | record, indent=1) + "\n")
+    write_json(RECORD, {"summary": {}} | about | record)
 
 
 if __name__ == "__main__":

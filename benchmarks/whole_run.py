@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rlsel.atomic_files import write_text
 from rlsel.config import load_experiment
+from rlsel.json_files import write_json
 from rlsel.progress import console
 from rlsel.records import FILE_NAME, mean_and_std
 
@@ -74,7 +74,7 @@ def write_record(path: Path, config_hash: str, runs: list[Run]) -> None:
         **{key: runs[-1][key] for key in SHARED},
         "runs": [_kept(run, runs[-1]) for run in runs],
     }
-    write_text(path, json.dumps(content, indent=1) + "\n")
+    write_json(path, content)
     console.print(f"record: {path}", markup=False)
 
 

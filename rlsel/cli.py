@@ -216,9 +216,10 @@ def tune(
     from rlsel.tuning import run_sweep
 
     try:
-        run_sweep(sweep, out or Path("runs") / sweep.stem)
+        code = run_sweep(sweep, out or Path("runs") / sweep.stem)
     except KeyboardInterrupt:
         raise _interrupted(_typed()) from None
+    raise typer.Exit(code)
 
 
 def _interrupted(command: str) -> typer.Exit:

@@ -2,6 +2,7 @@
 
 import glob
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,19 @@ def at_folder(content: dict[str, Any], folder: Path, origin: str) -> dict[str, A
         beside, here = (os.path.normpath(start / written) for start in (base, Path.cwd()))
         if _is_there(beside) or not _is_there(here):
             return beside
-        console.print(
+        _say(
             f"note: {origin}: {key} {text!r} is not beside the config, so it is taken from the "
-            f"working folder: {here}",
-            markup=False,
+            f"working folder: {here}"
         )
         return here
 
     return {**_with_paths(content, resolved, ""), "folder": str(base)}
+
+
+@cache
+def _say(note: str) -> None:
+    """Once, as all points of a sweep have it."""
+    console.print(note, markup=False)
 
 
 def relative_paths(content: dict[str, Any], folder: str) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from rlsel.data import load_splits
 from rlsel.device_memory import release
 from rlsel.generators.histogan.training import Training
 from rlsel.generators.histogan.watch import GRIDS
+from rlsel.json_files import write_json
 from rlsel.metrics import SCORE_METRICS
 from rlsel.progress import console
 from rlsel.records import FILE_NAME, describe_device, installed_versions, mean_and_std
@@ -226,7 +227,7 @@ class _Paper:
 
     def _write(self, **changed: Any) -> None:
         self._record |= changed
-        write_text(self._arguments.to / RECORD, json.dumps(self._record, indent=1) + "\n")
+        write_json(self._arguments.to / RECORD, self._record)
 
 
 def line(summary: dict[str, Any]) -> str:

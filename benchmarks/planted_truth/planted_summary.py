@@ -98,8 +98,9 @@ def _figures(cells: list[Cell]) -> dict[str, Any]:
     return figures
 
 
-def _spread(values: list[float]) -> dict[str, float]:
-    known = np.array([value for value in values if np.isfinite(value)])
+def _spread(values: list[float | None]) -> dict[str, float]:
+    found = np.array(values, dtype=float)  # of null it makes NaN
+    known = found[np.isfinite(found)]
     if not len(known):
         return {}
     return {

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rlsel.atomic_files import write_text
+from rlsel.json_files import to_json
 from rlsel.progress import console, progress_bar
 from rlsel.records import describe_device, installed_versions
 
@@ -105,10 +106,10 @@ def to_text(record: dict[str, Any]) -> str:
     """As JSON, with a line for each cell and six figures of each number: small, and a change of a
     cell is a change of its line."""
     head = {key: value for key, value in record.items() if key != "cells"}
-    lines = [f"  {json.dumps(key)}: {json.dumps(_rounded(cell))}" for key, cell in
+    lines = [f"  {to_json(key)}: {to_json(_rounded(cell))}" for key, cell in
              record["cells"].items()]  # fmt: skip
     cells = "{\n" + ",\n".join(lines) + "\n }" if lines else "{}"
-    return f'{json.dumps(head, indent=1)[:-2]},\n "cells": {cells}\n}}\n'
+    return f'{to_json(head, indent=1)[:-2]},\n "cells": {cells}\n}}\n'
 
 
 def _rounded(value: Any) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rlsel.atomic_files import write_text
+from rlsel.json_files import write_json
 from rlsel.progress import console, progress_bar
 from rlsel.records import describe_device, installed_versions, mean_and_std
 
@@ -76,7 +76,7 @@ class CellFile:
             **self._head(),
             "cells": self.cells,
         }
-        write_text(self.path, json.dumps(record, indent=1) + "\n")
+        write_json(self.path, record)
 
     @property
     def summary(self) -> dict[str, Any]:

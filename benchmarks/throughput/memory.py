@@ -20,6 +20,7 @@ import torch
 from rlsel.classifier import ClassifierConfig
 from rlsel.data.image_set import ImageSet
 from rlsel.features import Features
+from rlsel.json_files import to_json
 from rlsel.rewards.jobs import Job
 from rlsel.rewards.probe import ProbeConfig
 from rlsel.rewards.workbench import Workbench
@@ -123,4 +124,4 @@ def _evaluate(workbench: Workbench) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(grow(int(sys.argv[1]), int(sys.argv[2]))))
+    print(to_json(grow(int(sys.argv[1]), int(sys.argv[2]))))

@@ -1,7 +1,6 @@
 """What was learned so far, as it lies in the run folder: one line an iteration, one checkpoint."""
 
 import io
-import json
 import os
 import shutil
 from dataclasses import dataclass, field, fields
@@ -15,6 +14,7 @@ from jaxtyping import Float
 from rlsel.algorithms.advantages import Taken
 from rlsel.atomic_files import write_bytes, writing
 from rlsel.errors import InputError
+from rlsel.json_files import from_json, to_json, write_json_lines
 
 ITERATIONS = "iterations.jsonl"
 CHECKPOINTS = "checkpoints"
@@ -55,7 +55,7 @@ def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:
         np.save(probabilities := io.BytesIO(), np.stack(history.probabilities_TN))
         (partial / "probabilities.npy").write_bytes(probabilities.getvalue())
         state = {"rows": history.rows, "smoothed": history.smoothed}
-        (partial / "history.json").write_text(json.dumps(state))
+        (partial / "history.json").write_text(to_json(state))
         shutil.rmtree(final, ignore_errors=True)
         os.replace(partial, final)
     write_rows(run_dir, history)
@@ -66,8 +66,7 @@ def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:
 
 def write_rows(run_dir: Path, history: History) -> None:
     """`iterations.jsonl`, whole or not at all."""
-    lines = "".join(json.dumps(row) + "\n" for row in history.rows)
-    write_bytes(run_dir / ITERATIONS, lines.encode())
+    write_json_lines(run_dir / ITERATIONS, history.rows)
 
 
 def load_checkpoint(run_dir: Path) -> tuple[History, Path] | None:
@@ -81,7 +80,7 @@ def load_checkpoint(run_dir: Path) -> tuple[History, Path] | None:
         return None
     newest = found[-1]
     try:
-        state = json.loads((newest / "history.json").read_text(encoding="utf-8"))
+        state = from_json((newest / "history.json").read_text(encoding="utf-8"))
         smoothed = {int(number): q for number, q in state["smoothed"].items()}
         probabilities_TN = list(np.load(newest / "probabilities.npy"))
         taken = [_read_taken(_taken_path(run_dir, i + 1)) for i in range(len(state["rows"]))]

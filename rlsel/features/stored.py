@@ -1,5 +1,9 @@
-"""Fitting the extractor is dear, so its features are kept in the run folder."""
+"""Fitting the extractor is dear, so its features are kept in the run folder, and shared.
 
+Runs of the same images, settings and seed, as trials of a sweep are, find them in the cache folder.
+"""
+
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -13,13 +17,19 @@ from rlsel.atomic_files import replacing, write_bytes
 from rlsel.classifier import Resident, fit, recipe_of
 from rlsel.classifier.resident import best_device
 from rlsel.data import Splits
+from rlsel.data.decoding.trim import limit_bytes, mark_used, trim
+from rlsel.data.shared_work import entry_of, link, sole_worker
 from rlsel.device_memory import release
+from rlsel.errors import InputError
 from rlsel.features.config import FeaturesConfig
 from rlsel.features.extract import Features, extract
 from rlsel.pool import Pool
 from rlsel.progress import console
 from rlsel.seeding import derive_seed
 from rlsel.threads import few_threads
+
+FOLDER, NAME = "features", "features"
+"""Of the cache, and of the files of an entry."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +49,10 @@ def extract_or_load(
     path: Path,
     keep_weights: bool = False,
 ) -> Extracted:
-    """Train the extractor on train and run all images through it, unless `path` holds the result.
+    """Train the extractor on train and run all images through it, unless somebody has done so.
 
-    A file of other images or settings, or one that cannot be read, is made anew.
+    The result is looked for at `path`, then in the cache folder, where it is left for others. A
+    file of other images or settings, or one that cannot be read, is made anew.
 
     Args:
         path: Of the features; the weights, if asked for, lie beside it with the suffix .pt.
@@ -54,15 +65,63 @@ def extract_or_load(
             *(images.digest for name, images in splits.named().items() if name != "test"),
         )
     )
-    features = _load(path, recipe)
-    if features is not None and not keep_weights:
-        return Extracted(features, {})
-    weights = _load_weights(path.with_suffix(".pt"), recipe) if features is not None else None
-    if features is not None and weights is not None:
-        return Extracted(features, weights)
-    made = _make(config, splits, pool, seed, path, recipe, keep_weights)
+    known = _read(path, recipe, keep_weights)
+    if known is not None:
+        return known
+    entry = entry_of(FOLDER, (recipe, _computed_by()))
+    with sole_worker(entry, "feature extractor") as is_cached:
+        known = _fetch(entry, path, recipe, keep_weights) if is_cached else None
+        if known is not None:
+            return known
+        made = _make(config, splits, pool, seed, path, recipe, keep_weights)
+        if is_cached:
+            _share(path, entry, keep_weights)
     release()  # evaluators may be on the same GPU
     return made
+
+
+def _computed_by() -> tuple[str, ...]:
+    """What the last digits depend on besides the recipe, or more than those (bf16)."""
+    device = best_device()
+    is_gpu = device.type == "cuda"
+    name = torch.cuda.get_device_name(device) if is_gpu else torch.backends.cpu.get_cpu_capability()
+    with few_threads():
+        return device.type, name, str(torch.__version__), str(torch.get_num_threads())
+
+
+def _fetch(entry: Path, path: Path, recipe: str, keep_weights: bool) -> Extracted | None:
+    """What another run left in the cache, linked to `path`; None where that is not enough."""
+    wanted = _files(path, keep_weights)
+    try:
+        for file in wanted:
+            link(entry / f"{NAME}{file.suffix}", file)
+    except OSError:  # there is none, or another process has just trimmed it away
+        return None
+    known = _read(path, recipe, keep_weights)
+    if known is not None:
+        console.print(f"features: made before, taken from {entry}", markup=False)
+        mark_used(entry)
+    return known
+
+
+def _share(path: Path, entry: Path, keep_weights: bool) -> None:
+    with suppress(OSError, InputError):  # a full disk, say: they are in the folder
+        for file in _files(path, keep_weights):
+            link(file, entry / f"{NAME}{file.suffix}")
+    trim(entry.parent, entry, limit_bytes())
+
+
+def _files(path: Path, keep_weights: bool) -> tuple[Path, ...]:
+    """Weights first: where the features are, all is that the reader asked for."""
+    return (path.with_suffix(".pt"), path) if keep_weights else (path,)
+
+
+def _read(path: Path, recipe: str, keep_weights: bool) -> Extracted | None:
+    features = _load(path, recipe)
+    if features is None or not keep_weights:
+        return features and Extracted(features, {})
+    weights = _load_weights(path.with_suffix(".pt"), recipe)
+    return None if weights is None else Extracted(features, weights)
 
 
 def _load_weights(path: Path, recipe: str) -> dict[str, Tensor] | None:

@@ -4,7 +4,6 @@ Shape letters: T rows of figures.
 """
 
 import base64
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from rlsel.generators.histogan.watch import GRIDS, STEPS
+from rlsel.json_files import from_json
 from rlsel.reporting.style import BLUE, INK, VERMILLION, new_figure
 
 PLACES = (".", "generator")
@@ -44,7 +44,7 @@ def read_trace(run_dir: Path) -> GeneratorTrace | None:
     for place in PLACES:
         steps = run_dir / place / STEPS
         if steps.exists():
-            rows = [json.loads(line) for line in steps.read_text(encoding="utf-8").splitlines()]
+            rows = [from_json(line) for line in steps.read_text(encoding="utf-8").splitlines()]
             grids = sorted((run_dir / place / GRIDS).glob("step_*.png"))
             return GeneratorTrace(rows, grids[-1] if grids else None)
     return None

@@ -3,7 +3,6 @@
 Shape letters in this package: N candidates, T iterations.
 """
 
-import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Bool, Float
 
 from rlsel.errors import InputError
+from rlsel.json_files import from_json
 from rlsel.records import FILE_NAME as RECORD_NAME
 from rlsel.records import Record
 from rlsel.reporting.contact_sheets import ContactSheet, load_contact_sheets
@@ -99,7 +99,7 @@ def _read_iterations(path: Path) -> list[dict[str, Any]]:
     rows: dict[int, dict[str, Any]] = {}
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)
+            row = from_json(line)
             rows[int(row["iteration"])] = row
         except (ValueError, KeyError, TypeError):
             if number == len(lines):  # torn off by the kill that ended the run

@@ -1,6 +1,8 @@
-"""Features are made once, and made anew where the stored ones do not fit."""
+"""Features are made once for all runs, and made anew where the stored ones do not fit."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -21,6 +23,13 @@ CONFIG = FeaturesConfig()
 @pytest.fixture(scope="module")
 def fitted() -> Fitted:
     return Fitted(build_resnet34(3, seed=0))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of the test alone."""
+    monkeypatch.setenv("RLSEL_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.fixture
@@ -44,10 +53,12 @@ def make(tmp_path: Path) -> Callable[..., Features]:
         splits: Splits | None = None,
         pool: Pool | None = None,
         seed: int = 0,
+        run: str = "run",
+        keep_weights: bool = False,
     ) -> Features:
-        path = tmp_path / "features.npz"
+        path = tmp_path / run / "features.npz"
         return stored.extract_or_load(
-            config, splits or small_splits(), pool or small_pool(), seed, path
+            config, splits or small_splits(), pool or small_pool(), seed, path, keep_weights
         ).features
 
     return make
@@ -104,8 +115,8 @@ def test_a_file_that_was_cut_off_is_made_anew(
     kept: int, trainings: list[int], make: Callable[..., Features], tmp_path: Path
 ) -> None:
     make()
-    path = tmp_path / "features.npz"
-    path.write_bytes(path.read_bytes()[:kept])
+    path = tmp_path / "run" / "features.npz"
+    path.write_bytes(path.read_bytes()[:kept])  # the file of the cache as well: it is the same
 
     make()
     make()
@@ -120,7 +131,7 @@ def test_the_extractor_is_kept_where_it_is_asked_for(
 
     kept, again = (
         stored.extract_or_load(
-            CONFIG, small_splits(), small_pool(), 0, tmp_path / "features.npz", keep_weights=True
+            CONFIG, small_splits(), small_pool(), 0, tmp_path / "run" / "features.npz", True
         )
         for _ in range(2)
     )
@@ -144,3 +155,66 @@ def test_weights_that_cannot_be_read_are_made_anew(
 
     assert len(trainings) == 2
     assert "features.pt: cannot be read" in "".join(capsys.readouterr().out.split("\n"))
+
+
+def test_another_run_of_the_same_takes_the_features_over(
+    trainings: list[int], make: Callable[..., Features], tmp_path: Path
+) -> None:
+    made, taken = asdict(make(keep_weights=True)), asdict(make(run="other", keep_weights=True))
+
+    assert len(trainings) == 1
+    assert all(np.array_equal(taken[name], array) for name, array in made.items())
+    assert (tmp_path / "other" / "features.pt").exists(), "a run folder is complete by itself"
+
+
+def test_runs_that_want_the_same_at_once_train_one_extractor(
+    trainings: list[int],
+    make: Callable[..., Features],
+    fitted: Fitted,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fit_slowly(*_: object, **__: object) -> Fitted:
+        trainings.append(0)
+        time.sleep(0.2)
+        return fitted
+
+    monkeypatch.setattr(stored, "fit", fit_slowly)
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(lambda run: make(run=run), ("one", "two", "three")))
+
+    assert len(trainings) == 1
+
+
+def test_who_needs_the_extractor_does_not_take_over_features_alone(
+    trainings: list[int], make: Callable[..., Features]
+) -> None:
+    make()
+    make(run="other", keep_weights=True)
+    make(run="third", keep_weights=True)
+
+    assert len(trainings) == 2
+
+
+def test_what_other_hardware_computed_is_not_taken_over(
+    trainings: list[int], make: Callable[..., Features], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make()
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "ABACUS")
+    make(run="other")
+
+    assert len(trainings) == 2
+
+
+def test_without_a_cache_every_run_trains_its_own(
+    trainings: list[int],
+    make: Callable[..., Features],
+    cache: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cache.write_text("no folder")
+
+    make()
+    make(run="other")
+
+    assert len(trainings) == 2
+    assert "going on without a cache" in capsys.readouterr().out

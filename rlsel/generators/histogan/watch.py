@@ -1,6 +1,5 @@
 """What a training shows of itself: figures in `steps.jsonl` and TensorBoard, grids of images."""
 
-import json
 import math
 import time
 from collections.abc import Sequence
@@ -14,13 +13,14 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
-from rlsel.atomic_files import write_bytes, write_text
+from rlsel.atomic_files import write_bytes
 from rlsel.data.image_set import ImageSet
 from rlsel.data.tiles import lay_out, to_png
 from rlsel.event_file import EventFile
 from rlsel.generators.histogan.alarms import excess_pattern, spread
 from rlsel.generators.histogan.sampling import calibrate, make, noise_of, to_uint8
 from rlsel.generators.histogan.training import Training
+from rlsel.json_files import from_json, write_json_lines
 
 STEPS = "steps.jsonl"
 GRIDS = "grids"
@@ -72,8 +72,7 @@ class Watcher:
         self._spent_s += seconds
         row["seconds"] = self._spent_s
         self.rows.append(row)
-        lines = (json.dumps(one) + "\n" for one in self.rows)
-        write_text(self._folder / STEPS, "".join(lines))
+        write_json_lines(self._folder / STEPS, self.rows)
         self._to_board(row, grid)
         self._sums, self._num_steps, self._num_images = {}, 0, 0
         self._started = time.monotonic()
@@ -112,7 +111,7 @@ def read_rows(folder: Path, last_step: int) -> list[dict[str, Any]]:
     path = folder / STEPS
     if not path.exists():
         return []
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = [from_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [row for row in rows if row["step"] <= last_step]
 
 
