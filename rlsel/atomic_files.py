@@ -52,7 +52,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         with writing(path):
-            _make(path.parent)
+            make_folder(path.parent)
             yield temporary
             _sync(temporary)
             temporary.replace(path)
@@ -62,7 +62,13 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make it where it is missing, and what it lies in.
+
+    Raises:
+        InputError: the system takes no folder there.
+        OSError: anything else; within `writing` that is told as well.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileNotFoundError as error:  # as /proc answers, which holds what the system puts there

@@ -65,12 +65,13 @@ def run(
         InputError: something the user gave is wrong.
     """
     experiment = experiment or default_experiment()
-    folder = claim(experiment, Path(out) if out else None, resume, new_record(experiment, command))
-    if not folder.record.finished:
-        with PeakMemory() as memory:
-            splits, pool = _read_inputs(experiment, folder)
-            select_and_score(experiment, splits, pool, folder, memory)
-    report = write_report(folder.path)
+    blank = new_record(experiment, command)
+    with claim(experiment, Path(out) if out else None, resume, blank) as folder:
+        if not folder.record.finished:
+            with PeakMemory() as memory:
+                splits, pool = _read_inputs(experiment, folder)
+                select_and_score(experiment, splits, pool, folder, memory)
+        report = write_report(folder.path)
     if not quiet:
         print_table(folder.record, console)
         console.print(f"report: {report}", markup=False)

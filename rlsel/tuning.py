@@ -25,6 +25,7 @@ from rlsel.atomic_files import write_text
 from rlsel.config import Experiment, build_experiment, merge, read_yaml, to_dict
 from rlsel.data.wording import counted
 from rlsel.errors import InputError, find_input_error
+from rlsel.folder_lock import holding, is_empty
 from rlsel.learning import num_env_runners
 from rlsel.pipeline import run
 from rlsel.progress import Bar, console, progress_bar
@@ -119,9 +120,9 @@ def run_sweep(path: Path, out: Path) -> Path:
         for i, point in enumerate(points)
         for experiment in point.experiments
     }
-    if out.exists() and any(out.iterdir()) and not (out / "trials").is_dir():
+    if out.exists() and not is_empty(out) and not (out / "trials").is_dir():
         raise InputError(f"{out}: is not empty and holds no sweep; choose another --out")
-    with cluster.ray_session():
+    with holding(out), cluster.ray_session():
         _run_trials(sweep, trials, out)
     records = {name: Record.read(out / "trials" / name) for name in trials}
     rows = [
