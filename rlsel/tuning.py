@@ -140,7 +140,7 @@ def run_sweep(path: Path, out: Path) -> Path:
 def _run_trials(sweep: SweepConfig, trials: Mapping[str, Experiment], out: Path) -> None:
     """Run what is not finished yet, all on one pool of evaluators."""
     first = next(iter(trials.values()))
-    plan = plan_evaluators(first.evaluators, cluster.nodes(), 1 - TRIAL_GPU_SHARE)
+    plan = plan_evaluators(first.evaluators, cluster.nodes(), 1 - TRIAL_GPU_SHARE, cluster.free())
     # Started here, by the driver: what a trial starts would be caught in its placement group.
     with running_broker(plan), progress_bar("trials", len(trials)) as bar:
         evaluators = counted(plan.count, "evaluator")

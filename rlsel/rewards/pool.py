@@ -2,7 +2,7 @@
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,22 @@ from rlsel import cluster
 from rlsel.data.wording import counted
 from rlsel.errors import find_input_error
 from rlsel.progress import console
-from rlsel.rewards.broker import Broker
+from rlsel.rewards.broker import Broker, Staff
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job, Metric
 from rlsel.rewards.keys import JobKeys
 from rlsel.rewards.ledger import Ledger, Repeats
 from rlsel.rewards.local import LocalEvaluations
-from rlsel.rewards.plan import EvaluatorPlan, EvaluatorsConfig, plan_evaluators
+from rlsel.rewards.plan import (
+    EvaluatorPlan,
+    EvaluatorsConfig,
+    plan_evaluators,
+    require_possible,
+)
+from rlsel.rewards.watch import StaffWatch, watching
 from rlsel.rewards.workbench import Workbench
+
+STAFF_S = 30.0
+"""For the broker to say who is up."""
 
 
 class RayEvaluations:
@@ -57,6 +66,9 @@ def get_broker() -> Any:
 def running_broker(plan: EvaluatorPlan) -> Iterator[Any]:
     """The broker of this job, if it has one; else a new one, which ends with the block.
 
+    Whoever waits for evaluators is told every minute. Raises InputError where there can never be
+    as many as planned.
+
     Ended by hand: Ray ends an actor when its first handle goes, whoever may still be using it.
     """
     try:
@@ -64,14 +76,24 @@ def running_broker(plan: EvaluatorPlan) -> Iterator[Any]:
     except ValueError:  # there is none
         broker, is_ours = _start_broker(plan), True
     try:
-        ray.get(broker.ready.remote())
-        yield broker
+        with _watched(broker, plan) if is_ours else nullcontext():
+            ray.get(broker.ready.remote())
+            yield broker
     finally:
         if is_ours and ray.is_initialized():
             ray.kill(broker)
 
 
+def _watched(broker: Any, plan: EvaluatorPlan) -> AbstractContextManager[None]:
+    def staff() -> Staff:
+        return ray.get(broker.staff.remote(), timeout=STAFF_S)
+
+    return watching(StaffWatch(plan, staff, cluster.nodes_by_id, cluster.describe))
+
+
 def _start_broker(plan: EvaluatorPlan) -> Any:
+    if not cluster.can_grow():
+        require_possible(plan, cluster.nodes())
     here = ray.get_runtime_context().get_node_id()
     options = {
         "name": _broker_name(),
@@ -137,7 +159,7 @@ def evaluation_pool(
 ) -> Iterator[EvaluationPool]:
     """Start Ray and the evaluators where they are not up yet, and hand them this run's images."""
     with cluster.ray_session():
-        plan = plan_evaluators(config, cluster.nodes())
+        plan = plan_evaluators(config, cluster.nodes(), free=cluster.free())
         with running_broker(plan) as broker:
             # In a pool that was there before, there may be more or fewer than planned here.
             num_evaluators = ray.get(broker.ready.remote())
