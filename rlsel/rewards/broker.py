@@ -21,6 +21,7 @@ import ray
 from ray.exceptions import ActorDiedError, NodeDiedError, OutOfMemoryError, RayActorError
 from ray.util.metrics import Counter
 
+from rlsel.classifier.resident import Precision, arithmetic
 from rlsel.errors import InputError
 from rlsel.rewards.evaluators import Answers, describe_loss, num_restarts, start_evaluators
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job
@@ -106,6 +107,9 @@ class Broker:
         self._let_go: list[str] = []
         """Said of each evaluator that is never to come back, for the record."""
         self._is_patient = True
+        self._precision: Precision = plan.precision
+        self._reference: Place | None = None
+        """Of the first evaluator that was up."""
         self._idle: deque[_Seat] = deque()
         self._at_work: Tally[Kind] = Tally()
         self._stopwatch = Stopwatch(len(self._seats))
@@ -134,6 +138,13 @@ class Broker:
         """Who is up. News are told once."""
         news, self._news = self._news, []
         return Staff(self._num_wanted, sum(seat.is_up for seat in self._seats), news)
+
+    async def arithmetic(self, precision: Precision) -> str:
+        """In which the evaluators train; to be asked once one of them is up."""
+        place = self._reference
+        if place is None:
+            raise RuntimeError("no evaluator has been up yet")
+        return arithmetic(precision, place.device_type, place.has_bf16)
 
     async def open(self, run_id: str, workbench: list[ray.ObjectRef], ledger_path: str) -> None:
         """Make a run known; asked again it changes nothing."""
@@ -208,11 +219,27 @@ class Broker:
                 next_s = min(2 * delay_s or RETURN_S, MAX_RETURN_S)
                 self._spawn(self._employ(seat, next_s))
             return False
+        if why := self._is_unlike(seat.place):
+            self._let_go_of(seat, RayActorError(error_msg=why))
+            return False
         seat.is_up, seat.deaths = True, 0
         self._pin()
         self._idle.append(seat)
         self._hand_out()
         return True
+
+    def _is_unlike(self, place: Place) -> str:
+        """Why scores of an evaluator there cannot stand beside the others'; mostly empty."""
+        self._reference = self._reference or place
+        one, first = (
+            arithmetic(self._precision, p.device_type, p.has_bf16) for p in (place, self._reference)
+        )
+        if one == first:
+            return ""
+        return (
+            f"it would train in {one}, the others train in {first}: state classifier.precision, or "
+            "use machines of one kind"
+        )
 
     async def _introduced(self, seat: _Seat) -> Place:
         """Where it is, once it is up.
@@ -242,7 +269,7 @@ class Broker:
         """Its part of the cores and of the work goes to the others."""
         self._seats.remove(seat)
         self._last_loss = describe_loss(error)
-        told = f"an evaluator does not start and was given up: {self._last_loss}"
+        told = f"an evaluator was given up: {self._last_loss}"
         self._news.append(told)
         self._let_go.append(told)
         self._pin()

@@ -11,6 +11,7 @@ import torch
 from ray._private.state import state
 from ray.exceptions import NodeDiedError, OutOfMemoryError
 
+from rlsel.classifier.resident import best_device, multiplies_bf16
 from rlsel.device_memory import DeviceFullError, is_out_of_memory, release
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job
 from rlsel.rewards.plan import EvaluatorPlan, Place
@@ -66,7 +67,8 @@ class Evaluator:
         # With a GPU the cores only feed it, and macOS and Windows pin nobody.
         can_pin = hasattr(os, "sched_getaffinity") and not torch.cuda.is_available()
         cores = tuple(sorted(os.sched_getaffinity(0))) if can_pin else ()
-        return Place(context.get_node_id(), cores)
+        device = best_device()
+        return Place(context.get_node_id(), cores, device.type, multiplies_bf16(device))
 
     def pin(self, cores: tuple[int, ...]) -> None:
         """Stay on these cores; with none of them, wherever."""

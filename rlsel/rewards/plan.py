@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -46,6 +46,8 @@ class EvaluatorPlan:
     """Said to the user, so that the number can be understood and changed."""
     threads_each: int = 1
     """Decided before any is up, since scores differ in the last digits with the threads."""
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """Of all trainings; `auto` takes evaluators alone that come to the same."""
 
     @property
     def gpu_left(self) -> float:
@@ -193,6 +195,9 @@ class Place:
     node: str
     cores: tuple[int, ...]
     """Those it may run on; empty if it is not to be pinned to any."""
+    device_type: str = "cpu"
+    has_bf16: bool = False
+    """Whether it multiplies bf16 natively."""
 
 
 def share_cores(places: Sequence[Place]) -> list[tuple[int, ...]]:

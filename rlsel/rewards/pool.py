@@ -3,7 +3,7 @@
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,9 @@ def open_run(broker: Any, workbench: Workbench, ledger_path: Path) -> RayEvaluat
     """Hand a run's images to the pool, once for all evaluators."""
     run_id = str(ledger_path.resolve())
     ray.get(broker.open.remote(run_id, [ray.put(workbench)], run_id))
-    return RayEvaluations(run_id, workbench.keys)
+    # Theirs, not that of this process, which may have another device.
+    arithmetic = ray.get(broker.arithmetic.remote(workbench.classifier.precision))
+    return RayEvaluations(run_id, replace(workbench.keys, arithmetic=arithmetic))
 
 
 def get_broker() -> Any:
@@ -119,6 +121,11 @@ class EvaluationPool:
     here: LocalEvaluations
     """Carries out jobs in this process, into the same ledger: for those that take no time."""
 
+    @property
+    def arithmetic(self) -> str:
+        """In which the evaluators train, such as `cpu fp32`."""
+        return self.evaluations.key_of.arithmetic
+
     def utilisation(self) -> dict[str, float]:
         """Shares of the evaluators' time that they were at work, as the record has them."""
         return self._statistics()["utilisation"]
@@ -160,6 +167,7 @@ def evaluation_pool(
     """Start Ray and the evaluators where they are not up yet, and hand them this run's images."""
     with cluster.ray_session():
         plan = plan_evaluators(config, cluster.nodes(), free=cluster.free())
+        plan = replace(plan, precision=workbench.classifier.precision)
         with running_broker(plan) as broker:
             # In a pool that was there before, there may be more or fewer than planned here.
             num_evaluators = ray.get(broker.ready.remote())
