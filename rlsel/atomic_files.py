@@ -54,9 +54,9 @@ def replacing(path: Path) -> Iterator[Path]:
         with writing(path):
             make_folder(path.parent)
             yield temporary
-            _sync(temporary)
+            sync(temporary)
             temporary.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
     finally:
         with suppress(OSError):  # gone already, where the rename went through
             temporary.unlink(missing_ok=True)
@@ -86,7 +86,14 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
         temporary.write_bytes(content)
 
 
-def _sync(path: Path) -> None:
+def sync_tree(folder: Path) -> None:
+    """Have the disk hold a folder with all that is in it."""
+    for path in folder.rglob("*"):
+        sync(path)
+    sync(folder)
+
+
+def sync(path: Path) -> None:
     """Have the disk hold it. For a folder this makes the new name last; some systems refuse it."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
