@@ -96,6 +96,12 @@ def _watched(broker: Any, plan: EvaluatorPlan) -> AbstractContextManager[None]:
 def _start_broker(plan: EvaluatorPlan) -> Any:
     if not cluster.can_grow():
         require_possible(plan, cluster.nodes())
+    elif not plan.gpus_each:
+        console.print(
+            "note: no GPU is up. Where the autoscaler of this cluster can start some, ask for them "
+            "by evaluators: {count: 4, gpus_each: 1}, for example",
+            markup=False,
+        )
     here = ray.get_runtime_context().get_node_id()
     options = {
         "name": _broker_name(),
