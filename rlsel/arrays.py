@@ -77,8 +77,9 @@ def select(
     experiment.selection.ranges_of(names)
     with tempfile.TemporaryDirectory() as temporary, PeakMemory() as memory:
         path = Path(out) if out else Path(temporary) / "run"
-        folder = claim(experiment, path, resume=out is not None, blank=new_record(experiment))
-        return select_and_score(experiment, splits, pool, folder, memory)
+        blank = new_record(experiment)
+        with claim(experiment, path, resume=out is not None, blank=blank) as folder:
+            return select_and_score(experiment, splits, pool, folder, memory)
 
 
 def _checked(what: str, pair: Labelled) -> Labelled:

@@ -52,17 +52,23 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         with writing(path):
-            _make(path.parent)
+            make_folder(path.parent)
             yield temporary
-            _sync(temporary)
+            sync(temporary)
             temporary.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
     finally:
         with suppress(OSError):  # gone already, where the rename went through
             temporary.unlink(missing_ok=True)
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make it where it is missing, and what it lies in.
+
+    Raises:
+        InputError: the system takes no folder there.
+        OSError: anything else; within `writing` that is told as well.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileNotFoundError as error:  # as /proc answers, which holds what the system puts there
@@ -80,7 +86,14 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
         temporary.write_bytes(content)
 
 
-def _sync(path: Path) -> None:
+def sync_tree(folder: Path) -> None:
+    """Have the disk hold a folder with all that is in it."""
+    for path in folder.rglob("*"):
+        sync(path)
+    sync(folder)
+
+
+def sync(path: Path) -> None:
     """Have the disk hold it. For a folder this makes the new name last; some systems refuse it."""
     try:
         descriptor = os.open(path, os.O_RDONLY)

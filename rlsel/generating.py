@@ -45,11 +45,12 @@ def generate(experiment: Experiment, out: Path, resume: bool = False, command: s
         raise InputError(
             f"{experiment.name}: has no generator; add `generator: {{name: histogan}}`"
         )
-    folder = claim(experiment, out, resume, new_record(experiment, command, made_by="generate"))
-    if not folder.record.finished:
-        _generate(experiment, folder)
-    print_candidates(folder.record, console)
-    console.print(f"report: {write_report(out)}", markup=False)
+    blank = new_record(experiment, command, made_by="generate")
+    with claim(experiment, out, resume, blank) as folder:
+        if not folder.record.finished:
+            _generate(experiment, folder)
+        print_candidates(folder.record, console)
+        console.print(f"report: {write_report(out)}", markup=False)
     console.print(f"pool: {out / POOL}", markup=False)
     return out / POOL
 

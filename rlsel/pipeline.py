@@ -66,12 +66,13 @@ def run(
         InputError: something the user gave is wrong.
     """
     experiment = experiment or default_experiment()
-    folder = claim(experiment, Path(out) if out else None, resume, new_record(experiment, command))
-    if not folder.record.finished:
-        with PeakMemory() as memory:
-            splits, pool = _read_inputs(experiment, folder)
-            select_and_score(experiment, splits, pool, folder, memory)
-    report = write_report(folder.path)
+    blank = new_record(experiment, command)
+    with claim(experiment, Path(out) if out else None, resume, blank) as folder:
+        if not folder.record.finished:
+            with PeakMemory() as memory:
+                splits, pool = _read_inputs(experiment, folder)
+                select_and_score(experiment, splits, pool, folder, memory)
+        report = write_report(folder.path)
     if not quiet:
         print_table(folder.record, console)
         console.print(f"report: {report}", markup=False)
@@ -129,6 +130,7 @@ def select_and_score(
     )
     with evaluation_pool(experiment.evaluators, workbench, folder.path / LEDGER) as evaluators:
         folder.finish_stage("evaluators")
+        _note_arithmetic(experiment, folder, evaluators.arithmetic)
         learned = learn(experiment, problem, splits.class_names, evaluators, folder)
         folder.finish_stage("learning")
         selections = _choose(experiment, splits, features, table, pool, learned)
@@ -187,6 +189,21 @@ def _read_inputs(experiment: Experiment, folder: RunFolder) -> tuple[Splits, Poo
         pool = drop_copies(splits, pool, experiment.seed, folder.path)
         require_enough(pool)
     return splits, pool
+
+
+def _note_arithmetic(experiment: Experiment, folder: RunFolder, now: str) -> None:
+    """What the ledger has of another arithmetic is not used; what was learned by it stays."""
+    before = folder.record.arithmetic
+    folder.update(arithmetic=now)
+    if before not in ("", now) and experiment.reward.fidelities != ("probe",):
+        folder.update(
+            warnings=[
+                *folder.record.warnings,
+                f"this run began on evaluators that train in {before} and went on in {now}, so "
+                "rewards of its iterations are of both; state classifier.precision, and resume on "
+                "the same kind of machine",
+            ]
+        )
 
 
 def _choose(

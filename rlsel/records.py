@@ -65,6 +65,8 @@ class Record:
     """What was typed to start it, as it can be pasted into a shell."""
     device: str = ""
     """Processor or GPU name and the cores that were usable."""
+    arithmetic: str = ""
+    """In which evaluators trained last, such as `cuda bf16`; empty where there were none."""
     versions: dict[str, str] = field(default_factory=dict)
     wall_s: Number = 0.0
     """Working time, summed over the pieces of a run that was resumed."""

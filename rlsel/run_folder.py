@@ -1,14 +1,16 @@
 """The run folder: where a run lives, whose it is, and how an interrupted one is found again."""
 
+import itertools
 import re
 import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from rlsel.atomic_files import write_text
+from rlsel.atomic_files import make_folder, write_text, writing
 from rlsel.config import Experiment, build_experiment, describe_differences, to_yaml
 from rlsel.errors import InputError
+from rlsel.folder_lock import FolderLock, is_empty
 from rlsel.records import FILE_NAME as RECORD_NAME
 from rlsel.records import Record, describe_device, installed_versions
 from rlsel.yaml_files import read_yaml
@@ -20,14 +22,24 @@ RUNS = Path("runs")
 
 
 class RunFolder:
-    """One run's folder, claimed by one experiment and seed."""
+    """One run's folder, claimed by one experiment and seed, and held by this process.
 
-    def __init__(self, path: Path, record: Record) -> None:
+    Use it in a `with` block, which lets go of it in the end.
+    """
+
+    def __init__(self, path: Path, record: Record, lock: FolderLock) -> None:
         self.path = path
         self.record = record
+        self._lock = lock
         self._wall_before_s = record.wall_s
         self._start = time.monotonic()
         self._stage_start = self._start
+
+    def __enter__(self) -> "RunFolder":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
 
     def update(self, **changes: object) -> None:
         """Change the record and write it, with the time worked so far: a kill loses none of it."""
@@ -40,6 +52,7 @@ class RunFolder:
         if not self.record.stage_s:
             for name in (RECORD_NAME, CONFIG):
                 (self.path / name).unlink(missing_ok=True)
+            self._lock.give_up()
             with suppress(OSError):  # it was there before, with something in it
                 self.path.rmdir()
 
@@ -94,29 +107,43 @@ def claim(experiment: Experiment, out: Path | None, resume: bool, blank: Record)
 
     Raises:
         InputError: `out` holds another experiment's run, what another command made, or this very
-            run and `resume` is off; or it cannot be written to.
+            run and `resume` is off; another process works in it; or it cannot be written to.
     """
     path = out or _choose(experiment, resume)
-    if (path / CONFIG).exists():
-        _require_same(path, experiment)
-        record = Record.read(path) if (path / RECORD_NAME).exists() else blank
-        if record.made_by != blank.made_by:
-            raise InputError(
-                f"{path}: holds what `rlsel {record.made_by}` made; choose another --out"
-            )
-        if not resume:
-            raise InputError(
-                f"{path}: holds a run of this experiment already; add --resume to go on with it, "
-                "or choose another --out"
-            )
-        if not record.finished:
-            record = replace(record, resumed=record.resumed + 1)
-        return RunFolder(path, record)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: is a file; choose another --out")
+    with writing(path / CONFIG):
+        make_folder(path)
+    is_new = not (path / CONFIG).exists()
+    if is_new and not is_empty(path):
         raise InputError(f"{path}: is not empty and holds no run of rlsel; choose another --out")
-    write_text(path / CONFIG, to_yaml(experiment))
-    blank.write(path)
-    return RunFolder(path, blank)
+    if not is_new:
+        _require_same(path, experiment)
+    lock = FolderLock(path)
+    try:
+        return RunFolder(path, _record_in(path, experiment, resume, blank), lock)
+    except BaseException:
+        if is_new:
+            lock.give_up()
+        lock.release()
+        raise
+
+
+def _record_in(path: Path, experiment: Experiment, resume: bool, blank: Record) -> Record:
+    """The record of a folder that this process holds; what another has begun meanwhile counts."""
+    if not (path / CONFIG).exists():
+        write_text(path / CONFIG, to_yaml(experiment))
+        blank.write(path)
+        return blank
+    record = Record.read(path) if (path / RECORD_NAME).exists() else blank
+    if record.made_by != blank.made_by:
+        raise InputError(f"{path}: holds what `rlsel {record.made_by}` made; choose another --out")
+    if not resume:
+        raise InputError(
+            f"{path}: holds a run of this experiment already; add --resume to go on with it, "
+            "or choose another --out"
+        )
+    return record if record.finished else replace(record, resumed=record.resumed + 1)
 
 
 def _gpu_name() -> str | None:
@@ -157,5 +184,11 @@ def _choose(experiment: Experiment, resume: bool) -> Path:
     }
     if resume and taken:
         return taken[max(taken)]
-    number = max(taken, default=0) + 1
-    return RUNS / (stem if number == 1 else f"{stem}-{number}")
+    with writing(RUNS / stem):
+        make_folder(RUNS)
+        for number in itertools.count(max(taken, default=0) + 1):
+            path = RUNS / (stem if number == 1 else f"{stem}-{number}")
+            with suppress(FileExistsError):  # of two runs that start at once, one can make it
+                path.mkdir()
+                return path
+    raise AssertionError("numbers do not end")

@@ -24,6 +24,7 @@ from small_experiment import (
 
 from rlsel.algorithms.advantages import Taken
 from rlsel.algorithms.history import History, load_checkpoint, save_checkpoint
+from rlsel.cluster import ray_session
 from rlsel.errors import InputError, find_input_error
 from rlsel.rewards import Ledger
 
@@ -134,13 +135,13 @@ def test_a_folder_that_cannot_be_written_to(
 class FullDisk:
     """Stands for RLlib's algorithm, whose checkpoint is what finds the disk full."""
 
-    save_to_path = staticmethod(fail_with(errno.ENOSPC))
+    get_state = staticmethod(fail_with(errno.ENOSPC))
 
 
 def test_a_checkpoint_that_finds_the_disk_full_leaves_the_one_before(tmp_path: Path) -> None:
     class Roomy:
-        def save_to_path(self, path: str) -> None:
-            Path(path).mkdir()
+        def get_state(self) -> dict:
+            return {}
 
     nothing = Taken.nothing()
     first = History([{"iteration": 1}], [np.full(3, 0.5)], taken=[nothing])
@@ -248,20 +249,60 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "0")  # so that what is set on the way is undone
 
 
-@pytest.mark.slow
-def test_ray_that_cannot_start_says_why_and_what_to_try(
+@pytest.mark.parametrize("address", [None, ""])
+def test_no_cluster_of_somebody_else_is_joined_unasked(
+    without_ray: None, monkeypatch: pytest.MonkeyPatch, address: str | None
+) -> None:
+    asked: dict[str, object] = {}
+    monkeypatch.setattr(ray, "init", lambda **settings: asked.update(settings))
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    if address is not None:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+
+    with ray_session():
+        assert asked["address"] == "local"
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("[Errno 13] Permission denied: '/r/session_1'", "make /r writable, or set RAY_TMPDIR"),
+        ("AF_UNIX path length cannot exceed 107 bytes", "set RAY_TMPDIR to a shorter path"),
+        ("[Errno 28] No space left on device", "free some space in /r, or set RAY_TMPDIR"),
+        ("The raylet died at once.\nAnd 40 lines more", "its logs in /r/session_latest/logs may"),
+    ],
+)
+def test_ray_that_cannot_start_says_why_and_what_fits_the_cause(
+    reason: str, remedy: str, without_ray: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**settings: object) -> None:
+        raise RuntimeError(reason)
+
+    monkeypatch.setattr(ray, "init", fail)
+    monkeypatch.setenv("RAY_TMPDIR", "/r")
+
+    with pytest.raises(InputError) as raised, ray_session():
+        pass
+
+    first, *_ = reason.splitlines()
+    assert str(raised.value).startswith(f"Ray cannot start: {first}; {remedy}")
+    assert "ray stop" not in str(raised.value), "it would end the work of others"
+
+
+def test_a_cluster_that_asks_for_a_token_says_where_it_is(
     without_ray: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(**settings: object) -> None:
-        raise RuntimeError("The raylet died at once.\nAnd 40 lines more")
+        try:
+            raise RuntimeError("InvalidAuthToken: Authentication token is missing or incorrect")
+        except RuntimeError as error:
+            raise ConnectionError("Failed to connect to Ray cluster") from error
 
     monkeypatch.setattr(ray, "init", fail)
-    write_config(Path("mine.yaml"), **NOTHING_TO_TRAIN)
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
 
-    said = refused(rlsel("run", "mine.yaml", "--out", "run"))
-
-    assert said.startswith("Ray cannot start: The raylet died at once.; try `ray stop --force`")
-    assert "RAY_TMPDIR" in said
+    with pytest.raises(InputError, match=r"copy ~/\.ray/auth_token .* set RAY_AUTH_MODE=token"):
+        ray_session().__enter__()
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 The launcher runs the same two functions before its first call to the provider.
 """
 
+import subprocess
 from pathlib import Path
 
 import jsonschema
@@ -65,8 +66,40 @@ def test_nodes_install_this_checkout_at_the_pinned_versions(cluster):
 
 def test_every_ray_process_gets_one_thread_and_asks_for_the_token(cluster):
     [environment] = [line for line in cluster["setup_commands"] if "> ~/rlsel.env" in line]
-    assert {"OMP_NUM_THREADS=1", "RAY_AUTH_MODE=token"} <= set(
+    assert {"OMP_NUM_THREADS=1", "RAY_AUTH_MODE=token", "RAY_ADDRESS=auto"} <= set(
         environment.replace("'", " ").split()
     )
     start = [*cluster["head_start_ray_commands"], *cluster["worker_start_ray_commands"]]
     assert all(line.startswith(". ~/rlsel.env && ") for line in start)
+
+
+def test_a_machine_that_has_just_booted_may_hold_the_locks_of_apt(cluster):
+    commands = cluster["setup_commands"]
+    [wait] = [i for i, line in enumerate(commands) if "cloud-init status --wait" in line]
+    apt = [i for i, line in enumerate(commands) if "apt-get" in line]
+    assert wait < min(apt)
+    assert all("Lock::Timeout" in commands[i] or "sleep" in commands[i] for i in apt)
+
+
+def test_what_a_run_in_tmux_needs_is_installed(cluster):
+    """`ray exec --tmux`: a command in the foreground ends with the connection."""
+    [install] = [line for line in cluster["setup_commands"] if "apt-get -o" in line]
+    assert {"python3-venv", "tmux", "rsync"} <= set(install.split())
+
+
+def test_results_may_be_fetched(cluster):
+    """What is excluded is so inside of what is copied, and for downloads too."""
+    assert "runs" in cluster["rsync_exclude"], "so README fetches ~/work/runs/ and not ~/work/"
+
+
+def test_images_that_only_the_head_can_look_up_come_with_the_right_to_do_so(cluster):
+    node = cluster["available_node_types"]["evaluator"]["node_config"]
+    assert node["ImageId"].startswith("resolve:ssm:")
+    assert "AmazonSSMReadOnlyAccess" in (ROOT / "cluster.yaml").read_text()
+    assert "ray-autoscaler-v1" in (ROOT / "cluster.yaml").read_text(), "what Ray calls its role"
+
+
+def test_the_setup_is_a_shell_program(cluster):
+    starts = [*cluster["head_start_ray_commands"], *cluster["worker_start_ray_commands"]]
+    for line in (*cluster["setup_commands"], *starts):
+        subprocess.run(["bash", "-n", "-c", line], check=True)

@@ -29,7 +29,9 @@ def blank(experiment: Experiment = EXPERIMENT) -> Record:
 def take(
     out: Path | None = None, resume: bool = False, experiment: Experiment = EXPERIMENT
 ) -> RunFolder:
-    return claim(experiment, out, resume, blank(experiment))
+    """Claimed, and let go of at once, so that the next may have it."""
+    with claim(experiment, out, resume, blank(experiment)) as folder:
+        return folder
 
 
 def other(**changes: Any) -> Experiment:

@@ -4,20 +4,30 @@ import io
 import os
 import shutil
 from dataclasses import dataclass, field, fields
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from rlsel.algorithms.advantages import Taken
-from rlsel.atomic_files import write_bytes, writing
+from rlsel.atomic_files import sync, sync_tree, write_bytes, writing
 from rlsel.errors import InputError
 from rlsel.json_files import from_json, to_json, write_json_lines
+from rlsel.progress import console
 
 ITERATIONS = "iterations.jsonl"
 CHECKPOINTS = "checkpoints"
+STATE = "algorithm.pt"
+OLD_STATE = "rllib"
+"""A folder of RLlib's own making, as earlier versions left it; reading it unpickles."""
+CHECKSUMS = "checksums.json"
+CONTENTS = {STATE, "probabilities.npy", "history.json"}
+ARRAY = "a NumPy array"
+"""Stands before one that is stored as a tensor, since some of the state are tensors."""
 
 
 @dataclass
@@ -37,9 +47,10 @@ class History:
 
 
 def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:
-    """Write the state after an iteration, then remove the one before it.
+    """Write the state after an iteration, then remove the last but one before it.
 
-    The folder gets its final name only when it is complete, so a kill leaves the old or the new.
+    The folder gets its final name only when the disk holds all of it, so a kill or a power cut
+    leaves the old or the new. The one before stays, in case that a disk does not keep its word.
     """
     folder = run_dir / CHECKPOINTS
     final = folder / f"iteration_{len(history.rows):05d}"
@@ -50,18 +61,28 @@ def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:
     write_bytes(_taken_path(run_dir, len(history.rows)), taken.getvalue())
     with writing(final):
         partial.mkdir(parents=True)
-        algorithm.save_to_path(str((partial / "rllib").resolve()))
-        # By way of memory: NumPy's own writing reports a full disk without an error number.
+        # By way of memory: NumPy and PyTorch report a full disk without an error number.
         np.save(probabilities := io.BytesIO(), np.stack(history.probabilities_TN))
-        (partial / "probabilities.npy").write_bytes(probabilities.getvalue())
-        state = {"rows": history.rows, "smoothed": history.smoothed}
-        (partial / "history.json").write_text(to_json(state))
+        torch.save(_plain(algorithm.get_state()), state := io.BytesIO())
+        rows = {"rows": history.rows, "smoothed": history.smoothed}
+        contents = {
+            STATE: state.getvalue(),
+            "probabilities.npy": probabilities.getvalue(),
+            "history.json": to_json(rows).encode(),
+        }
+        sums = {name: _checksum(content) for name, content in contents.items()}
+        for name, content in (contents | {CHECKSUMS: to_json(sums).encode()}).items():
+            (partial / name).write_bytes(content)
+        sync_tree(partial)
         shutil.rmtree(final, ignore_errors=True)
         os.replace(partial, final)
+        sync(folder)
     write_rows(run_dir, history)
-    for older in sorted(folder.glob("iteration_*")):
-        if older != final:
-            shutil.rmtree(older, ignore_errors=True)
+    others = sorted(path for path in folder.glob("iteration_*") if path != final)
+    before = [path for path in others if path < final][-1:]
+    for path in others:
+        if path not in before:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def write_rows(run_dir: Path, history: History) -> None:
@@ -70,26 +91,88 @@ def write_rows(run_dir: Path, history: History) -> None:
 
 
 def load_checkpoint(run_dir: Path) -> tuple[History, Path] | None:
-    """The newest complete checkpoint and the folder of RLlib's own state, or None.
+    """The newest sound checkpoint and where the algorithm's own state lies, or None.
+
+    A damaged one is named, and the one before it is taken.
 
     Raises:
-        InputError: its files are damaged, as after a failure of the disk.
+        InputError: none of them is sound.
     """
-    found = sorted((run_dir / CHECKPOINTS).glob("iteration_*"))
-    if not found:
-        return None
-    newest = found[-1]
-    try:
-        state = from_json((newest / "history.json").read_text(encoding="utf-8"))
-        smoothed = {int(number): q for number, q in state["smoothed"].items()}
-        probabilities_TN = list(np.load(newest / "probabilities.npy"))
-        taken = [_read_taken(_taken_path(run_dir, i + 1)) for i in range(len(state["rows"]))]
-        return History(state["rows"], probabilities_TN, smoothed, taken), newest / "rllib"
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        raise InputError(
-            f"{newest}: is damaged ({error}); remove it, then --resume: the controller learns "
-            "from the start, and what the ledger holds is not paid for again"
-        ) from None
+    found = sorted((run_dir / CHECKPOINTS).glob("iteration_*"), reverse=True)
+    for number, folder in enumerate(found, start=1):
+        try:
+            return _read(run_dir, folder)
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+            if number == len(found):
+                raise InputError(
+                    f"{folder}: is damaged ({error}); remove it, then --resume: the controller "
+                    "learns from the start, and what the ledger holds is not paid for again"
+                ) from None
+            console.print(
+                f"warning: {folder}: is damaged ({error}), so learning goes on from the checkpoint "
+                "before; what the ledger holds is not paid for again",
+                style="yellow",
+                markup=False,
+            )
+    return None
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """An algorithm's state as `save_checkpoint` left it. Loading it cannot run any code."""
+    return _with_arrays(torch.load(path, map_location="cpu", weights_only=True))
+
+
+def _read(run_dir: Path, folder: Path) -> tuple[History, Path]:
+    _require_sound(folder)
+    state = from_json((folder / "history.json").read_text(encoding="utf-8"))
+    smoothed = {int(number): q for number, q in state["smoothed"].items()}
+    probabilities_TN = list(np.load(folder / "probabilities.npy"))
+    taken = [_read_taken(_taken_path(run_dir, i + 1)) for i in range(len(state["rows"]))]
+    is_old = not (folder / CHECKSUMS).exists()
+    history = History(state["rows"], probabilities_TN, smoothed, taken)
+    return history, folder / (OLD_STATE if is_old else STATE)
+
+
+def _require_sound(folder: Path) -> None:
+    """Raises ValueError that names the file which is not as it was written."""
+    if (folder / CHECKSUMS).exists():
+        sums = dict(from_json((folder / CHECKSUMS).read_text(encoding="utf-8")))
+        if sums.keys() != CONTENTS:
+            raise ValueError(f"{CHECKSUMS} is not as it was written")
+        for name, expected in sums.items():
+            if _checksum((folder / name).read_bytes()) != expected:
+                size = (folder / name).stat().st_size
+                raise ValueError(f"{name}, of {size} bytes, is not as it was written")
+        return
+    for path in sorted(folder.rglob("*")):  # as before there were checksums
+        if path.is_file() and not path.stat().st_size:
+            raise ValueError(f"{path.relative_to(folder)} has 0 bytes")
+
+
+def _checksum(content: bytes) -> str:
+    return blake2b(content, digest_size=16).hexdigest()
+
+
+def _plain(state: Any) -> Any:
+    """Numbers, text, tensors and containers alone, which PyTorch loads without unpickling."""
+    if isinstance(state, dict):
+        return {key: _plain(value) for key, value in state.items()}
+    if isinstance(state, list | tuple):
+        return type(state)(_plain(value) for value in state)
+    if isinstance(state, np.generic):
+        return state.item()
+    return {ARRAY: torch.from_numpy(state.copy())} if isinstance(state, np.ndarray) else state
+
+
+def _with_arrays(state: Any) -> Any:
+    """`_plain` undone."""
+    if isinstance(state, dict) and [*state] == [ARRAY]:
+        return state[ARRAY].numpy()
+    if isinstance(state, dict):
+        return {key: _with_arrays(value) for key, value in state.items()}
+    if isinstance(state, list | tuple):
+        return type(state)(_with_arrays(value) for value in state)
+    return state
 
 
 def _taken_path(run_dir: Path, iteration: int) -> Path:

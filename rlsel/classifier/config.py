@@ -31,8 +31,9 @@ class ClassifierConfig:
     weights: Annotated[Path | None, Field(strict=False)] = None
     """A ResNet34 state dict to start from; None starts from random weights."""
     precision: Precision = "auto"
-    """`auto` is bf16 where the hardware multiplies it natively, else fp32. The ledger does not
-    tell which it was: state it for a run that moves to another machine."""
+    """`auto` is bf16 where the hardware multiplies it natively, else fp32. What was trained in
+    another precision, or on a CPU instead of a GPU, is trained again rather than compared: state it
+    for a run that moves to another machine."""
     num_validated_epochs: Annotated[int, Field(ge=1)] = 5
     """Validate after so many of the last epochs; the reward is their best (paper: 5)."""
     acceleration: Literal["auto", "none", "graphs", "compile"] = "auto"

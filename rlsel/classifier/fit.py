@@ -6,6 +6,7 @@ Shape letters: N images.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
@@ -16,7 +17,7 @@ from rlsel.classifier.crop import crop_kernels
 from rlsel.classifier.plan import TrainingPlan, draw_plan, steps_in_turn
 from rlsel.classifier.predict import predict
 from rlsel.classifier.resident import Resident
-from rlsel.classifier.resnet import build_resnet34, weights_digest
+from rlsel.classifier.resnet import Weights, build_resnet34, weights_digest
 from rlsel.classifier.steps import GraphedSteps, MakeModel, PlainSteps, Steps
 from rlsel.data.wording import counted
 from rlsel.device_memory import DeviceFullError, is_out_of_memory, release, room_for
@@ -49,12 +50,14 @@ class Trainer:
         num_classes: int,
         make_model: MakeModel | None = None,
         setting: str = "classifier",
+        weights: Weights | None = None,
     ) -> None:
         """Prepare for trainings on `data`.
 
         Args:
             make_model: What is trained; None is a ResNet34 for images of this size.
             setting: What a user calls `config`, for messages.
+            weights: What is in the file that `config.weights` names, where that is not at hand.
         """
         self._config, self._data, self._setting = config, data, setting
         self.warning = ""
@@ -62,7 +65,9 @@ class Trainer:
         if data.device.type == "cuda":
             torch.backends.cudnn.deterministic = True  # same seed, same curve
         height, width = data.images_NCHW.shape[2:]
-        self._make_model = make_model or partial(_resnet34, config, num_classes, (height, width))
+        self._make_model = make_model or partial(
+            _resnet34, weights or config.weights, num_classes, (height, width)
+        )
         self._recorded: list[GraphedSteps] = []
 
     def fit(
@@ -231,6 +236,6 @@ def recipe_of(config: ClassifierConfig) -> str:
 
 
 def _resnet34(
-    config: ClassifierConfig, num_classes: int, size: tuple[int, int], seed: int
+    weights: Path | Weights | None, num_classes: int, size: tuple[int, int], seed: int
 ) -> nn.Module:
-    return crop_kernels(build_resnet34(num_classes, seed, config.weights), size)
+    return crop_kernels(build_resnet34(num_classes, seed, weights), size)

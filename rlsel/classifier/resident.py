@@ -65,11 +65,18 @@ def best_device() -> torch.device:
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:
     """The autocast context of `precision`; `auto` is bf16 where the hardware multiplies it."""
-    wanted = precision == "bf16" or (precision == "auto" and _multiplies_bf16(device))
+    wanted = arithmetic(precision, device.type, multiplies_bf16(device)).endswith("bf16")
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
 
 
-def _multiplies_bf16(device: torch.device) -> bool:
+def arithmetic(precision: Precision, device_type: str, has_bf16: bool) -> str:
+    """What `precision` comes to on a device, such as `cpu fp32`: scores of two are not compared."""
+    is_bf16 = precision == "bf16" or (precision == "auto" and has_bf16)
+    return f"{device_type} {'bf16' if is_bf16 else 'fp32'}"
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether the hardware does it natively."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # Emulated bf16 is several times slower than fp32; these two instruction sets have it natively.

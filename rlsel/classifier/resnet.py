@@ -3,6 +3,7 @@
 import hashlib
 import warnings
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -15,12 +16,16 @@ FEATURE_SIZE = 512
 """Inputs of the last linear layer."""
 
 
-def build_resnet34(num_classes: int, seed: int, weights: Path | None = None) -> ResNet:
+Weights = Mapping[str, Tensor]
+"""A state dict."""
+
+
+def build_resnet34(num_classes: int, seed: int, weights: Path | Weights | None = None) -> ResNet:
     """A ResNet34 whose random numbers come from `seed` alone; the global state is left as it was.
 
     Args:
-        weights: A state dict saved by `torch.save`. A head for another number of classes is
-            replaced by a fresh one; every other layer must be there.
+        weights: A state dict, or the file that `torch.save` made of one. A head for another number
+            of classes is replaced by a fresh one; every other layer must be there.
 
     Raises:
         InputError: `weights` is missing, unreadable or of another architecture.
@@ -28,8 +33,10 @@ def build_resnet34(num_classes: int, seed: int, weights: Path | None = None) -> 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = resnet34(weights=None, num_classes=num_classes)
-    if weights is not None:
-        _load_weights(model, weights)
+    if isinstance(weights, Path):
+        _load_weights(model, read_weights(weights), str(weights))
+    elif weights is not None:
+        _load_weights(model, weights, "classifier.weights")
     return model
 
 
@@ -65,23 +72,28 @@ def split_at(model: ResNet, stage: str) -> tuple[nn.Sequential, nn.Sequential]:
     )
 
 
-def _load_weights(model: ResNet, path: Path) -> None:
-    state = _read_state(path)
+def _load_weights(model: ResNet, weights: Weights, name: str) -> None:
+    state = dict(weights)
     own = model.state_dict()
     head_fits = all(
         name in state and state[name].shape == own[name].shape for name in ("fc.weight", "fc.bias")
     )
     if not head_fits:
         state |= {name: own[name] for name in ("fc.weight", "fc.bias")}
-        warnings.warn(f"{path}: head for other classes replaced by a fresh one", stacklevel=2)
+        warnings.warn(f"{name}: head for other classes replaced by a fresh one", stacklevel=2)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not a torchvision ResNet34 state dict ({reason})") from None
+        raise InputError(f"{name}: not a torchvision ResNet34 state dict ({reason})") from None
 
 
-def _read_state(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """A state dict from a file, so that it can travel to where that file is not.
+
+    Raises:
+        InputError: it is missing, or holds something else.
+    """
     _require_file(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

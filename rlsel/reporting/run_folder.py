@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Bool, Float
 
 from rlsel.errors import InputError
+from rlsel.folder_lock import holder_of
 from rlsel.json_files import from_json
 from rlsel.records import FILE_NAME as RECORD_NAME
 from rlsel.records import Record
@@ -86,6 +87,8 @@ def read_run(run_dir: Path | str) -> Run:
 
 
 def _not_finished(path: Path, made_by: str) -> InputError:
+    if holder := holder_of(path):
+        return InputError(f"{path} is not finished: {holder} is at work on it")
     here = shlex.quote(str(path))
     command = f"rlsel {made_by} {here}/config.yaml --out {here} --resume"
     return InputError(f"{path} is not finished: resume it with `{command}`")

@@ -1,13 +1,17 @@
 """`Evaluator`: the Ray actor that holds a run's images on its device and carries out jobs."""
 
 import os
+import re
 import time
 from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
 import torch
+from ray._private.state import state
+from ray.exceptions import NodeDiedError, OutOfMemoryError
 
+from rlsel.classifier.resident import best_device, multiplies_bf16
 from rlsel.device_memory import DeviceFullError, is_out_of_memory, release
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job
 from rlsel.rewards.plan import EvaluatorPlan, Place
@@ -63,7 +67,8 @@ class Evaluator:
         # With a GPU the cores only feed it, and macOS and Windows pin nobody.
         can_pin = hasattr(os, "sched_getaffinity") and not torch.cuda.is_available()
         cores = tuple(sorted(os.sched_getaffinity(0))) if can_pin else ()
-        return Place(context.get_node_id(), cores)
+        device = best_device()
+        return Place(context.get_node_id(), cores, device.type, multiplies_bf16(device))
 
     def pin(self, cores: tuple[int, ...]) -> None:
         """Stay on these cores; with none of them, wherever."""
@@ -135,3 +140,22 @@ def start_evaluators(plan: EvaluatorPlan) -> list[Any]:
         num_cpus=plan.cpus_each, num_gpus=plan.gpus_each, max_restarts=-1
     )
     return [worker.remote(plan.gpus_each, plan.threads_each) for _ in range(plan.count)]
+
+
+def describe_loss(error: Exception) -> str:
+    """Why an evaluator was lost, in a user's words."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or "OUT_OF_MEMORY" in text or "memory pressure" in text:
+        return (
+            "the memory of its machine was used up, and Ray ended it; fewer of them "
+            "(evaluators.count) need less"
+        )
+    if isinstance(error, NodeDiedError) or "node has died" in text or "node is dead" in text:
+        return "its machine is gone"
+    raised = re.findall(r"^[\w.]*(?:Error|Exception)\b.*", text, re.MULTILINE)
+    return raised[-1] if raised else (text.splitlines() or [type(error).__name__])[0]
+
+
+def num_restarts(evaluator: Any) -> int:
+    """How often Ray has started one again, because it was lost or ended while it started."""
+    return int(state.actor_table(evaluator._actor_id.hex()).get("NumRestarts", 0))

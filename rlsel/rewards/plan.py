@@ -2,18 +2,22 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from rlsel.errors import InputError
 from rlsel.schema import config
 
 CPU_SHARE_OF_EVALUATORS = 0.75
 """Of the cores Ray has; the rest is for env runners, which wait more than they compute."""
 Node = tuple[float, float]
 """Cores and GPUs that one machine of the cluster offers."""
+LEAST_FREE_CPUS = 0.5
+"""Cores that must be free on a machine for evaluators to squeeze in beside somebody else's; with
+less, the env runners would not find their part."""
 
 
 @config
@@ -42,6 +46,8 @@ class EvaluatorPlan:
     """Said to the user, so that the number can be understood and changed."""
     threads_each: int = 1
     """Decided before any is up, since scores differ in the last digits with the threads."""
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """Of all trainings; `auto` takes evaluators alone that come to the same."""
 
     @property
     def gpu_left(self) -> float:
@@ -50,34 +56,101 @@ class EvaluatorPlan:
             return 0.0
         return round(1 - self.gpus_each * math.floor(1 / self.gpus_each + 1e-9), 2)
 
+    @property
+    def each(self) -> str:
+        """What one books, in words."""
+        gpus = f" and {_counted(self.gpus_each, 'GPU')}" if self.gpus_each else ""
+        return _counted(self.cpus_each, "core") + gpus
+
 
 def plan_evaluators(
-    config: EvaluatorsConfig, nodes: Sequence[Node], gpu_share: float = 1.0
+    config: EvaluatorsConfig,
+    nodes: Sequence[Node],
+    gpu_share: float = 1.0,
+    free: Sequence[Node] | None = None,
 ) -> EvaluatorPlan:
     """Fill the GPUs if there are any, otherwise the cores; what the config says goes first.
 
     Args:
         nodes: The machines that are up.
         gpu_share: Of a GPU, what an evaluator books where the config does not say.
+        free: What others have left of each machine; where that is too little for a single
+            evaluator, it is planned as if all were free, and has to wait. None is all of it.
     """
     num_gpus = sum(gpus for _, gpus in nodes)
     if num_gpus == 0 and (config.count is None or config.gpus_each is None):
-        num_cpus = sum(cpus for cpus, _ in nodes)
-        count = config.count or max(1, math.floor(num_cpus))
-        why = "evaluators.count" if config.count else f"{_counted(num_cpus, 'core')}, no GPU"
-        cores = min(num_cpus / count, *(cpus for cpus, _ in nodes))
-        threads = max(1, math.floor(CPU_SHARE_OF_EVALUATORS * cores))
-        return EvaluatorPlan(count, _cpus_each(nodes, count), 0.0, why, threads)
+        return _plan_for_cores(config, nodes, _room(nodes, free, lambda gpus: 1))
     gpus_each = config.gpus_each or gpu_share
-    num_fitting = sum(_fitting(gpus, gpus_each) for _, gpus in nodes)
+    room = _room(nodes, free, lambda gpus: _fitting(gpus, gpus_each))
+    num_fitting = sum(_fitting(gpus, gpus_each) for _, gpus in room)
     count = config.count or max(1, num_fitting)
-    why = f"{_counted(num_gpus, 'GPU')}, each evaluator {gpus_each:g}"
+    gpus = _share(sum(gpus for _, gpus in room), num_gpus, "GPU")
     return EvaluatorPlan(
         count,
-        _cpus_each(nodes, min(count, num_fitting), gpus_each),
+        _cpus_each(room, min(count, num_fitting), gpus_each),
         gpus_each,
-        "evaluators.count" if config.count else why,
+        "evaluators.count" if config.count else f"{gpus}, each evaluator {gpus_each:g}",
     )
+
+
+def _plan_for_cores(
+    config: EvaluatorsConfig, nodes: Sequence[Node], room: Sequence[Node]
+) -> EvaluatorPlan:
+    num_cpus, num_free = (sum(cpus for cpus, _ in of_it) for of_it in (nodes, room))
+    count = config.count or max(1, math.floor(num_free))
+    why = f"{_share(num_free, num_cpus, 'core')}, no GPU"
+    # By all cores, whoever has some of them now: scores may depend on it.
+    cores = min(
+        num_cpus / (config.count or max(1, math.floor(num_cpus))), *(cpus for cpus, _ in nodes)
+    )
+    threads = max(1, math.floor(CPU_SHARE_OF_EVALUATORS * cores))
+    return EvaluatorPlan(
+        count, _cpus_each(room, count), 0.0, "evaluators.count" if config.count else why, threads
+    )
+
+
+def require_possible(plan: EvaluatorPlan, nodes: Sequence[Node]) -> None:
+    """Machines that are all there will ever be must have room for the plan, once they are free.
+
+    Raises:
+        InputError: they have not.
+    """
+    room = sum(
+        min(
+            math.floor(cpus / plan.cpus_each + 1e-9) if plan.cpus_each else plan.count,
+            _fitting(gpus, plan.gpus_each) if plan.gpus_each else plan.count,
+        )
+        for cpus, gpus in nodes
+    )
+    if room >= plan.count:
+        return
+    cpus, gpus = (sum(node[i] for node in nodes) for i in (0, 1))
+    there = f"{_counted(cpus, 'core')} and {_counted(gpus, 'GPU')}"
+    remedy = (
+        "lower evaluators.count or evaluators.gpus_each"
+        if gpus
+        else ("leave out evaluators.gpus_each to have them on cores")
+    )
+    raise InputError(
+        f"evaluators: {plan.count} of {plan.each} each are wanted, and the {there} of this "
+        f"cluster, which has no autoscaler, have room for {room}; {remedy}, or start more machines "
+        "first"
+    )
+
+
+def _room(
+    nodes: Sequence[Node], free: Sequence[Node] | None, fitting: Callable[[float], int]
+) -> Sequence[Node]:
+    """What is free, if one evaluator finds a place there."""
+    if free and any(cpus >= LEAST_FREE_CPUS and fitting(gpus) for cpus, gpus in free):
+        return free
+    return nodes
+
+
+def _share(free: float, all_of_it: float, noun: str) -> str:
+    if free >= all_of_it:
+        return _counted(all_of_it, noun)
+    return f"{free:g} of {_counted(all_of_it, noun)} free"
 
 
 def _fitting(num_gpus: float, gpus_each: float) -> int:
@@ -122,6 +195,9 @@ class Place:
     node: str
     cores: tuple[int, ...]
     """Those it may run on; empty if it is not to be pinned to any."""
+    device_type: str = "cpu"
+    has_bf16: bool = False
+    """Whether it multiplies bf16 natively."""
 
 
 def share_cores(places: Sequence[Place]) -> list[tuple[int, ...]]:

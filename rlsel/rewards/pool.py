@@ -2,8 +2,8 @@
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,22 @@ from rlsel import cluster
 from rlsel.data.wording import counted
 from rlsel.errors import find_input_error
 from rlsel.progress import console
-from rlsel.rewards.broker import Broker
+from rlsel.rewards.broker import Broker, Staff
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job, Metric
 from rlsel.rewards.keys import JobKeys
 from rlsel.rewards.ledger import Ledger, Repeats
 from rlsel.rewards.local import LocalEvaluations
-from rlsel.rewards.plan import EvaluatorPlan, EvaluatorsConfig, plan_evaluators
+from rlsel.rewards.plan import (
+    EvaluatorPlan,
+    EvaluatorsConfig,
+    plan_evaluators,
+    require_possible,
+)
+from rlsel.rewards.watch import StaffWatch, watching
 from rlsel.rewards.workbench import Workbench
+
+STAFF_S = 30.0
+"""For the broker to say who is up."""
 
 
 class RayEvaluations:
@@ -45,7 +54,9 @@ def open_run(broker: Any, workbench: Workbench, ledger_path: Path) -> RayEvaluat
     """Hand a run's images to the pool, once for all evaluators."""
     run_id = str(ledger_path.resolve())
     ray.get(broker.open.remote(run_id, [ray.put(workbench)], run_id))
-    return RayEvaluations(run_id, workbench.keys)
+    # Theirs, not that of this process, which may have another device.
+    arithmetic = ray.get(broker.arithmetic.remote(workbench.classifier.precision))
+    return RayEvaluations(run_id, replace(workbench.keys, arithmetic=arithmetic))
 
 
 def get_broker() -> Any:
@@ -57,6 +68,9 @@ def get_broker() -> Any:
 def running_broker(plan: EvaluatorPlan) -> Iterator[Any]:
     """The broker of this job, if it has one; else a new one, which ends with the block.
 
+    Whoever waits for evaluators is told every minute. Raises InputError where there can never be
+    as many as planned.
+
     Ended by hand: Ray ends an actor when its first handle goes, whoever may still be using it.
     """
     try:
@@ -64,14 +78,30 @@ def running_broker(plan: EvaluatorPlan) -> Iterator[Any]:
     except ValueError:  # there is none
         broker, is_ours = _start_broker(plan), True
     try:
-        ray.get(broker.ready.remote())
-        yield broker
+        with _watched(broker, plan) if is_ours else nullcontext():
+            ray.get(broker.ready.remote())
+            yield broker
     finally:
         if is_ours and ray.is_initialized():
             ray.kill(broker)
 
 
+def _watched(broker: Any, plan: EvaluatorPlan) -> AbstractContextManager[None]:
+    def staff() -> Staff:
+        return ray.get(broker.staff.remote(), timeout=STAFF_S)
+
+    return watching(StaffWatch(plan, staff, cluster.nodes_by_id, cluster.describe))
+
+
 def _start_broker(plan: EvaluatorPlan) -> Any:
+    if not cluster.can_grow():
+        require_possible(plan, cluster.nodes())
+    elif not plan.gpus_each:
+        console.print(
+            "note: no GPU is up. Where the autoscaler of this cluster can start some, ask for them "
+            "by evaluators: {count: 4, gpus_each: 1}, for example",
+            markup=False,
+        )
     here = ray.get_runtime_context().get_node_id()
     options = {
         "name": _broker_name(),
@@ -96,6 +126,11 @@ class EvaluationPool:
     num_evaluators: int
     here: LocalEvaluations
     """Carries out jobs in this process, into the same ledger: for those that take no time."""
+
+    @property
+    def arithmetic(self) -> str:
+        """In which the evaluators train, such as `cpu fp32`."""
+        return self.evaluations.key_of.arithmetic
 
     def utilisation(self) -> dict[str, float]:
         """Shares of the evaluators' time that they were at work, as the record has them."""
@@ -137,7 +172,8 @@ def evaluation_pool(
 ) -> Iterator[EvaluationPool]:
     """Start Ray and the evaluators where they are not up yet, and hand them this run's images."""
     with cluster.ray_session():
-        plan = plan_evaluators(config, cluster.nodes())
+        plan = plan_evaluators(config, cluster.nodes(), free=cluster.free())
+        plan = replace(plan, precision=workbench.classifier.precision)
         with running_broker(plan) as broker:
             # In a pool that was there before, there may be more or fewer than planned here.
             num_evaluators = ray.get(broker.ready.remote())

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from rlsel import metrics
 from rlsel.classifier import ClassifierConfig, Resident, Trainer, recipe_of
-from rlsel.classifier.resident import best_device
+from rlsel.classifier.resident import arithmetic, best_device, multiplies_bf16
+from rlsel.classifier.resnet import read_weights
 from rlsel.data import Splits
 from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.data.wording import counted
@@ -46,6 +47,8 @@ class Workbench:
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     extractor: Mapping[str, Tensor] = field(default_factory=dict)
     """Weights that `finetune` starts from; empty where nobody asks for that fidelity."""
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
+    """What is in the file `classifier.weights`, which other machines may not have."""
     trainings_at_once: int = 1
     """Full or finetune trainings side by side on a GPU; elsewhere one follows the other."""
 
@@ -72,6 +75,7 @@ class Workbench:
             probe=reward.probe,
             finetune=reward.finetune,
             extractor=extractor or {},
+            weights=read_weights(classifier.weights) if classifier.weights else {},
             trainings_at_once=trainings_at_once,
         )
 
@@ -142,7 +146,7 @@ class Workbench:
 
     @cached_property
     def keys(self) -> JobKeys:
-        """How results of this workbench are named in a ledger."""
+        """How results of this workbench are named in a ledger, if they are made in this process."""
         data = (self.train.digest, self.candidates.digest)
         # The features stand for the extractor that made them.
         features = blake2b(np.ascontiguousarray(self.features.train), digest_size=16).hexdigest()
@@ -156,7 +160,9 @@ class Workbench:
             for fidelity, setting in settings.items()
             for split in SPLITS
         }
-        return JobKeys(self.candidates.ids, recipes)
+        device = best_device()
+        here = arithmetic(self.classifier.precision, device.type, multiplies_bf16(device))
+        return JobKeys(self.candidates.ids, recipes, here)
 
     def _split(self, split: Split) -> ImageSet:
         return {
@@ -198,7 +204,10 @@ class Workbench:
 
     @cached_property
     def _trainer(self) -> Trainer:
-        return Trainer(self.classifier, self._training_images, self.train.num_classes)
+        num_classes = self.train.num_classes
+        return Trainer(
+            self.classifier, self._training_images, num_classes, weights=self.weights or None
+        )
 
     @cached_property
     def _finetuner(self) -> Finetuner:

@@ -97,7 +97,7 @@ def run_trials(
     first = next(iter(trials.values()))
     here = Machine.here()
     share = 1 - TRIAL_GPU_SHARE if here.gpus else 1.0
-    plan = plan_evaluators(first.evaluators, cluster.nodes(), share)
+    plan = plan_evaluators(first.evaluators, cluster.nodes(), share, cluster.free())
     # Started here, by the driver: what a trial starts would be caught in its placement group.
     with running_broker(plan), progress_bar("trials", len(trials)) as bar:
         evaluators = counted(plan.count, "evaluator")

@@ -11,6 +11,7 @@ from typing import Any
 from rlsel import cluster
 from rlsel.data.wording import counted
 from rlsel.errors import InputError
+from rlsel.folder_lock import holding, is_empty
 from rlsel.json_files import write_json
 from rlsel.progress import console
 from rlsel.records import Record
@@ -35,11 +36,11 @@ def run_sweep(path: Path, out: Path) -> int:
     """
     sweep, points = load_sweep(path)
     out = out.resolve()
-    if out.exists() and any(out.iterdir()) and not (out / "trials").is_dir():
+    if out.exists() and not is_empty(out) and not (out / "trials").is_dir():
         raise InputError(f"{out}: is not empty and holds no sweep; choose another --out")
     judges = read_judges(points)
     trials = {name: e for point in points for name, e in point.trials.items()}
-    with cluster.ray_session():
+    with holding(out), cluster.ray_session():
         failures = run_trials(trials, out, sweep.max_concurrent)
     records = {name: Record.read(out / "trials" / name) for name in trials if name not in failures}
     groups = compare(points, judges, records)

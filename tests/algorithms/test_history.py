@@ -1,11 +1,15 @@
 """A kill at any moment leaves a checkpoint that is whole."""
 
 import json
+import os
+import shutil
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from rlsel.algorithms.advantages import Taken
 from rlsel.algorithms.history import (
@@ -13,6 +17,7 @@ from rlsel.algorithms.history import (
     ITERATIONS,
     History,
     load_checkpoint,
+    load_state,
     save_checkpoint,
     write_rows,
 )
@@ -20,16 +25,17 @@ from rlsel.errors import InputError
 
 
 class FakeAlgorithm:
-    """Saves one number as its state, or dies half-way."""
+    """Has one number as its state, or dies before it gives it."""
 
     def __init__(self, state: int, dies: bool = False) -> None:
         self.state, self.dies = state, dies
 
-    def save_to_path(self, path: str) -> None:
-        Path(path).mkdir()
-        (Path(path) / "state").write_text(str(self.state))
+    def get_state(self) -> dict[str, Any]:
         if self.dies:
             raise KeyboardInterrupt
+        weights = np.full((2, 3), self.state, dtype=np.float32)
+        momentum = torch.full((2,), self.state)
+        return {"weights": {7: weights}, "lr": np.float64(0.1), "of": (momentum, None)}
 
 
 def save_all(run_dir: Path, num_iterations: int) -> History:
@@ -60,25 +66,31 @@ def test_a_checkpoint_comes_back_to_the_last_bit(tmp_path: Path) -> None:
     loaded = load_checkpoint(tmp_path)
 
     assert loaded is not None
-    restored, rllib = loaded
+    restored, state = loaded
     assert str(restored.rows) == str(saved.rows)  # as text, since NaN is unlike itself
     assert np.array_equal(restored.probabilities_TN, saved.probabilities_TN)
     assert restored.smoothed == saved.smoothed
     for one, other in zip(restored.taken, saved.taken, strict=True):
         for name in ("decision_B", "kept_sets_BX", "reward_B"):
             assert np.array_equal(getattr(one, name), getattr(other, name))
-    assert (rllib / "state").read_text() == "3"
+    found = load_state(state)
+    assert isinstance(found["weights"][7], np.ndarray)
+    assert np.array_equal(found["weights"][7], np.full((2, 3), 3, dtype=np.float32))
+    assert found["lr"] == 0.1
+    momentum, nothing = found["of"]
+    assert nothing is None
+    assert momentum.tolist() == [3, 3]
 
 
 def test_a_folder_without_checkpoints_has_none(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path) is None
 
 
-def test_a_new_checkpoint_replaces_the_one_before(tmp_path: Path) -> None:
+def test_the_newest_two_checkpoints_are_kept(tmp_path: Path) -> None:
     save_all(tmp_path, 11)
 
     names = sorted(path.name for path in (tmp_path / CHECKPOINTS).iterdir())
-    assert names == ["iteration_00011", "taken"]
+    assert names == ["iteration_00010", "iteration_00011", "taken"]
 
 
 def test_a_kill_while_saving_leaves_the_checkpoint_before(tmp_path: Path) -> None:
@@ -91,7 +103,7 @@ def test_a_kill_while_saving_leaves_the_checkpoint_before(tmp_path: Path) -> Non
     assert (tmp_path / CHECKPOINTS / "partial").exists()
     assert loaded is not None
     assert len(loaded[0].rows) == 2
-    assert (loaded[1] / "state").read_text() == "2"
+    assert load_state(loaded[1])["weights"][7][0, 0] == 2
 
 
 def test_what_a_kill_left_half_saved_does_not_get_into_the_next_checkpoint(tmp_path: Path) -> None:
@@ -107,13 +119,7 @@ def test_what_a_kill_left_half_saved_does_not_get_into_the_next_checkpoint(tmp_p
 
 
 def test_the_newest_of_two_whole_checkpoints_counts(tmp_path: Path) -> None:
-    # As a kill leaves it between renaming the new one and removing the old one.
     save_all(tmp_path, 10)
-    newest = tmp_path / CHECKPOINTS / "iteration_00010"
-    newest.rename(tmp_path / "aside")
-    save_all(tmp_path, 9)
-    (tmp_path / "aside").rename(newest)
-
     loaded = load_checkpoint(tmp_path)
 
     assert loaded is not None
@@ -132,17 +138,82 @@ def test_every_finished_iteration_has_its_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 64, b"[]", b"{}"])
 @pytest.mark.parametrize(
-    "name",
-    ["iteration_00003/history.json", "iteration_00003/probabilities.npy", "taken/00002.npz"],
+    "name", ["history.json", "probabilities.npy", "algorithm.pt", "checksums.json"]
 )
-def test_a_damaged_checkpoint_is_named_with_the_way_out(
-    tmp_path: Path, name: str, content: bytes
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(
+    tmp_path: Path, name: str, content: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save_all(tmp_path, 3)
-    (tmp_path / CHECKPOINTS / name).write_bytes(content)
+    (tmp_path / CHECKPOINTS / "iteration_00003" / name).write_bytes(content)
 
-    with pytest.raises(InputError, match=r"iteration_00003: is damaged .*; remove it.*--resume"):
+    loaded = load_checkpoint(tmp_path)
+
+    assert loaded is not None
+    assert len(loaded[0].rows) == 2
+    said = capsys.readouterr().out
+    assert said.startswith(f"warning: {tmp_path}/checkpoints/iteration_00003: is damaged (")
+    assert name == "checksums.json" or f"({name}, of {len(content)} bytes, is not as" in said
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 64])
+def test_without_any_sound_checkpoint_the_way_out_is_told(tmp_path: Path, content: bytes) -> None:
+    save_all(tmp_path, 3)
+    (tmp_path / CHECKPOINTS / "taken" / "00002.npz").write_bytes(content)
+
+    with pytest.raises(InputError, match=r"iteration_00002: is damaged .*; remove it.*--resume"):
         load_checkpoint(tmp_path)
+
+
+def test_a_checkpoint_is_on_the_disk_before_the_older_one_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_all(tmp_path, 2)
+    steps: list[str] = []
+    fsync, replace, rmtree = os.fsync, os.replace, shutil.rmtree
+
+    def sync(descriptor: int) -> None:
+        fsync(descriptor)
+        steps.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(
+        os, "replace", lambda a, b: (replace(a, b), steps.append(f"rename {Path(a).name}"))
+    )
+    monkeypatch.setattr(
+        shutil, "rmtree", lambda p, **how: (rmtree(p, **how), steps.append(f"remove {p.name}"))
+    )
+    save_checkpoint(tmp_path, history(3), FakeAlgorithm(3))
+
+    at = steps.index("rename partial")
+    contents = {"algorithm.pt", "history.json", "probabilities.npy", "checksums.json", "partial"}
+    assert contents <= {*steps[:at]}
+    assert steps[at + 1] == CHECKPOINTS
+    assert steps.index("remove iteration_00001") > at + 1
+
+
+def test_reading_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
+    class Harmful:
+        def __reduce__(self):
+            return (print, ("run",))
+
+    torch.save({"weights": Harmful()}, tmp_path / "algorithm.pt")
+
+    with pytest.raises(UnpicklingError):
+        load_state(tmp_path / "algorithm.pt")
+
+
+def test_an_older_checkpoint_with_an_empty_file_is_damaged(tmp_path: Path) -> None:
+    save_all(tmp_path, 2)
+    for number in (1, 2):
+        folder = tmp_path / CHECKPOINTS / f"iteration_0000{number}"
+        (folder / "checksums.json").unlink()
+        (folder / "rllib").mkdir()
+        (folder / "rllib" / "state.pkl").write_bytes(b"" if number == 2 else b"state")
+
+    loaded = load_checkpoint(tmp_path)
+
+    assert loaded is not None
+    assert loaded[1] == tmp_path / CHECKPOINTS / "iteration_00001" / "rllib"
 
 
 @pytest.mark.parametrize(("first", "last", "expected"), [(0, 0, [0]), (2, 4, [2, 3, 4])])

@@ -18,8 +18,15 @@ from rlsel.rewards.plan import EvaluatorPlan, Place
 class FakeEvaluator:
     """Has the methods of an actor handle that the broker calls."""
 
-    def __init__(self, group_size: int = 1, node: str = "here", cores: tuple[int, ...] = ()):
-        self.group_size, self.place = group_size, Place(node, cores)
+    def __init__(
+        self,
+        group_size: int = 1,
+        node: str = "here",
+        cores: tuple[int, ...] = (),
+        device_type: str = "cpu",
+        has_bf16: bool = False,
+    ):
+        self.group_size, self.place = group_size, Place(node, cores, device_type, has_bf16)
         self.groups: list[list[Job]] = []
         self.num_introductions = 0
         self.lost: list[Exception] = []
@@ -67,9 +74,11 @@ def sizes(groups: list[list[Job]]) -> list[list[int]]:
 
 
 @asynccontextmanager
-async def broker_of(evaluators: list[FakeEvaluator], tmp_path: Path) -> AsyncIterator[Broker]:
+async def broker_of(
+    evaluators: list[FakeEvaluator], tmp_path: Path, precision: Any = "auto"
+) -> AsyncIterator[Broker]:
     """A broker that is ready, with one run open."""
-    plan = EvaluatorPlan(len(evaluators), 1.0, 0.0, "a test")
+    plan = EvaluatorPlan(len(evaluators), 1.0, 0.0, "a test", precision=precision)
     broker = Broker(plan, start=lambda plan: list(evaluators))
     await broker.ready()
     await broker.open("run", [], str(tmp_path / "ledger.sqlite"))

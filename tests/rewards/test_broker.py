@@ -204,3 +204,31 @@ def test_a_ledger_that_cannot_be_written_is_told_to_who_asked(tmp_path: Path) ->
             assert [type(e) for e in await broker.failures("run")] == [InputError]
 
     run(test)
+
+
+def test_scores_of_two_arithmetics_do_not_get_into_one_ledger(tmp_path: Path) -> None:
+    async def test() -> None:
+        new, old = (FakeEvaluator(device_type="cuda", has_bf16=has) for has in (True, False))
+        async with broker_of([new, old], tmp_path) as broker:
+            asked = ask(broker, 5, 7)
+            await finish_all(new, old)
+            await asyncio.gather(*asked)
+            assert not old.groups
+            assert await broker.arithmetic("auto") == "cuda bf16"
+            (warning,) = (await broker.statistics("run"))["warnings"]
+            assert "it would train in cuda fp32, the others train in cuda bf16" in warning
+
+    run(test)
+
+
+def test_a_precision_that_is_stated_takes_evaluators_of_both_kinds(tmp_path: Path) -> None:
+    async def test() -> None:
+        new, old = (FakeEvaluator(device_type="cuda", has_bf16=has) for has in (True, False))
+        async with broker_of([new, old], tmp_path, precision="fp32") as broker:
+            asked = ask(broker, 5, 7)
+            await finish_all(new, old)
+            await asyncio.gather(*asked)
+            assert old.groups
+            assert await broker.arithmetic("fp32") == "cuda fp32"
+
+    run(test)

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,12 @@ from fake_evaluator import (
     run,
     sizes,
 )
-from ray.exceptions import RayActorError
+from ray.exceptions import ActorDiedError, NodeDiedError, RayActorError
 
-from rlsel.rewards.broker import MAX_LOST
+from rlsel.errors import InputError
+from rlsel.rewards import broker as broker_module
+from rlsel.rewards.broker import MAX_DEATHS, MAX_LOST
+from rlsel.rewards.evaluators import describe_loss
 
 
 def test_the_job_of_a_lost_evaluator_goes_to_another(tmp_path: Path) -> None:
@@ -80,11 +84,11 @@ def test_work_begins_as_soon_as_one_evaluator_is_up(tmp_path: Path) -> None:
     run(test)
 
 
-def test_no_evaluator_at_all_is_an_error(tmp_path: Path) -> None:
+def test_no_evaluator_at_all_is_an_error_that_says_why(tmp_path: Path) -> None:
     async def test() -> None:
         evaluator = FakeEvaluator()
-        evaluator.lost = [RayActorError()]
-        with pytest.raises(RayActorError):
+        evaluator.lost = [RayActorError(error_msg="RuntimeError: no driver")]
+        with pytest.raises(InputError, match="could be started: RuntimeError: no driver"):
             async with broker_of([evaluator], tmp_path):
                 pass
 
@@ -141,3 +145,100 @@ def test_waiting_for_a_lost_evaluator_is_not_work(tmp_path: Path) -> None:
             assert used.wanted_s == 20.0
 
     run(test)
+
+
+@pytest.fixture
+def without_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker_module, "RETURN_S", 0.001)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it never came")
+
+
+def test_an_evaluator_that_is_dead_is_let_go_and_keeps_nobody_from_being_pinned(
+    tmp_path: Path, without_delay: None
+) -> None:
+    async def test() -> None:
+        dead, *others = (FakeEvaluator(cores=(0, 1)) for _ in range(3))
+        dead.lost = [ActorDiedError() for _ in range(99)]
+        async with broker_of([dead, *others], tmp_path) as broker:
+            await until(lambda: [one.pinned for one in others] == [[(0,)], [(1,)]])
+            assert dead.num_introductions == MAX_DEATHS
+            staff = await broker.staff()
+            assert (staff.wanted, staff.up) == (3, 2)
+            assert "was given up" in staff.news[-1]
+            assert (await broker.statistics("run"))["warnings"] == [staff.news[-1]]
+
+    run(test)
+
+
+def test_without_any_evaluator_left_nobody_waits_for_ever(
+    tmp_path: Path, without_delay: None
+) -> None:
+    async def test() -> None:
+        evaluator = FakeEvaluator()
+        async with broker_of([evaluator], tmp_path) as broker:
+            asked = ask(broker, 5, 7)
+            await everybody_has_had_a_turn()
+            evaluator.lost = [ActorDiedError() for _ in range(99)]
+            evaluator.fail(ActorDiedError())
+            for outcome in await asyncio.gather(*asked, return_exceptions=True):
+                assert "no evaluator is left" in str(outcome)
+            with pytest.raises(InputError, match="no evaluator is left"):
+                await ask(broker, 3)[0]
+
+    run(test)
+
+
+def test_an_evaluator_that_never_comes_up_keeps_nobody_from_being_pinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker_module, "PIN_S", 0.01)
+
+    async def test() -> None:
+        never, *others = (FakeEvaluator(cores=(0, 1)) for _ in range(3))
+        never.introduce.remote = lambda: asyncio.get_running_loop().create_future()
+        async with broker_of([never, *others], tmp_path):
+            await until(lambda: [one.pinned for one in others] == [[(0,)], [(1,)]])
+
+    run(test)
+
+
+def test_an_evaluator_whose_process_ends_whenever_it_starts_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restarts, killed = iter(range(99)), []
+    monkeypatch.setattr(broker_module, "LOOK_S", 0.001)
+    monkeypatch.setattr(broker_module, "num_restarts", lambda evaluator: next(restarts))
+    monkeypatch.setattr(broker_module.ray, "kill", killed.append)
+
+    async def test() -> None:
+        ends, other = FakeEvaluator(), FakeEvaluator()
+        ends.introduce.remote = lambda: asyncio.get_running_loop().create_future()
+        async with broker_of([ends, other], tmp_path) as broker:
+            await until(lambda: bool(killed))
+            await everybody_has_had_a_turn()
+            assert killed == [ends]
+            assert (await broker.staff()).news == [
+                "an evaluator was given up: its process ends each time that it starts"
+            ]
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (NodeDiedError("of a node"), "its machine is gone"),
+        (RayActorError(error_msg="The actor died because its node has died."), "machine is gone"),
+        (RayActorError(error_msg="Worker exit type: NODE_OUT_OF_MEMORY ..."), "memory of its mach"),
+        (RayActorError(error_msg="ray::A()\n  File x\nOSError: no driver\n"), "OSError: no driver"),
+    ],
+)
+def test_a_loss_is_told_in_words_of_ours(error: Exception, said: str) -> None:
+    assert said in describe_loss(error)

@@ -4,7 +4,14 @@ import math
 
 import pytest
 
-from rlsel.rewards.plan import EvaluatorsConfig, Place, plan_evaluators, share_cores
+from rlsel.errors import InputError
+from rlsel.rewards.plan import (
+    EvaluatorsConfig,
+    Place,
+    plan_evaluators,
+    require_possible,
+    share_cores,
+)
 
 
 def places_for(nodes, cpus_each: float, gpus_each: float) -> int:
@@ -147,3 +154,52 @@ def test_a_sweep_s_evaluators_leave_a_part_of_each_gpu_to_the_trials(config, nod
     plan = plan_evaluators(EvaluatorsConfig(**config), nodes, gpu_share=0.75)
 
     assert plan.gpu_left == left
+
+
+@pytest.mark.parametrize(
+    ("config", "nodes", "free", "expected"),
+    [
+        ({}, [(8.0, 0.0)], [(3.0, 0.0)], (3, 0.75, 0.0, "3 of 8 cores free, no GPU")),
+        ({}, [(16.0, 4.0)], [(13.0, 1.0)], (1, 1.0, 1.0, "1 of 4 GPUs free, each evaluator 1")),
+        ({"count": 4}, [(8.0, 0.0)], [(2.0, 0.0)], (4, 0.37, 0.0, "evaluators.count")),
+        # Nothing that one could use: it waits for its full part.
+        ({}, [(8.0, 0.0)], [(0.25, 0.0)], (8, 0.75, 0.0, "8 cores, no GPU")),
+        ({}, [(16.0, 2.0)], [(13.0, 0.0)], (2, 1.0, 1.0, "2 GPUs, each evaluator 1")),
+    ],
+)
+def test_it_is_planned_by_what_others_have_left(config, nodes, free, expected) -> None:
+    plan = plan_evaluators(EvaluatorsConfig(**config), nodes, free=free)
+
+    assert (plan.count, plan.cpus_each, plan.gpus_each, plan.reason) == expected
+
+
+@pytest.mark.parametrize("count", [None, 1, 3])
+def test_threads_do_not_depend_on_who_else_is_there(count: int | None) -> None:
+    config, nodes = EvaluatorsConfig(count=count), [(17.0, 0.0)]
+
+    busy = plan_evaluators(config, nodes, free=[(2.0, 0.0)])
+
+    assert busy.threads_each == plan_evaluators(config, nodes).threads_each
+
+
+@pytest.mark.parametrize(
+    ("config", "nodes", "said"),
+    [
+        (
+            {"count": 2, "gpus_each": 1.0},
+            [(2.0, 0.0)],
+            "room for 0; leave out evaluators",
+        ),
+        ({"count": 2, "gpus_each": 1.0}, [(8.0, 1.0)], "room for 1; lower evaluators.count"),
+        ({"gpus_each": 2.0}, [(8.0, 1.0), (8.0, 1.0)], "room for 0; lower evaluators.count or"),
+    ],
+)
+def test_what_can_never_be_is_refused(config, nodes, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        require_possible(plan_evaluators(EvaluatorsConfig(**config), nodes), nodes)
+
+
+@pytest.mark.parametrize("nodes", [[(2.0, 0.0)], [(0.5, 0.0)], [(4.0, 8.0)], [(8.0, 1.0)] * 3])
+@pytest.mark.parametrize("count", [None, 1])
+def test_what_is_planned_for_what_there_is_is_possible(nodes, count: int | None) -> None:
+    require_possible(plan_evaluators(EvaluatorsConfig(count=count), nodes), nodes)

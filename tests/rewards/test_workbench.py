@@ -2,14 +2,17 @@
 
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from small_workbench import NUM_CANDIDATES, none, probe_job, right, small_workbench
 
 from rlsel.classifier import ClassifierConfig
+from rlsel.classifier.resnet import build_resnet34, read_weights
 from rlsel.rewards import Job
 
 
@@ -147,3 +150,18 @@ def test_jobs_of_different_kinds_make_no_group() -> None:
 
     with pytest.raises(ValueError, match="one fidelity and split"):
         small_workbench().evaluate_many(jobs)
+
+
+def test_weights_travel_to_where_their_file_is_not(tmp_path: Path) -> None:
+    torch.save(build_resnet34(2, seed=5).state_dict(), tmp_path / "mine.pt")
+    classifier = ClassifierConfig(
+        epochs=1, batch_size=16, precision="fp32", weights=tmp_path / "mine.pt"
+    )
+    bench = small_workbench(classifier=classifier)
+    bench = replace(bench, reward_val=bench.test)
+    job = Job(none(), "full", seed=0, split="reward_val")
+    here = bench.evaluate(job)
+    sent = pickle.dumps(replace(bench, weights=read_weights(tmp_path / "mine.pt")))
+    (tmp_path / "mine.pt").unlink()
+
+    assert pickle.loads(sent).evaluate(job).scores == here.scores

@@ -1,4 +1,4 @@
-"""Starting Ray, or joining the cluster that is there, and what it has to offer."""
+"""Starting a Ray of our own, or joining the one that somebody names."""
 
 import logging
 import os
@@ -16,13 +16,32 @@ NAMESPACE = "rlsel"
 """Ray namespace of our named actors."""
 CONNECT_TIMEOUT_S = 10.0
 """For the head of a cluster to answer at all."""
+STARTING = (
+    ("permission denied", "make {folder} writable, or set RAY_TMPDIR to another folder"),
+    ("read-only", "set RAY_TMPDIR to a folder that can be written to"),
+    ("af_unix path", "set RAY_TMPDIR to a shorter path"),
+    ("no space left", "free some space in {folder}, or set RAY_TMPDIR to another disk"),
+    ("/dev/shm", "free some shared memory (/dev/shm), or give the container more of it"),
+    ("memory", "free some memory: Ray wants room for its object store"),
+)
+"""What Ray says where it cannot start -> what helps; {folder} is where it keeps its files."""
+JOINING = (
+    ("version mismatch", "install the versions of Ray and Python that it runs"),
+    (
+        "authentication token",
+        "it asks for a token: copy ~/.ray/auth_token of its head to this machine and set "
+        "RAY_AUTH_MODE=token",
+    ),
+)
+"""The same where a cluster cannot be joined."""
 
 
 @contextmanager
 def ray_session() -> Iterator[None]:
     """Within it Ray is up: the caller's own, the cluster at RAY_ADDRESS, or a local one of ours.
 
-    A local one is shut down on the way out; the others are left as they were.
+    A local one is shut down on the way out; the others are left as they were. Nobody else's cluster
+    is joined unasked, though one be up on this machine.
 
     Raises:
         InputError: Ray cannot start, with what to try.
@@ -47,7 +66,9 @@ def _start() -> None:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     quieten()
     warnings.filterwarnings("ignore", module=r"ray\..*")
-    address = os.environ.get("RAY_ADDRESS")
+    # Empty is what a script leaves that has nothing to say. `local` is never the Ray that another
+    # process on this machine happens to have up, which Ray itself would join.
+    address = os.environ.get("RAY_ADDRESS") or "local"
     _require_listener(address)
     try:
         with _silent_stderr():
@@ -59,7 +80,7 @@ def _start() -> None:
             )
     except Exception as error:  # Ray raises whatever failed inside it
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise _cannot_start(address, lines[0]) from error
+        raise _cannot_start(address, lines[0], _all_said(error)) from error
 
 
 def quieten() -> None:
@@ -77,22 +98,33 @@ def _is_no_mistake_of_the_user(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], InputError))
 
 
-def _cannot_start(address: str | None, reason: str) -> InputError:
-    if address:
+def _all_said(error: BaseException | None) -> str:
+    """An error and what it came of: the outermost of Ray's says little."""
+    said = []
+    while error is not None:
+        said.append(str(error))
+        error = error.__cause__ or error.__context__
+    return "\n".join(said).lower()
+
+
+def _cannot_start(address: str, reason: str, all_said: str = "") -> InputError:
+    all_said = all_said or reason.lower()
+    if address != "local":
+        found = (remedy for sign, remedy in JOINING if sign in all_said)
+        remedy = next(found, "start it with `ray start --head`")
         return InputError(
-            f"Ray cannot join the cluster at {address}, which RAY_ADDRESS names: {reason}; start "
-            "it with `ray start --head`, or unset RAY_ADDRESS to have a Ray of our own"
+            f"Ray cannot join the cluster at {address}, which RAY_ADDRESS names: {reason}; "
+            f"{remedy}, or unset RAY_ADDRESS to have a Ray of our own"
         )
-    return InputError(
-        f"Ray cannot start: {reason}; try `ray stop --force`, see that the folder "
-        f"{os.environ.get('RAY_TMPDIR', '/tmp/ray')} is writable and has 5% of its disk free, "
-        "or set RAY_TMPDIR to a short path on another disk"
-    )
+    folder = os.environ.get("RAY_TMPDIR", "/tmp/ray")
+    found = (remedy for sign, remedy in STARTING if sign in all_said)
+    remedy = next(found, "its logs in {folder}/session_latest/logs may say more")
+    return InputError(f"Ray cannot start: {reason}; {remedy.format(folder=folder)}")
 
 
-def _require_listener(address: str | None) -> None:
+def _require_listener(address: str) -> None:
     """Ray itself would try for minutes to join a cluster that is not there, and say nothing."""
-    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     if not port.isdigit():  # "auto" and "local"
         return
     try:
@@ -113,9 +145,3 @@ def _silent_stderr() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-
-
-def nodes() -> list[tuple[float, float]]:
-    """Cores and GPUs of each machine of the cluster that is up."""
-    offers = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return [(float(offer.get("CPU", 0.0)), float(offer.get("GPU", 0.0))) for offer in offers]

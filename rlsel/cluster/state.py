@@ -1,0 +1,72 @@
+"""What the machines of the cluster offer, what of it is free, and whether there can be more."""
+
+from typing import Any
+
+import ray
+from ray._private import state
+from ray.autoscaler.v2.sdk import get_cluster_status
+
+Node = tuple[float, float]
+"""Cores and GPUs of one machine."""
+PATIENCE_S = 5
+"""For the cluster to say what its autoscaler does."""
+
+
+def nodes() -> list[Node]:
+    """Cores and GPUs of each machine of the cluster that is up."""
+    return [*nodes_by_id().values()]
+
+
+def nodes_by_id() -> dict[str, Node]:
+    """The same, by Ray's id of the machine."""
+    return {node["NodeID"]: _offer(node["Resources"]) for node in ray.nodes() if node["Alive"]}
+
+
+def free() -> list[Node]:
+    """What nobody has booked of each machine, in the order of `nodes`."""
+    known = state.available_resources_per_node()
+    # Of a machine that has just come up nothing is known yet, and nothing booked.
+    return [_offer(known[id]) if id in known else offer for id, offer in nodes_by_id().items()]
+
+
+def can_grow() -> bool:
+    """Whether an autoscaler may start more machines; True where that cannot be found out."""
+    status = _status()
+    found = [*status.active_nodes, *status.idle_nodes] if status else []
+    if not found or not all(node.ray_node_type_name for node in found):
+        return True
+    # Without an autoscaler's config each machine is a type of its own, called after its id.
+    return any(node.ray_node_type_name != f"node_{node.node_id}" for node in found)
+
+
+def describe() -> str:
+    """What is free, and what the autoscaler is about, for a user who waits."""
+    words = [_of(free(), nodes())]
+    if status := _status():
+        starting = [node.ray_node_type_name for node in status.pending_nodes]
+        starting += [launch.ray_node_type_name for launch in status.pending_launches]
+        failed = [
+            f"{launch.ray_node_type_name} ({launch.details})" for launch in status.failed_launches
+        ]
+        if starting:
+            words.append("the autoscaler starts " + ", ".join(starting))
+        if failed:
+            words.append("the autoscaler could not start " + ", ".join(dict.fromkeys(failed)))
+    return "; ".join(words)
+
+
+def _offer(resources: dict[str, float]) -> Node:
+    return float(resources.get("CPU", 0.0)), float(resources.get("GPU", 0.0))
+
+
+def _of(left: list[Node], all_of_it: list[Node]) -> str:
+    cores, gpus = (sum(node[i] for node in left) for i in (0, 1))
+    all_cores, all_gpus = (sum(node[i] for node in all_of_it) for i in (0, 1))
+    return f"{cores:g} of {all_cores:g} cores and {gpus:g} of {all_gpus:g} GPUs are free"
+
+
+def _status() -> Any:
+    try:
+        return get_cluster_status(ray.get_runtime_context().gcs_address, PATIENCE_S)
+    except Exception:  # whatever of Ray's is not there
+        return None
