@@ -33,22 +33,29 @@ def folder_name(text: str) -> str:
     return plain_name(text) if unlike or _size(text) > MAX_BYTES else text
 
 
-def distinct_names(names: Iterable[str]) -> list[str]:
-    """The same names, of which those that some file system takes for an earlier one get a number.
+class DistinctNames:
+    """Hands out names of which no file system takes two for one.
 
     Goes by case, Unicode normalisation, and blanks and dots at the end.
     """
-    taken: set[str] = set()
-    distinct = []
-    counts: dict[str, int] = {}
-    for name in names:
+
+    def __init__(self) -> None:
+        self._taken: dict[str, int] = {}
+
+    def take(self, name: str) -> str:
+        """`name` itself where it is free, else `name` with a number before its suffix."""
         new, key = name, folded(name)
-        while folded(new) in taken:
-            counts[key] = counts.get(key, 1) + 1
-            new = _numbered(name, counts[key])
-        taken.add(folded(new))
-        distinct.append(new)
-    return distinct
+        while folded(new) in self._taken:
+            self._taken[key] += 1
+            new = _numbered(name, self._taken[key])
+        self._taken[folded(new)] = 1
+        return new
+
+
+def distinct_names(names: Iterable[str]) -> list[str]:
+    """The same names, of which those that are one with an earlier name get a number."""
+    distinct = DistinctNames()
+    return [distinct.take(name) for name in names]
 
 
 def folded(name: str) -> str:
