@@ -5,17 +5,16 @@ A cache entry holds what a finished training left, as hard links where the file 
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from rlsel.atomic_files import replacing
 from rlsel.data.decoding.cache import cache_folder
 from rlsel.data.decoding.trim import limit_bytes, mark_used, trim
 from rlsel.data.image_set import ImageSet
+from rlsel.data.kept import locked
 from rlsel.errors import InputError
 from rlsel.generators.histogan.checkpoint import LAYOUT, About
 from rlsel.generators.histogan.config import HistoGANConfig
@@ -43,7 +42,7 @@ def train_or_fetch(
     """
     about = repr((LAYOUT, About.of(config, train, seed))).encode()
     entry = cache_folder() / "generators" / blake2b(about, digest_size=16).hexdigest()
-    with _locked(entry) as is_cached:
+    with locked(entry, "generator") as is_cached:
         if is_cached and (entry / CHECKPOINT).exists() and not (folder / CHECKPOINT).exists():
             console.print(f"generator: trained before, taken from {entry}", markup=False)
             with suppress(FileNotFoundError):  # another run has just trimmed it away
@@ -55,27 +54,6 @@ def train_or_fetch(
                 _link(folder, entry)
             trim(entry.parent, entry, limit_bytes())
     return trained
-
-
-@contextmanager
-def _locked(entry: Path) -> Iterator[bool]:
-    """Runs of a sweep may want the same one: the first trains, the others wait. False: no cache."""
-    lock = FileLock(entry.with_name(f".{entry.name}.lock"))
-    try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            console.print("generator: waiting for another process that trains the same one")
-            lock.acquire()
-    except OSError as error:
-        console.print(f"{entry.parent}: going on without a cache ({error.strerror})", markup=False)
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
 
 
 def _link(source: Path, target: Path) -> None:
