@@ -101,6 +101,7 @@ def generate(
     """
     from rlsel import generating
     from rlsel.config import load_experiment
+    from rlsel.file_names import plain_name
     from rlsel.generators.histogan.config import HistoGANConfig
     from rlsel.progress import console
 
@@ -117,7 +118,7 @@ def generate(
     experiment = load_experiment(config)
     if seed is not None:
         experiment = experiment.with_seed(seed)
-    folder = out or Path("runs") / f"generate-{experiment.name}"
+    folder = out or Path("runs") / plain_name(f"generate-{experiment.name}")
     try:
         generating.generate(experiment, folder, resume, _typed())
     except KeyboardInterrupt:

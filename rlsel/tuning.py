@@ -22,7 +22,7 @@ from rich.table import Table
 
 from rlsel import cluster
 from rlsel.atomic_files import write_text
-from rlsel.config import Experiment, build_experiment, merge, read_yaml, to_dict
+from rlsel.config import Experiment, build_experiment, merge, name_after, read_yaml, to_dict
 from rlsel.data.wording import counted
 from rlsel.errors import InputError, find_input_error
 from rlsel.learning import num_env_runners
@@ -95,7 +95,7 @@ def load_sweep(path: Path) -> tuple[SweepConfig, list[Point]]:
         # Names first: a block of another kind replaces what was said of the one before.
         for key in sorted(settings, key=lambda key: not key.endswith(".name")):
             merged = merge(merged, _nested(key, settings[key]))
-        merged.setdefault("name", path.stem)
+        merged.setdefault("name", name_after(path))
         experiment = build_experiment(merged, str(path))
         if "controller" not in experiment.selection.methods:
             raise InputError(
