@@ -1,6 +1,7 @@
 """The small door: arrays in hand, a selection out."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,8 @@ def select(
     arrays = {what: _checked(what, pair) for what, pair in labelled.items()}
     _require_one_size({what: images for what, (images, _) in arrays.items()})
     names = class_names or tuple(str(c) for c in range(int(arrays["train"][1].max()) + 1))
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise InputError(f"class_names has {twice[0]!r} more than once; give each class its own")
     sets = {what: _image_set(what, *pair, names) for what, pair in arrays.items()}
     require_every_class({what: sets[what] for what in arrays if what != "candidates"})
     fraction = experiment.data.reward_val_fraction

@@ -18,9 +18,8 @@ from test_arrays import labelled, select
 from test_generating import write
 
 from rlsel.data import load_splits
-from rlsel.errors import InputError
 from rlsel.pool import Pool, build_pool, write_pool
-from rlsel.run_pool import POOL, reopen_pool
+from rlsel.run_pool import reopen_pool
 
 pytestmark = pytest.mark.slow
 
@@ -78,36 +77,15 @@ def test_a_run_of_a_generator_is_exported_and_reported_without_its_real_images(
 
 
 def test_a_run_of_arrays_is_exported_and_reported(evaluators_up: None, tmp_path: Path) -> None:
-    selection = select(out=tmp_path / "run", class_names=("<5mm", ">5mm"), selection={
-        "methods": ["uniform", "controller"]
-    })  # fmt: skip
+    selection = select(
+        out=tmp_path / "run",
+        class_names=("<5mm", ">5mm"),
+        selection={"methods": ["centroid"]},
+        evaluation={"rounds": 0},
+    )
 
     assert exported(tmp_path / "run", tmp_path / "new") == selection.kept_N.sum()
 
     assert reopen_pool(tmp_path / "run").candidates.images.shape == labelled(29)[0].shape
     assert rlsel("report", tmp_path / "run").code == 0
     assert "rlsel.select(" in (tmp_path / "run" / "report.html").read_text()
-
-
-def test_other_arrays_leave_those_of_a_run_alone(evaluators_up: None, tmp_path: Path) -> None:
-    select(out=tmp_path / "run")
-    before = (tmp_path / "run" / POOL).read_bytes()
-
-    with pytest.raises(InputError, match="the candidates have changed"):
-        select(out=tmp_path / "run", candidates=labelled(31))
-
-    assert (tmp_path / "run" / POOL).read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        ({"audit": {"drop_copies": True}}, "audit.drop_copies is true, but the mask is over all"),
-        ({"generator": {"name": "histogan"}}, "generator is given, but the candidates are"),
-    ],
-)
-def test_a_setting_that_arrays_make_void_is_refused(
-    settings: dict[str, Any], expected: str
-) -> None:
-    with pytest.raises(InputError, match=expected):
-        select(**settings)
