@@ -343,20 +343,3 @@ def test_a_preset_changes_the_hash_only_through_its_settings() -> None:
 )
 def test_the_learning_rate_goes_with_the_algorithm(settings: dict[str, Any], lr: float) -> None:
     assert build(**settings).algorithm.lr == lr
-
-
-@pytest.mark.parametrize(
-    ("file", "name"),
-    [
-        ("mein versuch.yaml", "mein-versuch"),
-        ("实验.yaml", "实验"),
-        ("Tumour (grade 3).yaml", "Tumour-grade-3"),
-        ("v1.2.yaml", "v1.2"),
-        ("_.yaml", "_"),
-        ("((.yaml", "unnamed"),
-    ],
-)
-def test_a_config_may_be_called_as_it_likes(file: str, name: str, tmp_path: Path) -> None:
-    (tmp_path / file).write_text("seed: 3", encoding="utf-8")
-
-    assert load_experiment(tmp_path / file).name == name

@@ -1,9 +1,8 @@
 """What is exported is exactly what was selected, and lies where the table says."""
 
+import errno
 import shutil
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,78 +17,19 @@ from small_experiment import (
     rlsel,
     tiny,
 )
+from small_export import (
+    files_in,
+    pool_of,
+    rows_of,
+    run_dir_fixture,  # noqa: F401
+    run_of,
+    run_of_folder,
+)
 from torchvision.datasets import ImageFolder
 
 from rlsel import export
-from rlsel.config import Experiment, to_yaml
-from rlsel.data import ImageSet, load_splits
-from rlsel.features import CandidateTable
-from rlsel.pool import Pool, build_pool, write_pool
-from rlsel.run_folder import new_record
-from rlsel.run_pool import POOL
-from rlsel.selectors import Selection
-from rlsel.selectors.table import write_selection
-
-PER_CLASS = 8
-
-
-def images_of(num: int, size_px: int = 16) -> np.ndarray:
-    return np.random.default_rng(num).integers(0, 256, (num, size_px, size_px, 3), np.uint8)
-
-
-def pool_of(class_names: tuple[str, ...], ids: Iterable[str] | None = None) -> Pool:
-    """Candidates of every class, in turns."""
-    num = PER_CLASS * len(class_names)
-    labels = np.arange(num) % len(class_names)
-    names = [f"made/{i}" for i in range(num)] if ids is None else list(ids)
-    return Pool(ImageSet(images_of(num), labels, class_names, np.array(names)), "a test")
-
-
-def leave_run(run_dir: Path, pool: Pool, kept_N: np.ndarray, experiment: Experiment) -> Path:
-    """What a finished run leaves of its selection, without any training."""
-    replace(new_record(experiment), finished=True, pool_digest=pool.digest).write(run_dir)
-    (run_dir / "config.yaml").write_text(to_yaml(experiment), encoding="utf-8")
-    unknown = np.zeros(len(pool), np.float32)
-    table = CandidateTable(pool.candidates.labels, *[unknown] * 7)
-    write_selection(
-        run_dir, pool, table, np.zeros(len(pool), int), Selection("uniform", kept_N[None])
-    )
-    return run_dir
-
-
-@pytest.fixture
-def run_dir(tmp_path: Path) -> Path:
-    (tmp_path / "run").mkdir()
-    return tmp_path / "run"
-
-
-def run_of(run_dir: Path, pool: Pool, kept_N: np.ndarray | None = None) -> Path:
-    """A run whose candidates lie in its folder."""
-    write_pool(pool, run_dir / POOL)
-    kept_N = np.ones(len(pool), bool) if kept_N is None else kept_N
-    return leave_run(run_dir, pool, kept_N, tiny())
-
-
-def run_of_folder(run_dir: Path, **pool: Any) -> tuple[Path, Pool]:
-    """A run whose candidates are the user's own images, larger than those that are trained on."""
-    for c, name in enumerate(("normal", "tumour")):
-        (run_dir.parent / "made" / name).mkdir(parents=True)
-        for number, pixels in enumerate(images_of(PER_CLASS, 24)):
-            suffix = (".png", ".JPG")[number % 2]
-            image = Image.fromarray(np.roll(pixels, c, axis=2))
-            image.save(run_dir.parent / "made" / name / f"{number}{suffix}")
-    experiment = tiny(pool={"name": "folder", "path": str(run_dir.parent / "made")} | pool)
-    splits = load_splits(experiment.data, experiment.seed)
-    built = build_pool(experiment.pool, splits, experiment.data, experiment.seed)
-    return leave_run(run_dir, built, np.arange(len(built)) % 3 > 0, experiment), built
-
-
-def rows_of(to: Path) -> list[dict[str, Any]]:
-    return pq.read_table(to / "selection.parquet").to_pylist()
-
-
-def files_in(to: Path) -> set[str]:
-    return {str(path.relative_to(to)) for path in to.rglob("*") if path.is_file()}
+from rlsel.data import load_splits
+from rlsel.pool import build_pool
 
 
 @pytest.mark.slow
@@ -190,84 +130,6 @@ def test_ordinary_names_stay_as_they_are(run_dir: Path, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_originals_are_the_users_own_files_to_the_byte(run_dir: Path, tmp_path: Path) -> None:
-    run, pool = run_of_folder(run_dir)
-    to = tmp_path / "new"
-
-    outcome = rlsel("export", run, "--to", to, "--originals")
-
-    assert (outcome.code, outcome.err) == (0, "")
-    assert "all are your own files" in outcome.said
-    kept = [row for row in rows_of(to) if row["kept"]]
-    assert 0 < len(kept) < len(pool)
-    for row in kept:
-        assert row["file"] == row["candidate_id"]
-        assert row["is_original"]
-        made = tmp_path / "made" / row["candidate_id"]
-        assert (to / row["file"]).read_bytes() == made.read_bytes()
-
-
-def test_resized_copies_are_said_to_be_so(run_dir: Path, tmp_path: Path) -> None:
-    run, _ = run_of_folder(run_dir)
-
-    outcome = rlsel("export", run, "--to", tmp_path / "new")
-
-    assert "images are as they were trained on, 16x16 px; --originals takes" in outcome.said
-    assert {row["is_original"] for row in rows_of(tmp_path / "new")} == {False, None}
-
-
-@pytest.mark.parametrize("with_ids", [True, False])
-def test_originals_in_parquet_come_out_as_they_were_put_in(
-    with_ids: bool, run_dir: Path, tmp_path: Path
-) -> None:
-    large = ImageSet(
-        images_of(16, 24), np.arange(16) % 2, ("normal", "tumour"),
-        np.array([f"b{i}" for i in range(16)]),
-    )  # fmt: skip
-    file = tmp_path / "made.parquet"
-    write_pool(Pool(large, "a test"), file)
-    if not with_ids:
-        pq.write_table(pq.read_table(file).select(["image", "label"]), file)
-    experiment = tiny(pool={"name": "parquet", "path": str(file)})
-    splits = load_splits(experiment.data, experiment.seed)
-    pool = build_pool(experiment.pool, splits, experiment.data, experiment.seed)
-    leave_run(run_dir, pool, np.arange(16) % 3 > 0, experiment)
-
-    export.export_selection(run_dir, tmp_path / "new", use_originals=True)
-
-    for index, row in enumerate(rows_of(tmp_path / "new")):
-        assert row["kept"] == (row["file"] is not None)
-        if row["kept"]:
-            found = Image.open(tmp_path / "new" / row["file"])
-            assert np.array_equal(np.asarray(found), large.images[index])
-
-
-def test_originals_of_arrays_are_what_npz_holds(run_dir: Path, tmp_path: Path) -> None:
-    grey = images_of(16, 24)[..., :1]
-    np.savez(tmp_path / "made.npz", images=grey, labels=np.arange(16) % 2)
-    names = ["normal", "tumour"]
-    experiment = tiny(
-        pool={"name": "npz", "path": str(tmp_path / "made.npz"), "class_names": names}
-    )
-    splits = load_splits(experiment.data, experiment.seed)
-    pool = build_pool(experiment.pool, splits, experiment.data, experiment.seed)
-    leave_run(run_dir, pool, np.ones(16, bool), experiment)
-
-    export.export_selection(run_dir, tmp_path / "new", use_originals=True)
-
-    for row, pixels in zip(rows_of(tmp_path / "new"), grey, strict=True):
-        found = np.asarray(Image.open(tmp_path / "new" / row["file"]))
-        assert np.array_equal(found, pixels[..., 0])
-
-
-def test_where_there_are_no_originals_it_is_said(run_dir: Path, tmp_path: Path) -> None:
-    run_of(run_dir, pool_of(("normal", "tumour")))
-
-    outcome = rlsel("export", run_dir, "--to", tmp_path / "new", "--originals")
-
-    assert "0 are your own files; 16 have none: as they were trained on, 16x16" in outcome.said
-
-
 def test_a_class_of_which_nothing_was_kept_has_an_empty_folder(
     run_dir: Path, tmp_path: Path
 ) -> None:
@@ -350,3 +212,22 @@ def test_a_run_without_a_selection_is_refused(run_dir: Path, tmp_path: Path) -> 
     said = refused(rlsel("export", run_dir, "--to", tmp_path / "new"))
 
     assert said == f"{run_dir}: has no selection.parquet yet; is the run finished?"
+
+
+def test_where_the_file_system_refuses_a_class_it_gets_a_name_that_any_takes(
+    run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_of(run_dir, pool_of(("<5mm", ">5mm")))
+    make = Path.mkdir
+
+    def as_on_a_memory_stick(path: Path, *arguments: Any, **named: Any) -> None:
+        if set("<>") & set(path.name):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        make(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "mkdir", as_on_a_memory_stick)
+
+    exported = export.export_selection(run_dir, tmp_path / "new")
+
+    assert exported.folders == {"<5mm": "_5mm", ">5mm": "_5mm~2"}
+    assert exported.num_images == 16
