@@ -1,27 +1,31 @@
 """The small door: arrays in hand, a selection out."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rlsel.config import build_experiment
+from rlsel.config import Experiment, build_experiment
 from rlsel.data import ImageSet, Splits
 from rlsel.data.splits import require_every_class
 from rlsel.data.stratify import cut
 from rlsel.errors import InputError
 from rlsel.monitoring import PeakMemory
 from rlsel.pipeline import select_and_score
-from rlsel.pool import Pool
+from rlsel.pool import Pool, write_pool
 from rlsel.pool.build import require_enough
 from rlsel.run_folder import claim, new_record
+from rlsel.run_pool import POOL
 from rlsel.seeding import rng
 from rlsel.selectors import Selection
 from rlsel.selectors.peers import require_packages
 
 Labelled = tuple[np.ndarray, np.ndarray]
+COMMAND = "rlsel.select(..., out=...)"
+"""What stands in the record in the place of a command line."""
 
 
 def select(
@@ -41,7 +45,8 @@ def select(
         candidates: As `train`; the mask that comes back is in their order.
         test: Scored at the end, once; without it no final scores are made.
         class_names: For messages and the report; numbers by default.
-        out: A folder to keep the run in, and to resume from; by default nothing is kept.
+        out: A folder to keep the run in, and to resume from or to export; by default nothing is
+            kept.
         **options: Settings as in a config file, e.g. `seed=1, algorithm={"iterations": 10}`.
 
     Returns:
@@ -51,12 +56,15 @@ def select(
         InputError: an array is of the wrong shape, type or size, or an option is unknown.
     """
     experiment = build_experiment({"name": "arrays", **options}, "rlsel.select")
+    _require_used(experiment)
     require_packages(experiment.selection.methods)
     labelled = {"train": train, "val": val, "candidates": candidates}
     labelled |= {"test": test} if test is not None else {}
     arrays = {what: _checked(what, pair) for what, pair in labelled.items()}
     _require_one_size({what: images for what, (images, _) in arrays.items()})
     names = class_names or tuple(str(c) for c in range(int(arrays["train"][1].max()) + 1))
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise InputError(f"class_names has {twice[0]!r} more than once; give each class its own")
     sets = {what: _image_set(what, *pair, names) for what, pair in arrays.items()}
     require_every_class({what: sets[what] for what in arrays if what != "candidates"})
     fraction = experiment.data.reward_val_fraction
@@ -77,9 +85,26 @@ def select(
     experiment.selection.ranges_of(names)
     with tempfile.TemporaryDirectory() as temporary, PeakMemory() as memory:
         path = Path(out) if out else Path(temporary) / "run"
-        blank = new_record(experiment)
+        blank = new_record(experiment, command=COMMAND)
         with claim(experiment, path, resume=out is not None, blank=blank) as folder:
+            folder.require_same(splits.train.digest, pool.digest)
+            if out and not (path / POOL).exists():  # nobody else could bring the arrays back
+                write_pool(pool, path / POOL)
             return select_and_score(experiment, splits, pool, folder, memory)
+
+
+def _require_used(experiment: Experiment) -> None:
+    """Refuse settings that nothing here would obey."""
+    if experiment.generator is not None:
+        raise InputError(
+            "rlsel.select: generator is given, but the candidates are; leave it out, or make "
+            "candidates with `rlsel generate`"
+        )
+    if experiment.audit.drop_copies:
+        raise InputError(
+            "rlsel.select: audit.drop_copies is true, but the mask is over all candidates; leave "
+            "it out, or write them with rlsel.pool.write_pool and use `rlsel run`"
+        )
 
 
 def _checked(what: str, pair: Labelled) -> Labelled:

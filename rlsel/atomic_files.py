@@ -7,11 +7,13 @@ name. A full disk or a folder without write permission is the user's to mend: an
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rlsel.errors import InputError
+from rlsel.file_names import MAX_BYTES, shortened
 
 REMEDIES = {
     errno.ENOSPC: "no space is left: free some, or choose a folder on another disk",
@@ -19,6 +21,7 @@ REMEDIES = {
     errno.EACCES: "permission is denied: make it writable, or choose another folder",
     errno.EPERM: "permission is denied: make it writable, or choose another folder",
     errno.EROFS: "the file system is read-only: choose another folder",
+    errno.ENAMETOOLONG: "that name is too long for this file system: choose a shorter one",
     errno.ENOTDIR: "a part of that path is a file, not a folder: choose another folder",
 }
 
@@ -49,7 +52,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         InputError: the folder is full or cannot be written to.
     """
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    stem = shortened(path.stem, MAX_BYTES - len(f"..12345678{path.suffix}".encode()))
+    temporary = path.with_name(f".{stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         with writing(path):
             make_folder(path.parent)
@@ -60,6 +64,53 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # gone already, where the rename went through
             temporary.unlink(missing_ok=True)
+
+
+UNFINISHED = ".unfinished"
+
+
+def require_empty(folder: Path) -> None:
+    """Refuse a folder with something in it; what a killed `filling` left does not count.
+
+    Raises:
+        InputError: `folder` is a file, or not empty.
+    """
+    if folder.is_dir():
+        free = all(path.name == UNFINISHED for path in folder.iterdir())
+    else:
+        free = not folder.exists()
+    if not free:
+        raise InputError(f"{folder}: exists and is not empty; choose a new folder")
+
+
+@contextmanager
+def filling(folder: Path) -> Iterator[Path]:
+    """Hand out an empty folder within `folder`; all that is put there moves up in the end.
+
+    If the body raises, nothing of it is left, and neither is `folder` where it was not there.
+
+    Raises:
+        InputError: `folder` is not empty, or cannot be written to.
+    """
+    require_empty(folder)
+    was_there, work = folder.exists(), folder / UNFINISHED
+    moved: list[Path] = []
+    try:
+        shutil.rmtree(work, ignore_errors=True)
+        with writing(work):
+            make_folder(work)
+            yield work
+            for path in sorted(work.iterdir()):
+                moved.append(path.rename(folder / path.name))
+            work.rmdir()
+    except BaseException:
+        for path in moved:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+        shutil.rmtree(work, ignore_errors=True)
+        if not was_there:
+            with suppress(OSError):  # it never came to be, or somebody else has put something there
+                folder.rmdir()
+        raise
 
 
 def make_folder(folder: Path) -> None:

@@ -104,6 +104,7 @@ def generate(
     """
     from rlsel import generating
     from rlsel.config import load_experiment
+    from rlsel.file_names import plain_name
     from rlsel.generators.histogan.config import HistoGANConfig
     from rlsel.progress import console
 
@@ -120,7 +121,7 @@ def generate(
     experiment = load_experiment(config)
     if seed is not None:
         experiment = experiment.with_seed(seed)
-    folder = out or Path("runs") / f"generate-{experiment.name}"
+    folder = out or Path("runs") / plain_name(f"generate-{experiment.name}")
     try:
         generating.generate(experiment, folder, resume, _typed())
     except KeyboardInterrupt:
@@ -184,18 +185,29 @@ def report(run_dir: RunArgument) -> None:
 def export(
     run_dir: RunArgument,
     to: Annotated[Path, typer.Option(help="Folder to make; it gets one folder per class.")],
+    originals: Annotated[
+        bool,
+        typer.Option("--originals", help="Your own files, where the candidates came from files."),
+    ] = False,
 ) -> None:
-    """Write the selected images as PNG, a folder per class, with selection.parquet.
+    """Write the selected images, a folder per class, with selection.parquet.
 
-    [bold]Example[/bold]
+    They are written as they were trained on, as PNG; with --originals as you gave them.
+
+    [bold]Examples[/bold]
 
       rlsel export runs/default-0a1b2c-seed0 --to selected
+
+      rlsel export runs/mine --to selected --originals
     """
+    from rlsel.data.wording import counted
     from rlsel.export import export_selection
     from rlsel.progress import console
 
-    num = export_selection(run_dir, to)
-    console.print(f"{num:,} selected images written to {to}", markup=False)
+    exported = export_selection(run_dir, to, originals)
+    for line in exported.told(originals):
+        console.print(line, markup=False)
+    console.print(f"{counted(exported.num_images, 'selected image')} written to {to}", markup=False)
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,8 +43,8 @@ OF_SEVERAL_KINDS = ("source", "pool", "controller")
 class Experiment:
     """Everything a run depends on. Every default is what our own benchmarks show to work."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "default"
-    """What run folders and reports are called."""
+    name: Annotated[str, Field(pattern=r"^\w[\w.-]*$")] = "default"
+    """What run folders and reports are called: letters of any script, digits and . _ -"""
     seed: Annotated[int, Field(ge=0)] = 0
     """The one seed of a run; every stage derives its own from it by name."""
     folder: str = ""
@@ -139,8 +141,14 @@ def load_experiment(path: Path | None) -> Experiment:
     content = read_yaml(path)
     if "folder" not in content:  # the complete config of a run folder has it
         content = at_folder(content, path.parent, str(path))
-    content.setdefault("name", path.stem)
+    content.setdefault("name", name_after(path))
     return build_experiment(content, str(path))
+
+
+def name_after(path: Path) -> str:
+    """What an experiment is called by the file of its config: `my run.yaml` gives my-run."""
+    words = re.sub(r"[^\w.-]+", "-", unicodedata.normalize("NFC", path.stem))
+    return words.strip("-.") or "unnamed"
 
 
 def default_experiment() -> Experiment:

@@ -33,7 +33,8 @@ class EventFile:
     def add(self, figures: Mapping[str, float], step: int) -> None:
         """Figures by name, all at one step."""
         for name, value in figures.items():
-            self._add(summary.scalar(name, value), step)
+            # Not `summary.scalar`, which makes one name of "<5mm" and ">5mm".
+            self._add(Summary(value=[Summary.Value(tag=name, simple_value=value)]), step)
 
     def add_image(self, name: str, image_HWC: UInt8[np.ndarray, "h w c"], step: int) -> None:
         """RGB or RGBA."""

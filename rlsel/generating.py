@@ -1,6 +1,5 @@
 """`rlsel generate`, and the same as a stage of a run: train a generator, make a pool with it."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -15,15 +14,13 @@ from rlsel.generators.candidates import make_candidates
 from rlsel.generators.histogan.cached import train_or_fetch
 from rlsel.generators.histogan.checkpoint import load_checkpoint
 from rlsel.monitoring import PeakMemory
-from rlsel.pool import Pool, fit_to, read_pool, write_pool
-from rlsel.pool.build import require_enough
+from rlsel.pool import Pool, fit_to, write_pool
 from rlsel.progress import console
-from rlsel.quality.of_run import drop_copies
 from rlsel.quality.report import describe_copies
 from rlsel.reporting import print_candidates, write_report
 from rlsel.run_folder import FEATURES, RunFolder, claim, new_record
+from rlsel.run_pool import POOL, pool_of_run
 
-POOL = "pool.parquet"
 GENERATOR = "generator"
 """Folder of a run for what its generator showed."""
 
@@ -62,18 +59,12 @@ def _generate(experiment: Experiment, folder: RunFolder) -> None:
     folder.update(class_names=list(splits.class_names))
     folder.finish_stage("data")
 
-    def make() -> Pool:
-        pool = _train_and_sample(experiment, splits, folder, out)
-        if experiment.audit.drop_copies:
-            pool = drop_copies(splits, pool, experiment.seed, out)
-            require_enough(pool)
+    with PeakMemory() as memory:
+        make = partial(_train_and_sample, experiment, splits, folder, out)
+        pool = pool_of_run(experiment, splits, out, make)
         folder.update(
             notes=list(pool.notes), data_digest=splits.train.digest, pool_digest=pool.digest
         )
-        return pool
-
-    with PeakMemory() as memory:
-        pool = _pool_at(out / POOL, splits, make)
         folder.finish_stage("generator")
         extracted = extract_or_load(
             experiment.features, splits, pool, experiment.seed, out / FEATURES
@@ -102,19 +93,8 @@ def sample(checkpoint: Path, per_class: int, seed: int | None, to: Path) -> Pool
 
 
 def generated_pool(experiment: Experiment, splits: Splits, folder: RunFolder) -> Pool:
-    """The pool of a run's own generator; what its training showed lies in the run folder."""
-    within = folder.path / GENERATOR
-    make = partial(_train_and_sample, experiment, splits, folder, within)
-    return _pool_at(folder.path / POOL, splits, make)
-
-
-def _pool_at(path: Path, splits: Splits, make: Callable[[], Pool]) -> Pool:
-    """The candidates of an earlier start, whose figures may be known already, or new ones."""
-    if path.exists():
-        return fit_to(splits, read_pool(path, splits.size))
-    pool = make()
-    write_pool(pool, path)
-    return pool
+    """What a run's own generator makes; what its training showed lies in the run folder."""
+    return _train_and_sample(experiment, splits, folder, folder.path / GENERATOR)
 
 
 def _train_and_sample(

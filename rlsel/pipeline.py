@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +22,14 @@ from rlsel.generating import generated_pool
 from rlsel.learning import learn
 from rlsel.monitoring import PeakMemory
 from rlsel.pool import Pool
-from rlsel.pool.build import require_enough
 from rlsel.progress import console
-from rlsel.quality.of_run import drop_copies, risk_of
+from rlsel.quality.of_run import risk_of
 from rlsel.records import Record
 from rlsel.reporting import print_table, save_contact_sheets, write_report
 from rlsel.rewards import Workbench
 from rlsel.rewards.pool import evaluation_pool
 from rlsel.run_folder import FEATURES, LEDGER, RunFolder, claim, new_record
+from rlsel.run_pool import pool_of_run
 from rlsel.seeding import rng
 from rlsel.selectors import SELECTORS, BaselineInputs, Selection
 from rlsel.selectors.own_rule import own_rule
@@ -183,12 +184,12 @@ def _read_inputs(experiment: Experiment, folder: RunFolder) -> tuple[Splits, Poo
         raise
     folder.finish_stage("data")
     if pool is None:
-        pool = generated_pool(experiment, splits, folder)
+        made = pool_of_run(
+            experiment, splits, folder.path, partial(generated_pool, experiment, splits, folder)
+        )
         folder.finish_stage("generator")
-    if experiment.audit.drop_copies:
-        pool = drop_copies(splits, pool, experiment.seed, folder.path)
-        require_enough(pool)
-    return splits, pool
+        return splits, made
+    return splits, pool_of_run(experiment, splits, folder.path, lambda: pool)
 
 
 def _note_arithmetic(experiment: Experiment, folder: RunFolder, now: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from rlsel.atomic_files import make_folder, write_text, writing
 from rlsel.config import Experiment, build_experiment, describe_differences, to_yaml
 from rlsel.errors import InputError
+from rlsel.file_names import shortened
 from rlsel.folder_lock import FolderLock, is_empty
 from rlsel.records import FILE_NAME as RECORD_NAME
 from rlsel.records import Record, describe_device, installed_versions
@@ -19,6 +20,8 @@ CONFIG = "config.yaml"
 LEDGER = "ledger.sqlite"
 FEATURES = "features.npz"
 RUNS = Path("runs")
+LONGEST_STEM = 240
+"""Bytes; leaves room for a number."""
 
 
 class RunFolder:
@@ -175,7 +178,8 @@ def _require_same(path: Path, experiment: Experiment) -> None:
 
 def _choose(experiment: Experiment, resume: bool) -> Path:
     """With `resume` the newest folder of this very run, if there is one; else the next free one."""
-    stem = f"{experiment.name}-{experiment.hash[:6]}-seed{experiment.seed}"
+    end = f"-{experiment.hash[:6]}-seed{experiment.seed}"
+    stem = shortened(experiment.name, LONGEST_STEM - len(end)) + end
     numbered = re.compile(re.escape(stem) + r"(?:-(\d+))?")
     taken = {
         int(match[1] or 1): path

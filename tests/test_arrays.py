@@ -73,11 +73,13 @@ def test_final_scores_are_made_only_where_test_images_are_given(
 @pytest.mark.slow
 def test_a_folder_of_other_arrays_is_refused(evaluators_up: None, tmp_path: Path) -> None:
     once = select(out=tmp_path / "run")
+    written = (tmp_path / "run" / "pool.parquet").read_bytes()
     again = select(out=tmp_path / "run")
 
     assert np.array_equal(once.kept_N, again.kept_N)
     with pytest.raises(InputError, match="the candidates have changed since this run began"):
         select(out=tmp_path / "run", candidates=labelled(NUM_CANDIDATES + 2))
+    assert (tmp_path / "run" / "pool.parquet").read_bytes() == written
 
 
 IMAGES, LABELS = labelled(24)
@@ -98,6 +100,12 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "negative": ({"val": (IMAGES, LABELS - 1)}, "val: labels run from -1 to 0"),
     "one class": ({"train": (IMAGES, 0 * LABELS), "class_names": ("a", "b")}, "has none of class"),
+    "one name for two": ({"class_names": ("a", "a")}, "class_names has 'a' more than once"),
+    "copies dropped": (
+        {"audit": {"drop_copies": True}},
+        "audit.drop_copies is true, but the mask is over all candidates",
+    ),
+    "generator": ({"generator": {"name": "histogan"}}, "generator is given, but the candidates"),
     "another size": ({"val": labelled(24, side=20)}, "differ in size .*val 20 x 20"),
     "small pool": ({"candidates": labelled(12)}, "has 6 candidates of class '0'; at least 8"),
     "unknown option": ({"algoritm": {}}, r"rlsel.select: unknown key algoritm \(did you mean alg"),

@@ -80,3 +80,16 @@ def test_other_failures_are_not_blamed_on_the_user(tmp_path, monkeypatch):
 def test_a_folder_that_the_system_will_not_make_is_named() -> None:
     with pytest.raises(InputError, match=r"^/proc/rlsel: cannot be made: choose another folder"):
         write_text(Path("/proc/rlsel/record.json"), "")
+
+
+def test_a_file_may_have_the_longest_name_there_is(tmp_path: Path) -> None:
+    path = tmp_path / f"{'x' * 251}.txt"
+
+    write_text(path, "all of it")
+
+    assert path.read_text() == "all of it"
+
+
+def test_a_name_that_is_too_long_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is too long for this file system: choose a shorter one"):
+        write_text(tmp_path / f"{'x' * 252}.txt", "")

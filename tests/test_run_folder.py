@@ -184,3 +184,13 @@ def test_a_folder_that_is_no_run_has_no_experiment(name: str, tmp_path: Path) ->
 
     with pytest.raises(InputError, match=r"there is no such run folder|is no run folder"):
         read_experiment(tmp_path / name)
+
+
+def test_a_long_name_makes_a_folder_that_any_file_system_takes() -> None:
+    experiments = [build_experiment({"name": "实" * 200 + end}, "here") for end in "ab"]
+
+    names = {take(experiment=experiment).path.name for experiment in experiments}
+
+    assert len(names) == 2
+    assert all(len(name.encode()) <= 250 for name in names)
+    assert take(experiment=experiments[0], resume=True).path.name in names

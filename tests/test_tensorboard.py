@@ -50,3 +50,13 @@ def test_a_run_that_goes_on_leaves_no_figure_twice(tmp_path: Path) -> None:
                 board.show(row(iteration))
 
     assert [step for name, step, _ in scalars(tmp_path) if name.startswith("reward/")] == [128, 256]
+
+
+def test_classes_keep_their_names_and_their_curves(tmp_path: Path) -> None:
+    shares = {"<5mm": 0.25, ">5mm": 0.5, "良性": 0.75, "a/b": 0.125, "Tumour (grade 3)": 1.0}
+
+    with TensorBoard(tmp_path) as board:
+        board.show(row(1) | {"keep_fraction_per_class": shares})
+
+    found = {tag: value for tag, _, value in scalars(tmp_path) if tag.startswith("kept_of_class")}
+    assert found == {f"kept_of_class/{name}": share for name, share in shares.items()}

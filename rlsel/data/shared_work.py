@@ -28,7 +28,7 @@ def sole_worker(entry: Path, what: str) -> Iterator[bool]:
     """Within it nobody else works on `entry`; others wait, and find it there.
 
     Args:
-        what: Is being trained; said while another process has it.
+        what: Is being made; said while another process has it.
 
     Yields:
         False where the cache folder cannot be written to, so that everybody works for himself.
@@ -39,7 +39,7 @@ def sole_worker(entry: Path, what: str) -> Iterator[bool]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            console.print(f"{what}: waiting for another process that trains the same one")
+            console.print(f"{what}: waiting for another process that makes the same", markup=False)
             lock.acquire()
     except OSError as error:
         console.print(f"{entry.parent}: going on without a cache ({error.strerror})", markup=False)

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from scipy.special import log_softmax
 
 from rlsel.data.image_set import ImageSet
+from rlsel.data.kept import Arrays, kept
 from rlsel.features.centroids import (
     class_centroids,
     cosine_distances,
@@ -22,6 +23,9 @@ from rlsel.features.neighbours import (
     nearest_distance,
     nearest_other_distance,
 )
+
+TABLE_VERSION = 1
+"""Raise it when a column is computed otherwise."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,27 @@ def describe_candidates(
     reward_val: ImageSet,
     num_neighbours: int,
 ) -> CandidateTable:
-    """Compute the table. Neighbours are sought among train and reward-val, which the reward sees
-    anyway: the extractor has fitted train itself, so its training images alone agree too well."""
+    """Compute the table, or find it in the cache. Neighbours are sought among train and reward-val,
+    which the reward sees anyway: the extractor has fitted train itself, so its training images
+    alone agree too well."""
+    inputs = (
+        *(TABLE_VERSION, num_neighbours, candidates.labels, train.labels, reward_val.labels),
+        *(features.train, features.candidates, features.reward_val, features.candidate_logits),
+    )
+
+    def compute() -> Arrays:
+        return vars(_describe(features, candidates, train, reward_val, num_neighbours))
+
+    return CandidateTable(**kept("candidate table", inputs, compute))
+
+
+def _describe(
+    features: Features,
+    candidates: ImageSet,
+    train: ImageSet,
+    reward_val: ImageSet,
+    num_neighbours: int,
+) -> CandidateTable:
     centroids_CF = class_centroids(features.train, train.labels, train.num_classes)
     distances_NC = cosine_distances(features.candidates, centroids_CF)
     own_N, other_N = own_and_other_distance(distances_NC, candidates.labels)

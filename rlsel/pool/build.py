@@ -7,10 +7,7 @@ import numpy as np
 
 from rlsel.data import (
     DataConfig,
-    FolderSource,
     ImageSet,
-    NpzSource,
-    ParquetSource,
     PhantomSource,
     Splits,
 )
@@ -87,28 +84,20 @@ def _planted(
 def _folder(
     config: FolderPool, splits: Splits, data_config: DataConfig, generator: np.random.Generator
 ) -> Pool:
-    source = FolderSource(path=config.path)
-    candidates, notes = read_whole(source, splits.size, data_config.skip_bad)
+    candidates, notes = read_whole(config.source, splits.size, data_config.skip_bad)
     return Pool(candidates, source=f"folder {config.path}", notes=notes)
 
 
 def _parquet(
     config: ParquetPool, splits: Splits, data_config: DataConfig, generator: np.random.Generator
 ) -> Pool:
-    source = ParquetSource(
-        path=config.path,
-        image_column=config.image_column,
-        label_column=config.label_column,
-        class_names=config.class_names,
-    )
-    return read_pool(source, splits.size, data_config.skip_bad)
+    return read_pool(config.source, splits.size, data_config.skip_bad)
 
 
 def _npz(
     config: NpzPool, splits: Splits, data_config: DataConfig, generator: np.random.Generator
 ) -> Pool:
-    source = NpzSource(path=config.path, class_names=config.class_names)
-    candidates, notes = read_whole(source, splits.size, data_config.skip_bad)
+    candidates, notes = read_whole(config.source, splits.size, data_config.skip_bad)
     return Pool(candidates, source=f"file {config.path}", notes=notes)
 
 

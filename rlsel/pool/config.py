@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rlsel.data.phantom import PhantomPool
+from rlsel.data.sources import FolderSource, NpzSource, ParquetSource
 from rlsel.pool.planted import PlantedPool
 from rlsel.schema import config
 
@@ -16,6 +17,10 @@ class FolderPool:
     name: Literal["folder"] = "folder"
     path: str
     """The folder that holds the class folders, called as the classes of the real images."""
+
+    @property
+    def source(self) -> FolderSource:
+        return FolderSource(path=self.path)
 
 
 @config
@@ -32,6 +37,15 @@ class ParquetPool:
     class_names: tuple[str, ...] | None = None
     """Names of the classes 0, 1, ...; None reads them from the Hugging Face metadata."""
 
+    @property
+    def source(self) -> ParquetSource:
+        return ParquetSource(
+            path=self.path,
+            image_column=self.image_column,
+            label_column=self.label_column,
+            class_names=self.class_names,
+        )
+
 
 @config
 class NpzPool:
@@ -42,6 +56,10 @@ class NpzPool:
     """The file. `images` is (n, h, w) or (n, h, w, 3); `labels` is (n,) or (n, 1)."""
     class_names: tuple[str, ...] | None = None
     """Names of the classes 0, 1, ..., as the real images call them."""
+
+    @property
+    def source(self) -> NpzSource:
+        return NpzSource(path=self.path, class_names=self.class_names)
 
 
 PoolConfig = Annotated[

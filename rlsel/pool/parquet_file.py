@@ -6,6 +6,7 @@ names in the metadata or as text, alone.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -47,6 +48,12 @@ OF_EACH = {
     "model": "models",
 }
 """Column -> field of `Pool`."""
+SCHEMA = pa.schema(
+    {"image": IMAGE, "label": pa.int64()} | {name: TYPES[kind] for name, kind in OTHERS.items()}
+)
+ROW_GROUP_BYTES = 64 * 2**20
+"""Of images in a row group. Readers hold one at a time, and most of them (pandas, PyArrow, Hugging
+Face datasets) cannot read 2 GiB of images or more in one."""
 
 
 def write_pool(pool: Pool, path: Path) -> None:
@@ -55,27 +62,46 @@ def write_pool(pool: Pool, path: Path) -> None:
     Raises:
         InputError: the disk is full or the folder cannot be written to.
     """
-    candidates = pool.candidates
-    n = len(candidates)
-    class_names = np.array(candidates.class_names)
-    columns = {
-        "image": pa.array([_cell(candidates, index) for index in range(n)], IMAGE),
-        "label": pa.array(candidates.labels, pa.int64()),
-        "class": pa.array(class_names[candidates.labels], pa.string()),
-        "id": pa.array(candidates.ids, pa.string()),
-        "source": pa.array([pool.source] * n, pa.string()),
-    }
-    for column, field in OF_EACH.items():
-        values = getattr(pool, field)
-        values = [None] * n if values is None else values.tolist()
-        columns[column] = pa.array(values, TYPES[OTHERS[column]])
-    metadata = image_metadata(candidates.class_names, OTHERS)
+    metadata = image_metadata(pool.candidates.class_names, OTHERS)
     metadata[NOTES_KEY] = json.dumps(pool.notes)
     if pool.trained_on is not None:
         metadata[TRAINED_ON_KEY] = json.dumps(pool.trained_on.tolist())
-    table = pa.table(columns, metadata=metadata)
-    with replacing(Path(path)) as temporary:
-        pq.write_table(table, temporary)
+    schema = SCHEMA.with_metadata(metadata)
+    with replacing(Path(path)) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        for first, cells in _row_groups(pool.candidates):
+            part = pool.take(np.arange(first, first + len(cells)))
+            writer.write_table(_table(part, cells, schema), row_group_size=len(cells))
+
+
+def _row_groups(candidates: ImageSet) -> Iterator[tuple[int, list[dict[str, bytes | str]]]]:
+    """Number of the first candidate, and as many images as `ROW_GROUP_BYTES` hold."""
+    first, cells, num_bytes = 0, [], 0
+    for index in range(len(candidates)):
+        cell = _cell(candidates, index)
+        size = len(cell["bytes"])
+        if cells and num_bytes + size > ROW_GROUP_BYTES:
+            yield first, cells
+            first, cells, num_bytes = index, [], 0
+        cells.append(cell)
+        num_bytes += size
+    yield first, cells
+
+
+def _table(pool: Pool, cells: list[dict[str, bytes | str]], schema: pa.Schema) -> pa.Table:
+    n, candidates = len(pool), pool.candidates
+    class_names = np.array(candidates.class_names)
+    columns = {
+        "image": cells,
+        "label": candidates.labels,
+        "class": class_names[candidates.labels],
+        "id": candidates.ids,
+        "source": [pool.source] * n,
+    }
+    for column, field in OF_EACH.items():
+        values = getattr(pool, field)
+        columns[column] = [None] * n if values is None else values.tolist()
+    arrays = [pa.array(columns[field.name], field.type) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def read_pool(
@@ -121,6 +147,11 @@ def _other_columns(files: tuple[Path, ...], row_ids: np.ndarray) -> dict[str, np
     return {name: _values(table, name) for name in OTHERS}
 
 
+def ids_in(files: tuple[Path, ...]) -> tuple[str, ...]:
+    """The column `id` of all files together."""
+    return tuple(id_ for file in files for id_ in _known_columns(file)["id"].to_pylist())
+
+
 def _known_columns(file: Path) -> pa.Table:
     """As text and truth values, whatever integers or dictionaries another writer chose."""
     parquet = open_parquet(file)
@@ -146,4 +177,6 @@ def _cell(candidates: ImageSet, index: int) -> dict[str, bytes | str]:
     stream = BytesIO()
     # Level 1 is several times faster than the default and a tenth larger.
     Image.fromarray(candidates.images[index]).save(stream, format="PNG", compress_level=1)
-    return {"bytes": stream.getvalue(), "path": f"{candidates.ids[index]}.png"}
+    name = str(candidates.ids[index])
+    path = name if name.lower().endswith(".png") else f"{name}.png"
+    return {"bytes": stream.getvalue(), "path": path}

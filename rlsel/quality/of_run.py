@@ -4,6 +4,7 @@ Held-out real images are those of validation: neither generator nor extractor ha
 images are looked at by the classification accuracy score alone.
 """
 
+import json
 import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from rlsel.classifier.resident import best_device
 from rlsel.classifier.resnet import build_resnet34
 from rlsel.data import Splits
 from rlsel.data.image_set import ImageSet, concatenate
+from rlsel.data.kept import Arrays, kept
 from rlsel.data.wording import counted
 from rlsel.errors import InputError
 from rlsel.features import Features, extract
@@ -25,10 +27,13 @@ from rlsel.features.centroids import normalise_rows
 from rlsel.pool import Pool
 from rlsel.quality.classification import classification_accuracy_score
 from rlsel.quality.copies import CopyAudit, audit_copies
+from rlsel.quality.kept_audit import from_arrays, to_arrays
 from rlsel.quality.report import describe_risk, judge, selection_risk
 from rlsel.seeding import derive_seed, rng
 from rlsel.threads import few_threads
 
+AUDIT_VERSION, QUALITY_VERSION = 1, 1
+"""Raise one when the same images get other figures."""
 COPIES = "copies.npz"
 NUM_SHOWN = 8
 
@@ -62,16 +67,24 @@ def quality_of(splits: Splits, pool: Pool, features: Features, seed: int) -> dic
     """
     held_out = np.concatenate((features.reward_val, features.selection_val))
     held_out_labels = np.concatenate((splits.reward_val.labels, splits.selection_val.labels))
-    return judge(
-        candidates=normalise_rows(features.candidates),
-        candidate_labels=pool.candidates.labels,
-        train=normalise_rows(features.train),
-        train_labels=splits.train.labels,
-        held_out=normalise_rows(held_out),
-        held_out_labels=held_out_labels,
-        class_names=splits.class_names,
-        rng=rng(seed, "quality"),
-    ).as_json()
+
+    def compute() -> Arrays:
+        report = judge(
+            candidates=normalise_rows(features.candidates),
+            candidate_labels=pool.candidates.labels,
+            train=normalise_rows(features.train),
+            train_labels=splits.train.labels,
+            held_out=normalise_rows(held_out),
+            held_out_labels=held_out_labels,
+            class_names=splits.class_names,
+            rng=rng(seed, "quality"),
+        )
+        return {"json": np.array(json.dumps(report.as_json()))}
+
+    images = (pool.candidates.labels, splits.train.labels, held_out_labels)
+    seen = (features.candidates, features.train, held_out)
+    inputs = (QUALITY_VERSION, seed, splits.class_names, *images, *seen)
+    return json.loads(str(kept("quality", inputs, compute)["json"]))
 
 
 def features_by(weights: Path, splits: Splits, pool: Pool) -> Features:
@@ -128,14 +141,19 @@ def as_many_of(real: ImageSet, candidates: ImageSet, seed: int) -> ImageSet:
 
 
 def audit_of(splits: Splits, pool: Pool, features: Features | None, seed: int) -> CopyAudit:
-    """By pixels, which decide, and by features where there are any."""
+    """By pixels, which decide, and by features where there are any; from the cache where it was
+    made before."""
     of_three = None
     if features is not None:
         unseen = np.concatenate((features.reward_val, features.selection_val))
         of_three = (features.candidates, features.train, unseen)
-    return audit_copies(
-        pool.candidates, splits.train, _held_out(splits), rng(seed, "audit"), of_three
-    )
+    sets = (pool.candidates, splits.train, _held_out(splits))
+    inputs = (AUDIT_VERSION, seed, *(images.digest for images in sets), *(of_three or ()))
+
+    def compute() -> Arrays:
+        return to_arrays(audit_copies(*sets, rng(seed, "audit"), of_three))
+
+    return from_arrays(kept("copy audit", inputs, compute))
 
 
 def risk_of(audit: CopyAudit, selected_N: Bool[np.ndarray, " n"]) -> dict[str, Any]:

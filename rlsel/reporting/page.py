@@ -1,7 +1,6 @@
 """`report.html`: a run on one page that opens offline and can be passed on as a single file."""
 
 import base64
-import re
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from rlsel.atomic_files import write_bytes, write_text
+from rlsel.file_names import plain_name
 from rlsel.reporting import selection_figures, training_figures
 from rlsel.reporting.contact_sheets import ContactSheet
 from rlsel.reporting.copies import draw_copies
@@ -131,9 +131,9 @@ def _draw_contact_sheets(run: Run) -> dict[str, dict[str, tuple[ContactSheet, st
     for sheet in run.contact_sheets:
         groups = drawn.setdefault(sheet.class_name, {})
         png = sheet.png()
-        # The number keeps apart the classes whose names are not fit for a file.
-        plain_name = re.sub(r"[^A-Za-z0-9]+", "-", sheet.class_name).strip("-")
-        name = f"contact_sheet_{list(drawn).index(sheet.class_name)}_{plain_name}_{sheet.group}.png"
+        # The number keeps apart the classes whose names some file system takes for one.
+        start = f"contact_sheet_{list(drawn).index(sheet.class_name)}_{sheet.class_name}"
+        name = plain_name(start.replace(" ", "-"), f"_{sheet.group}.png")
         write_bytes(run.path / "figures" / name, png)
         groups[sheet.group] = (sheet, f"data:image/png;base64,{base64.b64encode(png).decode()}")
     return drawn

@@ -74,7 +74,9 @@ def read_run(run_dir: Path | str) -> Run:
         raise _not_finished(path, "run")
     record = Record.read(path)
     if not record.finished:
-        raise _not_finished(path, record.made_by)
+        if not record.command.startswith("rlsel.select"):
+            raise _not_finished(path, record.made_by)
+        raise InputError(f"{path} is not finished: call rlsel.select again with the same arrays")
     return Run(
         path=path,
         record=record,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from rlsel.config import Experiment, build_experiment, merge
+from rlsel.config import Experiment, build_experiment, merge, name_after
 from rlsel.config_paths import at_folder
 from rlsel.errors import InputError
 from rlsel.schema import config
@@ -87,7 +87,7 @@ def _point(number: int, settings: dict[str, Any], sweep: SweepConfig, path: Path
     # Names first: a block of another kind replaces what was said of the one before.
     for key in sorted(settings, key=lambda key: not key.endswith(".name")):
         merged = merge(merged, _nested(key, settings[key]))
-    merged.setdefault("name", path.stem)
+    merged.setdefault("name", name_after(path))
     experiment = build_experiment(at_folder(merged, path.parent, str(path)), str(path))
     if "controller" not in experiment.selection.methods:
         raise InputError(

@@ -1,13 +1,14 @@
 """What is known of a candidate beforehand, and what must not be."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.special import softmax
 from small_features import image_set, small_features, small_pool, small_splits
 
-from rlsel.features import CandidateTable, Features, describe_candidates
+from rlsel.features import CandidateTable, Features, candidates, describe_candidates
 from rlsel.features.centroids import class_centroids, cosine_distances
 from rlsel.features.neighbours import (
     knn_label_agreement,
@@ -100,6 +101,16 @@ def test_the_nearest_real_image_is_one_of_train_and_the_nearest_candidate_anothe
     expected_N = nearest_distance(features.candidates, features.train)
     assert np.array_equal(table.nearest_real, expected_N)
     assert np.array_equal(table.nearest_candidate, nearest_other_distance(features.candidates))
+
+
+def test_a_table_that_was_made_before_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RLSEL_CACHE", str(tmp_path))
+    table = describe(small_features())
+    monkeypatch.setattr(candidates, "_describe", None)
+
+    assert same(describe(small_features()), table)
 
 
 def test_the_table_does_not_touch_the_logits_it_reads() -> None:

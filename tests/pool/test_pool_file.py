@@ -117,11 +117,10 @@ def test_kinds_stay_with_their_candidates_when_a_bad_image_is_left_out(
 def test_a_folder_that_cannot_be_written_is_an_input_error(
     pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, words: str
 ) -> None:
-    def fail(table: pa.Table, path: Path) -> None:
-        path.write_bytes(b"half")
+    def fail(*arguments: object, **named: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(parquet_file.pq, "write_table", fail)
+    monkeypatch.setattr(parquet_file.pq.ParquetWriter, "write_table", fail)
 
     with pytest.raises(InputError, match=f"cannot write pool.parquet: {words}"):
         write_pool(pool, tmp_path / "pool.parquet")

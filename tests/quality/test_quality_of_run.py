@@ -10,6 +10,8 @@ from rlsel.data import DataConfig, Splits, load_splits
 from rlsel.data.phantom import PhantomPool, PhantomSource
 from rlsel.features import Features
 from rlsel.pool import Pool, build_pool
+from rlsel.quality import of_run
+from rlsel.quality.kept_audit import to_arrays
 from rlsel.quality.of_run import (
     NUM_SHOWN,
     as_many_of,
@@ -69,6 +71,29 @@ def test_a_pool_without_copies_stays_as_it_is(splits: Splits, pool: Pool, tmp_pa
     honest = drop_copies(splits, pool, 0, tmp_path)
 
     assert drop_copies(splits, honest, 0, tmp_path) is honest
+
+
+def test_what_was_found_once_is_not_sought_again(
+    splits: Splits, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RLSEL_CACHE", str(tmp_path))
+    seen = features(splits, pool)
+    audits = (audit_of(splits, pool, seen, 0), audit_of(splits, pool, None, 0))
+    quality = quality_of(splits, pool, seen, 0)
+    monkeypatch.setattr(of_run, "audit_copies", None)
+    monkeypatch.setattr(of_run, "judge", None)
+
+    again = (audit_of(splits, pool, seen, 0), audit_of(splits, pool, None, 0))
+
+    for one, other in zip(audits, again, strict=True):
+        arrays, others = to_arrays(one), to_arrays(other)
+        assert arrays.keys() == others.keys()
+        assert all(np.array_equal(arrays[name], others[name]) for name in arrays)
+        assert one.spaces.keys() == other.spaces.keys()
+    assert risk_of(again[0], again[0].flagged) == risk_of(audits[0], audits[0].flagged)
+    np.testing.assert_equal(quality_of(splits, pool, seen, 0), quality)
+    with pytest.raises(TypeError):
+        audit_of(splits, pool, seen, 1)
 
 
 def test_a_selection_of_copies_raises_the_risk_and_says_so(splits: Splits, pool: Pool) -> None:

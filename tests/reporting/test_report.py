@@ -234,3 +234,15 @@ def test_terminal_manages_without_scores():
     console = Console(file=io.StringIO(), width=80)
     print_table(Record(name="a", config_hash="0", seed=0, finished=True), console)
     assert "This run has no test scores." in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_classes_of_any_name_have_sheets_of_their_own(tmp_path):
+    class_names = ("<5mm", ">5mm", "良" * 100, "a/b", "Normal", "normal")
+    write_fake_run(tmp_path, class_names, num_per_class=41, image_px=13)
+
+    page = write_report(tmp_path).read_text()
+
+    names = {path.name for path in (tmp_path / "figures").glob("contact_sheet_*.png")}
+    assert len({name.casefold() for name in names}) == len(class_names) * 4
+    assert not [name for name in names if len(name.encode()) > 255 or set("<>/") & set(name)]
+    assert all(escape(name) in page for name in class_names)

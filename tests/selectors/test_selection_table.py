@@ -87,3 +87,29 @@ def test_without_a_truth_its_columns_are_empty(tmp_path: Path) -> None:
 def test_a_run_without_a_selection_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no selection\.parquet yet; is the run finished"):
         read_selection(tmp_path)
+
+
+@pytest.mark.parametrize("method", ["controller", "uniform"])
+def test_other_libraries_read_it(method: str, tmp_path: Path) -> None:
+    import datasets
+    import duckdb
+    import pandas as pd
+    import polars as pl
+
+    datasets.disable_progress_bars()
+    write_selection(
+        tmp_path, pool(with_truth=False), TABLE, BATCH_N, Selection(method, KEPT_N[None], SCORE_N)
+    )
+    path = str(tmp_path / "selection.parquet")
+
+    cache = str(tmp_path / "cache")
+    kept = {
+        "pandas": pd.read_parquet(path)["kept"].tolist(),
+        "polars": pl.read_parquet(path)["kept"].to_list(),
+        "duckdb": [row[0] for row in duckdb.sql(f"SELECT kept FROM '{path}'").fetchall()],
+        "datasets": list(datasets.Dataset.from_parquet(path, cache_dir=cache)["kept"]),
+    }
+
+    assert {
+        reader: np.array_equal(found, KEPT_N) for reader, found in kept.items()
+    } == dict.fromkeys(kept, True)

@@ -68,7 +68,7 @@ def through_cache(part: Part, settings: str, build: Callable[[], Decoded]) -> De
         _save(decoded, entry)
         trim(entry.parent, entry, limit)
     except OSError as error:
-        _say_uncached(error)
+        say_uncached(error)
         return decoded
     # Mapped from disk, the images take no memory of this process.
     return _find(entry) or decoded
@@ -79,7 +79,7 @@ def _find(entry: Path) -> Decoded | None:
     try:
         decoded = _load(entry)
     except PermissionError as error:
-        _say_uncached(error)
+        say_uncached(error)
     except (OSError, ValueError, KeyError, TypeError):
         if entry.exists():  # else there was none, or another process has just removed it
             console.print(f"The cache entry {entry} is damaged and is built again.", markup=False)
@@ -161,7 +161,7 @@ def _content(files: tuple[Path, ...]) -> str:
     try:
         _write_memo(memo, content)
     except OSError as error:
-        _say_uncached(error)
+        say_uncached(error)
     return content
 
 
@@ -192,7 +192,8 @@ def _hash(parts: list) -> str:
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
 
-def _say_uncached(error: OSError) -> None:
+def say_uncached(error: OSError) -> None:
+    """Once a process and reason."""
     # NumPy reports a full disk without an error number.
     reason = error.strerror or os.strerror(errno.ENOSPC)
     _say_once(f"{cache_folder()}: going on without a cache ({reason})")

@@ -1,0 +1,53 @@
+"""A `CopyAudit` as arrays by name, and back."""
+
+from dataclasses import fields, is_dataclass
+
+import numpy as np
+
+from rlsel.data.kept import Arrays
+from rlsel.quality.copies import CopyAudit, Nearness, SpaceAudit
+
+
+def to_arrays(audit: CopyAudit) -> Arrays:
+    """`pixels.candidates.nearest` and so on; what is None is left out."""
+    return _flat(audit, "")
+
+
+def from_arrays(arrays: Arrays) -> CopyAudit:
+    """What `to_arrays` was given.
+
+    Raises:
+        KeyError: something is missing.
+    """
+
+    def space(name: str) -> SpaceAudit:
+        candidates, held_out = (
+            Nearness(**_below(arrays, f"{name}.{half}")) for half in ("candidates", "held_out")
+        )
+        found = _below(arrays, name)
+        return SpaceAudit(candidates=candidates, held_out=held_out, **found)
+
+    has_features = any(name.startswith("features.") for name in arrays)
+    return CopyAudit(
+        **_below(arrays, ""),
+        pixels=space("pixels"),
+        features=space("features") if has_features else None,
+    )
+
+
+def _flat(value: object, prefix: str) -> dict[str, np.ndarray]:
+    found = {}
+    for field in fields(value):  # pyright: ignore[reportArgumentType]
+        inner = getattr(value, field.name)
+        if is_dataclass(inner):
+            found |= _flat(inner, f"{prefix}{field.name}.")
+        elif inner is not None:
+            found[f"{prefix}{field.name}"] = inner
+    return found
+
+
+def _below(arrays: Arrays, prefix: str) -> dict[str, np.ndarray]:
+    """The arrays right below a name, by the rest of their names."""
+    start = f"{prefix}." if prefix else ""
+    names = {name.removeprefix(start): name for name in arrays if name.startswith(start)}
+    return {short: arrays[name] for short, name in names.items() if "." not in short}
