@@ -29,7 +29,7 @@ from rlsel.data.sources.paths import relative_names
 from rlsel.errors import InputError
 from rlsel.progress import console, track
 
-FORMAT = 2
+FORMAT = 3
 """Part of every key: raise it when decoding or the layout of an entry changes."""
 IMAGES, STATE, CHECKSUMS = "images.npy", "state.json", "checksums.json"
 
@@ -104,7 +104,7 @@ def _load(entry: Path) -> Decoded:
         ids=np.array(state["ids"]),
         patients=None if state["patients"] is None else np.array(state["patients"]),
     )
-    return Decoded(images, tuple(state["notes"]))
+    return Decoded(images, tuple(state["notes"]), state["full_scale"])
 
 
 def _save(decoded: Decoded, entry: Path) -> None:
@@ -116,6 +116,7 @@ def _save(decoded: Decoded, entry: Path) -> None:
         "ids": images.ids.tolist(),
         "patients": None if images.patients is None else images.patients.tolist(),
         "notes": decoded.notes,
+        "full_scale": decoded.full_scale,
     }
     temporary = temporary_beside(entry)
     try:

@@ -1,0 +1,124 @@
+"""The files below a folder: links followed, hidden things left aside, and nothing lost in silence.
+
+`Path.rglob` passes over what it may not read and over linked folders without a word.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rlsel.data.wording import counted
+from rlsel.errors import InputError
+
+SYSTEM_NAMES = {
+    *("__macosx", "__pycache__", "@eadir", "#recycle", "$recycle.bin", "lost+found"),
+    *("system volume information", "thumbs.db", "desktop.ini"),
+}
+"""What operating systems, storage boxes and archivers leave in people's folders, in lower case."""
+
+
+@dataclass
+class Found:
+    """What a folder holds, sorted by path."""
+
+    files: list[Path] = field(default_factory=list)
+    """Those with a wanted suffix."""
+    others: int = 0
+    """Files with another suffix."""
+    hidden: list[Path] = field(default_factory=list)
+    """Files with a wanted suffix that are hidden, or in a hidden or system folder."""
+    unfollowed: list[Path] = field(default_factory=list)
+    """Linked folders that overlap with one that is read anyway."""
+
+    def add(self, other: "Found") -> None:
+        self.files += other.files
+        self.others += other.others
+        self.hidden += other.hidden
+        self.unfollowed += other.unfollowed
+
+    def notes(self, kind: str) -> tuple[str, ...]:
+        """One line for each sort of thing that is not read; `kind` names what is."""
+        return tuple(self._notes(kind))
+
+    def _notes(self, kind: str) -> Iterator[str]:
+        if self.others:
+            yield f"ignored {counted(self.others, 'file')} other than {kind}"
+        if self.hidden:
+            yield (
+                f"left out {counted(len(self.hidden), 'file')} that are hidden or in a hidden or "
+                f"system folder, such as {self.hidden[0]}"
+            )
+        if self.unfollowed:
+            yield (
+                f"did not follow {counted(len(self.unfollowed), 'linked folder')} to files that "
+                f"are read anyway: {', '.join(map(str, self.unfollowed))}"
+            )
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name holds no data."""
+    return name.startswith(".") or name.casefold() in SYSTEM_NAMES
+
+
+def subfolders(root: Path) -> list[Path]:
+    """The folders in `root` that may hold data, sorted."""
+    return sorted(path for path in root.iterdir() if not is_hidden(path.name) and path.is_dir())
+
+
+def find_files(top: Path, suffixes: tuple[str, ...]) -> Found:
+    """Every file below `top` whose suffix, in lower case, is among `suffixes`.
+
+    Raises:
+        InputError: a file with such a suffix is a link that leads nowhere.
+        PermissionError: a folder may not be read.
+    """
+    found = Found()
+    _walk(top, suffixes, found, [top.resolve()])
+    found.files.sort()
+    return found
+
+
+def _walk(folder: Path, suffixes: tuple[str, ...], found: Found, roots: list[Path]) -> None:
+    with os.scandir(folder) as entries:
+        inside = sorted(entries, key=lambda entry: entry.name)
+    for entry in inside:
+        path = folder / entry.name
+        wanted = path.suffix.lower() in suffixes
+        if is_hidden(entry.name):
+            found.hidden += _wanted_below(path, suffixes)
+        elif _is_folder(entry):
+            if not entry.is_symlink() or _is_new(path.resolve(), roots):
+                _walk(path, suffixes, found, roots)
+            else:
+                found.unfollowed.append(path)
+        elif not wanted:
+            found.others += 1
+        elif path.is_file():
+            found.files.append(path)
+        else:
+            raise InputError(f"{path}: leads to no file; mend this link or remove it")
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except PermissionError:
+        raise
+    except OSError:  # a link to itself
+        return False
+
+
+def _is_new(target: Path, roots: list[Path]) -> bool:
+    """Whether nothing below a linked folder is read so far; it is one of `roots` from then on."""
+    if any(target.is_relative_to(root) or root.is_relative_to(target) for root in roots):
+        return False
+    roots.append(target)
+    return True
+
+
+def _wanted_below(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    if not path.is_dir():
+        return [path] if path.suffix.lower() in suffixes else []
+    below = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+    return sorted(file for file in below if file.suffix.lower() in suffixes)
