@@ -24,7 +24,7 @@ FORMS = (
 FEWEST_PATIENTS = 5
 """Fewer names than that are more likely of magnifications or scanners."""
 IMAGES_EACH = 1.5
-"""On average. With fewer the names count images."""
+"""Of a patient and class, on average. With fewer the names count images."""
 COLUMN = re.compile(
     r"(patient|subject|case|participant|person|donor|slide|wsi)s?([ _.-]?(id|nr|no|number|name))?"
 )
@@ -91,7 +91,8 @@ def tell_of_patients(source: FileSource, parts: Mapping[str, ImageSet]) -> tuple
 def _in_file_names(parts: Mapping[str, ImageSet]) -> tuple[str, ...]:
     names = {split: _below_class(images) for split, images in parts.items()}
     everything = [name for inside in names.values() for name in inside]
-    form = next((form for form in FORMS if _suits(form, everything)), None)
+    labels = np.concatenate([images.labels for images in parts.values()]).tolist()
+    form = next((form for form in FORMS if _suits(form, everything, labels)), None)
     if form is None:
         return ()
     of = {split: set(found_by(form, inside)) for split, inside in names.items()}
@@ -115,11 +116,12 @@ def _below_class(images: ImageSet) -> list[str]:
     return names
 
 
-def _suits(form: str, names: list[str]) -> bool:
+def _suits(form: str, names: list[str], labels: list[int]) -> bool:
     found = found_by(form, names)
-    num = len(set(found))
-    told = len(found) == len(names) and all(any(map(str.isdigit, one)) for one in found)
-    return told and num >= FEWEST_PATIENTS and num * IMAGES_EACH <= len(names)
+    if len(found) < len(names) or not all(any(map(str.isdigit, one)) for one in found):
+        return False
+    num_each = len(set(zip(found, labels, strict=True)))
+    return len(set(found)) >= FEWEST_PATIENTS and num_each * IMAGES_EACH <= len(names)
 
 
 def found_by(form: str, names: list[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """What `rlsel check` shows: counts by split and class, and whatever could spoil a result."""
 
+import unicodedata
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -71,7 +72,7 @@ def describe_inputs(
     if pool is not None:
         parts["pool"] = pool.candidates
     warnings = [*cautions, *splits.cautions, *_shared(splits), *_two_labels(splits)]
-    warnings += [*_dark(splits), *_small(splits)]
+    warnings += [*_alike(splits.class_names), *_dark(splits), *_small(splits)]
     notes = [*splits.notes, *_standard_errors(splits)]
     if pool is not None:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in pool.kind_counts.items())
@@ -146,6 +147,20 @@ def _mending_ratios(splits: Splits, needed: int) -> list[str]:
     return [
         f"data.ratios: {{train: {train:.4g}, val: {val:.4g}, test: {test:.4g}}} would give each "
         f"half of validation {needed:,} images or more"
+    ]
+
+
+def _alike(class_names: tuple[str, ...]) -> list[str]:
+    """Classes that are likely one, written in two ways."""
+    by_plain: dict[str, list[str]] = {}
+    for name in class_names:
+        plain = unicodedata.normalize("NFKC", name).casefold()
+        by_plain.setdefault(" ".join(plain.split()), []).append(name)
+    return [
+        f"the classes {' and '.join(map(repr, names))} differ in case or blanks alone; if they are "
+        "one, give them one name"
+        for names in by_plain.values()
+        if len(names) > 1
     ]
 
 

@@ -13,7 +13,7 @@ from rlsel.data.sources.part import WHOLE, Listing, Part, listed_files
 from rlsel.data.sources.paths import existing_folder, given_splits, require_path_or_splits, shown
 from rlsel.data.sources.split_names import require_splits, split_called
 from rlsel.data.sources.stylegan import has_labels, labelled_part, looks_unlabelled
-from rlsel.data.sources.walk import Found, find_files, subfolders
+from rlsel.data.sources.walk import Found, find_files, is_hidden, subfolders, wanted_below
 from rlsel.data.wording import counted
 from rlsel.errors import InputError
 from rlsel.schema import config
@@ -81,7 +81,7 @@ def folder_parts(source: FolderSource) -> dict[str, Part]:
     else:
         roots, notes = _split_folders(existing_folder(source.path))
     parts = {split: _part(root, source.patient_from) for split, root in roots.items()}
-    first = next(iter(parts))
+    first = WHOLE if WHOLE in parts else "train"
     return parts | {first: replace(parts[first], notes=(*notes, *parts[first].notes))}
 
 
@@ -101,8 +101,8 @@ def _split_folders(root: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
     if len(set(split_of.values())) < len(split_of):
         raise InputError(f"{root}: {names} are splits, and two of them the same; {REMEDY}")
     unread = _listed(folder for folder in folders if folder not in split_of)
-    notes = (f"read the splits {names}; did not read {unread} beside them",) if unread else ()
-    return {split: folder for folder, split in split_of.items()}, notes
+    notes = (f"did not read {unread}, beside the splits {names}",) if unread else ()
+    return {split: folder for folder, split in split_of.items()}, (*notes, *_beside(root))
 
 
 def _refuse_splits_inside(class_folders: list[Path]) -> None:
@@ -159,9 +159,14 @@ def _require_classes(root: Path, folders: list[Path]) -> None:
 
 
 def _beside(root: Path) -> tuple[str, ...]:
-    """A note on images that lie beside the class folders and not in one."""
-    loose = [path for path in root.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]
-    return (f"ignored {counted(len(loose), 'image')} that are in no class folder",) if loose else ()
+    """Notes on images that lie in the folder itself, or in a hidden one beside the others."""
+    inside = sorted(root.iterdir())
+    hidden = [file for p in inside if is_hidden(p.name) for file in wanted_below(p, SUFFIXES)]
+    loose = [p for p in inside if p.suffix.lower() in SUFFIXES and p.is_file() and p not in hidden]
+    notes = Found(hidden=hidden).notes(KIND)
+    if loose:
+        notes += (f"ignored {counted(len(loose), 'image')} that are in no class folder",)
+    return notes
 
 
 def _read(root: Path, files: tuple[Path, ...], patient_from: str) -> Listing:

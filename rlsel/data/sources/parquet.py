@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from rlsel.data.sources.hugging_face import class_names_in
 from rlsel.data.sources.labels import class_indices, patient_names
 from rlsel.data.sources.parquet_splits import Rows, by_split, split_column
-from rlsel.data.sources.part import Listing, Part, Payload
+from rlsel.data.sources.part import WHOLE, Listing, Part, Payload
 from rlsel.data.sources.paths import (
     given_splits,
     match,
@@ -77,7 +77,7 @@ def parquet_parts(source: ParquetSource) -> dict[str, Part]:
             files=tuple(rows.file for rows in group),
             settings=repr(("parquet", split, _columns(source), source.class_names)),
             read=partial(_read, tuple(group), source),
-            notes=notes if split == next(iter(groups)) else (),
+            notes=notes if split in (WHOLE, "train") else (),
         )
         for split, group in groups.items()
     }
@@ -110,7 +110,7 @@ def _read(group: tuple[Rows, ...], source: ParquetSource) -> Listing:
         rows.file: list(range(whole[rows.file].num_rows) if rows.rows is None else rows.rows)
         for rows in group
     }
-    tables = {file: table.take(pa.array(chosen[file])) for file, table in whole.items()}
+    tables = {file: table.take(pa.array(chosen[file], pa.int64())) for file, table in whole.items()}
     places = [(file, row) for file in files for row in chosen[file]]
 
     def where(index: int) -> str:

@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 
-from rlsel.data.sources.walk import Found, find_files
+from rlsel.data.sources.walk import Found, find_files, is_hidden
 from rlsel.errors import InputError
 
 UNEXPANDED = re.compile(r"\$(\w+|\{[^}]*\})")
@@ -76,11 +76,16 @@ def match(text: str, suffixes: tuple[str, ...]) -> Found:
         matched = [existing(text)]
     found = Found()
     for one in matched:
-        found.add(find_files(one, suffixes) if one.is_dir() else Found([one]))
+        found.add(find_files(one, suffixes, _is_aside) if one.is_dir() else Found([one]))
     found.files = list(dict.fromkeys(found.files))  # "**" names a folder and what is in it
     if not found.files:
         raise InputError(f"{path}: no {' or '.join(suffixes)} file is there")
     return found
+
+
+def _is_aside(name: str) -> bool:
+    """Spark and Arrow write what is no data, or not finished, under names that start so."""
+    return name.startswith("_") or is_hidden(name)
 
 
 def shown(name: str | Path) -> str:

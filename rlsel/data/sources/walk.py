@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,38 +66,62 @@ def subfolders(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if not is_hidden(path.name) and path.is_dir())
 
 
-def find_files(top: Path, suffixes: tuple[str, ...]) -> Found:
+def find_files(
+    top: Path, suffixes: tuple[str, ...], is_aside: Callable[[str], bool] = is_hidden
+) -> Found:
     """Every file below `top` whose suffix, in lower case, is among `suffixes`.
+
+    Args:
+        is_aside: whether a file or folder of this name holds no data.
 
     Raises:
         InputError: a file with such a suffix is a link that leads nowhere.
         PermissionError: a folder may not be read.
     """
     found = Found()
-    _walk(top, suffixes, found, [top.resolve()])
+    _Walk(suffixes, is_aside, found, [top.resolve()]).through(top)
     found.files.sort()
     return found
 
 
-def _walk(folder: Path, suffixes: tuple[str, ...], found: Found, roots: list[Path]) -> None:
-    with os.scandir(folder) as entries:
-        inside = sorted(entries, key=lambda entry: entry.name)
-    for entry in inside:
-        path = folder / entry.name
-        wanted = path.suffix.lower() in suffixes
-        if is_hidden(entry.name):
-            found.hidden += _wanted_below(path, suffixes)
-        elif _is_folder(entry):
-            if not entry.is_symlink() or _is_new(path.resolve(), roots):
-                _walk(path, suffixes, found, roots)
+@dataclass(frozen=True)
+class _Walk:
+    """One pass through a folder and all that is linked from it."""
+
+    suffixes: tuple[str, ...]
+    is_aside: Callable[[str], bool]
+    found: Found
+    roots: list[Path]
+    """Folders that are read with all that is in them, so that a circle of links ends."""
+
+    def through(self, folder: Path) -> None:
+        with os.scandir(folder) as entries:
+            inside = sorted(entries, key=lambda entry: entry.name)
+        for entry in inside:
+            path = folder / entry.name
+            if self.is_aside(entry.name):
+                self.found.hidden += wanted_below(path, self.suffixes)
+            elif not _is_folder(entry):
+                self._count(path)
+            elif not entry.is_symlink() or self._is_new(path.resolve()):
+                self.through(path)
             else:
-                found.unfollowed.append(path)
-        elif not wanted:
-            found.others += 1
+                self.found.unfollowed.append(path)
+
+    def _count(self, path: Path) -> None:
+        if path.suffix.lower() not in self.suffixes:
+            self.found.others += 1
         elif path.is_file():
-            found.files.append(path)
+            self.found.files.append(path)
         else:
             raise InputError(f"{path}: leads to no file; mend this link or remove it")
+
+    def _is_new(self, target: Path) -> bool:
+        """Whether nothing below a linked folder is read so far; it is one of the roots then."""
+        if any(target.is_relative_to(root) or root.is_relative_to(target) for root in self.roots):
+            return False
+        self.roots.append(target)
+        return True
 
 
 def _is_folder(entry: os.DirEntry) -> bool:
@@ -109,15 +133,8 @@ def _is_folder(entry: os.DirEntry) -> bool:
         return False
 
 
-def _is_new(target: Path, roots: list[Path]) -> bool:
-    """Whether nothing below a linked folder is read so far; it is one of `roots` from then on."""
-    if any(target.is_relative_to(root) or root.is_relative_to(target) for root in roots):
-        return False
-    roots.append(target)
-    return True
-
-
-def _wanted_below(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+def wanted_below(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The files with these suffixes in a hidden folder, as far as it may be read; or it itself."""
     if not path.is_dir():
         return [path] if path.suffix.lower() in suffixes else []
     below = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
