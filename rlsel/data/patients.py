@@ -77,7 +77,7 @@ def tell_of_patients(source: FileSource, parts: Mapping[str, ImageSet]) -> tuple
         parts: train, val and test.
     """
     if isinstance(source, FolderSource) and source.patient_from == "none":
-        return _in_file_names(parts)
+        return (*_in_file_names(parts), *_in_class_names(parts))
     if isinstance(source, ParquetSource) and source.patient_column is None:
         names = [name for name in columns_of(source) if COLUMN.fullmatch(name.casefold())]
         return tuple(
@@ -104,6 +104,23 @@ def _in_file_names(parts: Mapping[str, ImageSet]) -> tuple[str, ...]:
         f"patients are unknown, so splits may share them, and file names seem to tell them "
         f"({everything[0]} is of {found_by(form, everything[:1])[0]}){shared}; if so, set "
         f"data.source.patient_from: {setting}",
+    )
+
+
+def _in_class_names(parts: Mapping[str, ImageSet]) -> tuple[str, ...]:
+    """A line where the folders may be of patients, with the classes in them: 8863/0/a.png."""
+    class_names = parts["train"].class_names
+    numbered = all(any(map(str.isdigit, name)) for name in class_names)
+    below = [name for images in parts.values() for name in _below_class(images)]
+    inner = {name.split("/", 1)[0] for name in below}
+    if not numbered or not all("/" in name for name in below):
+        return ()
+    if len(class_names) < FEWEST_PATIENTS or not 2 <= len(inner) < len(class_names):
+        return ()
+    return (
+        f"the classes may be patients: each of {', '.join(class_names[:3])}, ... holds "
+        f"{', '.join(sorted(inner)[:3])}; if those are the classes, they belong outside "
+        f"({min(inner)}/{class_names[0]}/...), with data.source.patient_from: folder",
     )
 
 

@@ -72,8 +72,25 @@ def test_hidden_and_system_folders_hold_no_data_and_are_counted(data: Path, hidd
     images, notes = read(data)
 
     assert images.counts == {"normal": 3, "tumour": 3}
-    assert notes[0].startswith("left out 2 files that are hidden or in a hidden or system folder")
+    assert notes[0].startswith("left out 2 files by name (hidden")
     assert f"{hidden}/x/000.png" in notes[0]
+
+
+def test_masks_beside_the_images_are_no_data(tmp_path: Path) -> None:
+    for name in ("covid", "normal"):
+        write_folder(tmp_path / "data" / name, {"images": 3, "masks": 3})
+
+    images, notes = read(tmp_path / "data")
+
+    assert images.counts == {"covid": 3, "normal": 3}
+    assert notes[0].startswith("left out 6 files by name")
+
+
+def test_images_and_masks_are_no_classes(tmp_path: Path) -> None:
+    write_folder(tmp_path / "data", {"images": 3, "masks": 3})
+
+    with pytest.raises(InputError, match="images, masks are no classes"):
+        read(tmp_path / "data")
 
 
 def test_images_in_no_class_folder_are_counted(data: Path) -> None:

@@ -223,7 +223,7 @@ def test_what_spark_has_not_finished_is_not_read(tmp_path: Path) -> None:
     images, notes = read_whole(ParquetSource(path=str(tmp_path)), None, skip_bad=False)
 
     assert len(images) == 16
-    assert "left out 1 file that are hidden" in notes[0]
+    assert "left out 1 file by name" in notes[0]
 
 
 def test_an_empty_part_file_is_no_trouble(tmp_path: Path) -> None:

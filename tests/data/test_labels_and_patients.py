@@ -173,6 +173,17 @@ def test_in_given_splits_the_shared_patients_are_counted(tmp_path: Path) -> None
     assert "6 of 6 are in more than one" in caution
 
 
+def test_classes_that_may_be_patients_are_pointed_out(tmp_path: Path) -> None:
+    for patient in range(5):
+        write_folder(tmp_path / "data" / f"88{patient}", {"0": 12, "1": 12})
+    source = FolderSource(path=str(tmp_path / "data"))
+
+    (caution,) = load_splits(DataConfig(source=source), seed=0).cautions
+
+    assert "the classes may be patients: each of 880, 881, 882, ... holds 0, 1" in caution
+    assert "(0/880/...), with data.source.patient_from: folder" in caution
+
+
 def test_a_column_that_sounds_of_patients_is_pointed_out(tmp_path: Path) -> None:
     columns = {"age": [50] * 80, "Patient_ID": list(range(80))}
     file = write_parquet(tmp_path / "a.parquet", random_images(80), [0, 1] * 40, **columns)

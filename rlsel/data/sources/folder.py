@@ -1,7 +1,7 @@
 """A folder for each class, with PNG, JPEG or TIFF files in it, at any depth."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,8 @@ REMEDY = (
     "name the splits one by one (data.source.train, val, test), or let path be the folder that "
     "holds the class folders; a class that is called so needs another name"
 )
+IMAGES, MASKS = {"images", "image", "imgs", "img"}, {"masks", "mask", "labels", "annotations"}
+"""Folders of pixels, and of what is drawn over them; neither is a class."""
 PATIENT_PATTERNS = {"folder": r"^([^/]+)/", "prefix": r"^(?:.*/)?([^/_]+)_"}
 
 
@@ -127,7 +129,7 @@ def _part(root: Path, patient_from: str) -> Part:
     _require_classes(root, folders)
     found = Found()
     for folder in folders:
-        inside = find_files(folder, SUFFIXES)
+        inside = find_files(folder, SUFFIXES, _aside_in(folder))
         if not inside.files:
             raise InputError(f"{folder}: no {', '.join(SUFFIXES)} file is in this class folder")
         found.add(inside)
@@ -145,10 +147,21 @@ def _part(root: Path, patient_from: str) -> Part:
     )
 
 
+def _aside_in(folder: Path) -> Callable[[str], bool]:
+    """What holds no data in a class folder: masks as well, where they lie beside the images."""
+    if {path.name.casefold() for path in subfolders(folder)} & IMAGES:
+        return lambda name: is_hidden(name) or name.casefold() in MASKS
+    return is_hidden
+
+
 def _require_classes(root: Path, folders: list[Path]) -> None:
     splits = [folder for folder in folders if split_called(folder.name)]
     if splits:
         raise InputError(f"{root}: {_listed(splits)} is called as a split, not a class; {REMEDY}")
+    if folders and {folder.name.casefold() for folder in folders} <= IMAGES | MASKS:
+        raise InputError(
+            f"{root}: {_listed(folders)} are no classes; a folder for each class is needed"
+        )
     if len(folders) < 2:
         inside = [folder for folder in folders if len(subfolders(folder)) > 1]
         hint = f"; if they lie in {inside[0]}, set path to that" if inside else ""

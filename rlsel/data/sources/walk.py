@@ -27,7 +27,7 @@ class Found:
     others: int = 0
     """Files with another suffix."""
     hidden: list[Path] = field(default_factory=list)
-    """Files with a wanted suffix that are hidden, or in a hidden or system folder."""
+    """Files with a wanted suffix that hold no data by their name or that of their folder."""
     unfollowed: list[Path] = field(default_factory=list)
     """Linked folders that overlap with one that is read anyway."""
 
@@ -46,8 +46,8 @@ class Found:
             yield f"ignored {counted(self.others, 'file')} other than {kind}"
         if self.hidden:
             yield (
-                f"left out {counted(len(self.hidden), 'file')} that are hidden or in a hidden or "
-                f"system folder, such as {self.hidden[0]}"
+                f"left out {counted(len(self.hidden), 'file')} by name (hidden, of a system, "
+                f"unfinished or masks), such as {self.hidden[0]}"
             )
         if self.unfollowed:
             yield (
