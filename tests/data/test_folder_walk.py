@@ -86,10 +86,11 @@ def test_masks_beside_the_images_are_no_data(tmp_path: Path) -> None:
     assert notes[0].startswith("left out 6 files by name")
 
 
-def test_images_and_masks_are_no_classes(tmp_path: Path) -> None:
-    write_folder(tmp_path / "data", {"images": 3, "masks": 3})
+@pytest.mark.parametrize("names", [("images", "masks"), ("benign", "malignant", "Masks")])
+def test_images_and_masks_are_no_classes(tmp_path: Path, names: tuple[str, ...]) -> None:
+    write_folder(tmp_path / "data", dict.fromkeys(names, 3))
 
-    with pytest.raises(InputError, match="images, masks are no classes"):
+    with pytest.raises(InputError, match=r"no class is called .*asks; move what is no class"):
         read(tmp_path / "data")
 
 

@@ -158,10 +158,9 @@ def _require_classes(root: Path, folders: list[Path]) -> None:
     splits = [folder for folder in folders if split_called(folder.name)]
     if splits:
         raise InputError(f"{root}: {_listed(splits)} is called as a split, not a class; {REMEDY}")
-    if folders and {folder.name.casefold() for folder in folders} <= IMAGES | MASKS:
-        raise InputError(
-            f"{root}: {_listed(folders)} are no classes; a folder for each class is needed"
-        )
+    others = [folder for folder in folders if folder.name.casefold() in IMAGES | MASKS]
+    if others:
+        raise InputError(f"{root}: no class is called {_listed(others)}; move what is no class")
     if len(folders) < 2:
         inside = [folder for folder in folders if len(subfolders(folder)) > 1]
         hint = f"; if they lie in {inside[0]}, set path to that" if inside else ""
