@@ -79,10 +79,10 @@ def test_npz_without_test_has_it_cut_from_train(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "problem"),
     [
-        (("train", "normal"), "train is called as a split, but train and test"),
-        (("val", "test"), "val is called as a split"),
+        (("train", "normal"), "there is only train, but train and test"),
+        (("val", "test"), "there is only test, val, but train"),
         (("train", "training", "test"), "train, training are splits, and two of them the same"),
-        (("test", "control"), "test is called as a split"),
+        (("test", "control"), "there is only test, but train"),
     ],
 )
 def test_folders_that_are_splits_and_classes_at_once_are_refused(
@@ -110,7 +110,9 @@ def test_splits_inside_of_a_split_are_refused(tmp_path: Path) -> None:
         write_folder(tmp_path / name / "train", {"a": 2, "b": 2})
         write_folder(tmp_path / name / "val", {"a": 2, "b": 2})
 
-    with pytest.raises(InputError, match="train, val is called as a split, not a class"):
+    with pytest.raises(
+        InputError, match="among the class folders there is train, val, called as a split"
+    ):
         find_parts(FolderSource(path=str(tmp_path)))
 
 
@@ -162,6 +164,15 @@ def test_a_split_column_gives_the_splits(tmp_path: Path) -> None:
     assert parts["val"].ids.tolist() == ["val/a:10", "val/a:11"]
     assert np.array_equal(parts["test"].images, random_images(16)[12:])
     assert parts["test"].labels.tolist() == LABELS[12:]
+
+
+def test_one_file_by_its_column_and_as_a_whole_are_two_entries_of_the_cache(
+    tmp_path: Path,
+) -> None:
+    file = write(tmp_path / "a.parquet", 0, split=["train"] * 10 + ["test"] * 6)
+
+    assert sizes(ParquetSource(path=str(file))) == {"train": 10, "test": 6}
+    assert sizes(ParquetSource(train=str(file), test=str(file))) == {"train": 16, "test": 16}
 
 
 def test_a_split_column_with_another_word_is_refused(tmp_path: Path) -> None:

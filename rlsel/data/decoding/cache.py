@@ -77,11 +77,13 @@ def through_cache(part: Part, settings: str, build: Callable[[], Decoded]) -> De
 def _find(entry: Path) -> Decoded | None:
     """The entry, or None where there is none; one that is damaged is removed with a line."""
     try:
+        if not entry.exists():  # asked first: another process may write it meanwhile
+            return None
         decoded = _load(entry)
     except PermissionError as error:
         _say_uncached(error)
     except (OSError, ValueError, KeyError, TypeError):
-        if entry.exists():  # else there was none, or another process has just removed it
+        if entry.exists():  # else another process has just removed it
             console.print(f"The cache entry {entry} is damaged and is built again.", markup=False)
             remove(entry)
     else:

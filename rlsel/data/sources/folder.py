@@ -99,7 +99,7 @@ def _split_folders(root: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
         _refuse_splits_inside(folders)
         return {WHOLE: root}, ()
     names = _listed(split_of)
-    require_splits(list(split_of.values()), f"{root}: {names}", REMEDY)
+    require_splits(list(split_of.values()), str(root), names, REMEDY)
     if len(set(split_of.values())) < len(split_of):
         raise InputError(f"{root}: {names} are splits, and two of them the same; {REMEDY}")
     unread = _listed(folder for folder in folders if folder not in split_of)
@@ -157,7 +157,10 @@ def _aside_in(folder: Path) -> Callable[[str], bool]:
 def _require_classes(root: Path, folders: list[Path]) -> None:
     splits = [folder for folder in folders if split_called(folder.name)]
     if splits:
-        raise InputError(f"{root}: {_listed(splits)} is called as a split, not a class; {REMEDY}")
+        raise InputError(
+            f"{root}: among the class folders there is {_listed(splits)}, called as a split; "
+            f"{REMEDY}"
+        )
     others = [folder for folder in folders if folder.name.casefold() in IMAGES | MASKS]
     if others:
         raise InputError(f"{root}: no class is called {_listed(others)}; move what is no class")

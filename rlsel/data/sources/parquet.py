@@ -1,6 +1,6 @@
 """Parquet files in the Hugging Face image convention: `image` struct(bytes, path) and `label`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -75,7 +75,9 @@ def parquet_parts(source: ParquetSource) -> dict[str, Part]:
     return {
         split: Part(
             files=tuple(rows.file for rows in group),
-            settings=repr(("parquet", split, _columns(source), source.class_names)),
+            settings=repr(
+                ("parquet", [r.rows for r in group], _columns(source), source.class_names)
+            ),
             read=partial(_read, tuple(group), source),
             notes=notes if split in (WHOLE, "train") else (),
         )
@@ -126,14 +128,8 @@ def _read(group: tuple[Rows, ...], source: ParquetSource) -> Listing:
         source.class_names or _class_names(tables, source.label_column),
         where,
     )
-    names = row_names(files, [table.num_rows for table in whole.values()])
-    starts = np.cumsum([0, *(table.num_rows for table in whole.values())])
     return Listing(
-        names=tuple(
-            names[start + row]
-            for file, start in zip(files, starts.tolist()[:-1], strict=True)
-            for row in chosen[file]
-        ),
+        names=_names(files, chosen.values()),
         labels=labels,
         class_names=class_names,
         payloads=partial(_payloads, group, source.image_column),
@@ -155,9 +151,12 @@ def _class_names(tables: dict[Path, pa.Table], label_column: str) -> tuple[str, 
 
 def row_names(files: tuple[Path, ...], num_rows: list[int]) -> tuple[str, ...]:
     """What each row is called, over all files: train-0:17 is row 17 of train-0.parquet."""
-    stems = [name.removesuffix(".parquet") for name in relative_names(files)]
-    counted = zip(stems, num_rows, strict=True)
-    return tuple(f"{stem}:{row}" for stem, count in counted for row in range(count))
+    return _names(files, map(range, num_rows))
+
+
+def _names(files: tuple[Path, ...], rows: Iterable[Iterable[int]]) -> tuple[str, ...]:
+    stems = (name.removesuffix(".parquet") for name in relative_names(files))
+    return tuple(f"{stem}:{row}" for stem, of in zip(stems, rows, strict=True) for row in of)
 
 
 def _label_table(file: Path, source: ParquetSource) -> pa.Table:

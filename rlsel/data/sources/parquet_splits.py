@@ -72,7 +72,7 @@ def by_split(
             f"{groups[WHOLE][0].file}: is of no split by its name, but "
             f"{groups[splits[0]][0].file} is of {splits[0]}; {REMEDY}"
         )
-    require_splits(splits, f"{files[0].parent}: {', '.join(splits)}", REMEDY)
+    require_splits(splits, str(files[0].parent), ", ".join(splits), REMEDY)
     return {split: tuple(rows) for split, rows in groups.items()}, ()
 
 

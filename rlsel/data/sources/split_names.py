@@ -35,15 +35,20 @@ def split_within(name: str) -> str | None:
     return splits.pop() if len(splits) == 1 else None
 
 
-def require_splits(splits: Sequence[str], where: str, remedy: str) -> None:
+def require_splits(splits: Sequence[str], where: str, names: str, remedy: str) -> None:
     """Refuse splits that cannot be told from classes, or lack what nothing can be cut from.
+
+    Args:
+        splits: train, val or test, of each thing that is called so.
+        names: what those are called.
 
     Raises:
         InputError: there is not train with val or test.
     """
     if "train" not in splits or len(set(splits)) < 2:
         raise InputError(
-            f"{where} is called as a split, but train and test (or val) are needed; {remedy}"
+            f"{where}: of the splits there is only {names}, but train and test (or val) are "
+            f"needed; {remedy}"
         )
 
 
