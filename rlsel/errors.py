@@ -8,6 +8,10 @@ class InputError(ValueError):
     it. The command line prints it without a traceback and exits with code 2.
     """
 
+    def __init__(self, message: str) -> None:
+        # A file name that is not UTF-8 would break whatever prints or writes the message.
+        super().__init__(message.encode("utf-8", "backslashreplace").decode("utf-8"))
+
 
 def find_input_error(error: BaseException) -> InputError | None:
     """The user's mistake behind an error, or None; Ray and RLlib wrap what they pass on."""

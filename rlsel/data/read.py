@@ -8,6 +8,7 @@ from rlsel.data.decoding.cache import through_cache
 from rlsel.data.decoding.decode import Decoded, decode
 from rlsel.data.decoding.resize import Size
 from rlsel.data.image_set import ImageSet
+from rlsel.data.patients import in_one_writing
 from rlsel.data.sources import WHOLE, FileSource, Part, find_parts
 from rlsel.errors import InputError
 
@@ -28,16 +29,20 @@ def read_parts(
     """
     images: dict[str, ImageSet] = {}
     notes: list[str] = []
+    full_scale: int | None = None
     parts = find_parts(source)
     for split in (key for key in ORDER if key in parts):
         description = f"Decoding {'images' if split == WHOLE else split}"
-        decoded = read_part(parts[split], size, skip_bad, description)
+        decoded = read_part(parts[split], size, skip_bad, description, full_scale)
         size = (decoded.images.images.shape[1], decoded.images.images.shape[2])
+        full_scale = full_scale or decoded.full_scale
         first = next(iter(images.values()), decoded.images)
         renamed = in_class_order(decoded.images, first.class_names, f"the {split} split")
         images[split] = renamed if split == WHOLE else _with_prefix(renamed, split)
-        notes += [f"{split}: {note}" if split != WHOLE else note for note in decoded.notes]
-    return images, tuple(notes)
+        told = (*parts[split].notes, *decoded.notes)
+        notes += [f"{split}: {note}" if split != WHOLE else note for note in told]
+    images, written_otherwise = in_one_writing(images)
+    return images, (*notes, *written_otherwise)
 
 
 def read_whole(
@@ -54,12 +59,14 @@ def read_whole(
     return parts[WHOLE], notes
 
 
-def read_part(part: Part, size: Size | None, skip_bad: bool, description: str) -> Decoded:
+def read_part(
+    part: Part, size: Size | None, skip_bad: bool, description: str, full_scale: int | None = None
+) -> Decoded:
     """One part, from the cache where it was decoded before."""
     return through_cache(
         part,
-        settings=repr((size, skip_bad)),
-        build=lambda: decode(part.read(), size, skip_bad, description),
+        settings=repr((size, skip_bad, full_scale)),
+        build=lambda: decode(part.read(), size, skip_bad, description, full_scale),
     )
 
 

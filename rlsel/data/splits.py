@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from rlsel.data.config import DataConfig
+from rlsel.data.config import DataConfig, Ratios
 from rlsel.data.image_set import ImageSet
+from rlsel.data.patients import tell_of_patients
 from rlsel.data.phantom import PhantomSource, draw_splits
 from rlsel.data.positive_class import with_positive_last
 from rlsel.data.read import read_parts
@@ -32,6 +34,10 @@ class Splits:
     """Images of the training split that `num_train` did not draw; None where it drew all."""
     notes: tuple[str, ...] = ()
     """What was resized, converted or left out."""
+    cautions: tuple[str, ...] = ()
+    """What could spoil a result, seen while reading."""
+    ratios: Ratios | None = None
+    """By which validation was cut; None where the source gave it or `num_val` limits it."""
 
     def __post_init__(self) -> None:
         held_back = {} if self.held_back is None else {"held_back": self.held_back}
@@ -67,11 +73,11 @@ def load_splits(config: DataConfig, seed: int) -> Splits:
     Raises:
         InputError: something about the source is wrong, or it has too few images.
     """
-    parts, notes = _three_parts(config, seed)
-    parts = with_positive_last(parts, config.positive_class)
-    train, held_back = _draw(parts["train"], config.num_train, "train", seed)
-    val, _ = _draw(parts["val"], config.num_val, "val", seed)
-    test, _ = _draw(parts["test"], config.num_test, "test", seed)
+    images, cut_splits, notes, cautions = _three_parts(config, seed)
+    images = with_positive_last(images, config.positive_class)
+    train, held_back = _draw(images["train"], config.num_train, "train", seed)
+    val, _ = _draw(images["val"], config.num_val, "val", seed)
+    test, _ = _draw(images["test"], config.num_test, "test", seed)
     fraction = config.reward_val_fraction
     reward_val, selection_val = _cut(
         val, (fraction, 1 - fraction), rng(seed, "splits", "halves of val")
@@ -83,27 +89,41 @@ def load_splits(config: DataConfig, seed: int) -> Splits:
         test=test,
         held_back=held_back if len(held_back) else None,
         notes=notes,
+        cautions=cautions,
+        ratios=config.ratios if "val" in cut_splits and config.num_val is None else None,
     )
     require_every_class(splits.named())
     return splits
 
 
-def _three_parts(config: DataConfig, seed: int) -> tuple[dict[str, ImageSet], tuple[str, ...]]:
-    """Train, val and test, as the source gives them or cut by ratio; and notes."""
+class _Parts(NamedTuple):
+    """Train, val and test, before anything is drawn from them."""
+
+    images: dict[str, ImageSet]
+    cut: tuple[str, ...] = ()
+    """Those that were cut by ratio, from train or from the whole."""
+    notes: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
+
+
+def _three_parts(config: DataConfig, seed: int) -> _Parts:
+    """As the source gives them, or cut by ratio."""
     if isinstance(config.source, PhantomSource):
-        return draw_splits(config.source, rng(seed, "splits", "phantom")), ()
+        return _Parts(draw_splits(config.source, rng(seed, "splits", "phantom")))
     parts, notes = read_parts(config.source, config.size, config.skip_bad)
-    ratios = config.ratios
+    ratios, generator = config.ratios, rng(seed, "splits", "ratios")
+    missing = tuple(split for split in ("val", "test") if split not in parts)
     if WHOLE in parts:
         shares = (ratios.train, ratios.val, ratios.test)
-        cuts = _cut(parts[WHOLE], shares, rng(seed, "splits", "ratios"))
-        return dict(zip(("train", "val", "test"), cuts, strict=True)), notes
-    if "val" not in parts:
-        val_share = ratios.val / (ratios.train + ratios.val)
-        generator = rng(seed, "splits", "ratios")
-        parts["train"], parts["val"] = _cut(parts["train"], (1 - val_share, val_share), generator)
-        notes = (*notes, f"val: the source has none, so {val_share:.1%} of train was cut off")
-    return parts, notes
+        cuts = _cut(parts.pop(WHOLE), shares, generator)
+        parts |= zip(("train", "val", "test"), cuts, strict=True)
+    elif missing:
+        wanted = getattr(ratios, missing[0])
+        share = wanted / (ratios.train + wanted)
+        parts["train"], parts[missing[0]] = _cut(parts["train"], (1 - share, share), generator)
+        notes = (*notes, f"{missing[0]}: the source has none, so {share:.1%} of train was cut off")
+    cautions = tell_of_patients(config.source, parts)
+    return _Parts(parts, missing, notes, cautions)
 
 
 def _cut(

@@ -1,5 +1,6 @@
 """What `rlsel check` shows: counts by split and class, and whatever could spoil a result."""
 
+import unicodedata
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -13,6 +14,9 @@ from rlsel.pool.pool import Pool
 MAX_STANDARD_ERROR = 0.02
 """Of an accuracy. Above it, validation hardly tells two selections apart."""
 MIN_TRAIN_PER_CLASS = 20
+BRIGHT = 32
+"""Of 255: where no pixel of any training image is so bright, their scale is wrong."""
+PAIRS_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ def describe_inputs(
         parts["held_back"] = splits.held_back
     if pool is not None:
         parts["pool"] = pool.candidates
-    warnings = [*cautions, *_shared(splits), *_small(splits)]
+    warnings = [*cautions, *splits.cautions, *_shared(splits), *_two_labels(splits)]
+    warnings += [*_alike(splits.class_names), *_dark(splits), *_small(splits)]
     notes = [*remarks, *splits.notes, *_standard_errors(splits)]
     if pool is not None:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in pool.kind_counts.items())
@@ -104,7 +109,7 @@ def _standard_errors(splits: Splits) -> list[str]:
         f"{name}: an accuracy over {len(images):,} images has a standard error of up to "
         f"{standard_error(len(images)):.3f}"
         for name, images in splits.named().items()
-        if name != "train" and len(images)
+        if name != "train" and len(images) and not _is_small(images)
     ]
 
 
@@ -116,12 +121,77 @@ def _small(splits: Splits) -> list[str]:
         f"{standard_error(len(images)):.3f} of each other cannot be told apart; "
         f"{needed:,} images would bring that to {MAX_STANDARD_ERROR}"
         for name, images in splits.named().items()
-        if name != "train" and len(images) and standard_error(len(images)) > MAX_STANDARD_ERROR
+        if name != "train" and len(images) and _is_small(images)
     ]
-    return small + [
+    return [*small, *_mending_ratios(splits, needed)] + [
         f"train has {counted(count, 'image')} of class {name!r}; expect unsteady results"
         for name, count in splits.train.counts.items()
         if count < MIN_TRAIN_PER_CLASS
+    ]
+
+
+def _is_small(images: ImageSet) -> bool:
+    return standard_error(len(images)) > MAX_STANDARD_ERROR
+
+
+def _mending_ratios(splits: Splits, needed: int) -> list[str]:
+    """The ratios under which both halves of validation had `needed` images, if some do."""
+    smaller = min(len(splits.reward_val), len(splits.selection_val))
+    if splits.ratios is None or smaller >= needed or not smaller:
+        return []
+    num_val = len(splits.reward_val) + len(splits.selection_val)
+    num_held_back = 0 if splits.held_back is None else len(splits.held_back)
+    test = splits.ratios.test
+    share = needed * num_val / smaller / (len(splits.train) + num_held_back + num_val)
+    val = np.ceil(100 * share * (1 - test)) / 100
+    train = 1 - test - val
+    if train < val:
+        return []  # more images are needed, not other ratios
+    return [
+        f"data.ratios: {{train: {train:.4g}, val: {val:.4g}, test: {test:.4g}}} would give each "
+        f"half of validation {needed:,} images or more"
+    ]
+
+
+def _alike(class_names: tuple[str, ...]) -> list[str]:
+    """Classes that are likely one, written in two ways."""
+    by_plain: dict[str, list[str]] = {}
+    for name in class_names:
+        plain = unicodedata.normalize("NFKC", name).casefold()
+        by_plain.setdefault(" ".join(plain.split()), []).append(name)
+    return [
+        f"the classes {' and '.join(map(repr, names))} differ in case or blanks alone; if they are "
+        "one, give them one name"
+        for names in by_plain.values()
+        if len(names) > 1
+    ]
+
+
+def _dark(splits: Splits) -> list[str]:
+    brightest = int(splits.train.images.max(initial=0))
+    if brightest >= BRIGHT:
+        return []
+    return [
+        f"no pixel of train is above {brightest} of 255, so the images are nearly black; their "
+        "values may be of another scale, such as 12 bits in 16, or 0 to 1"
+    ]
+
+
+def _two_labels(splits: Splits) -> list[str]:
+    """Images that stand under more than one label, in one split or in several."""
+    every = splits.named().values()
+    digests = np.concatenate([images.image_digests for images in every])
+    labels = np.concatenate([images.labels for images in every])
+    ids = np.concatenate([images.ids for images in every])
+    order = np.lexsort((labels, digests))
+    same = digests[order][1:] == digests[order][:-1]
+    differs = np.flatnonzero(same & (labels[order][1:] != labels[order][:-1]))
+    if not len(differs):
+        return []
+    pairs = [f"{ids[order[at]]} and {ids[order[at + 1]]}" for at in differs[:PAIRS_NAMED]]
+    return [
+        f"{counted(len(np.unique(digests[order[differs]])), 'image')} under two labels, with the "
+        f"same pixels: {'; '.join(pairs)}{'; ...' * (len(differs) > PAIRS_NAMED)}"
     ]
 
 
@@ -138,4 +208,11 @@ def _shared(splits: Splits) -> list[str]:
                 found.append(
                     f"{counted(len(both), 'patient')} in both {one} and {other}, first {both[0]}"
                 )
+    known = [name for name, images in splits.named().items() if images.patients is not None]
+    unknown = [name for name in splits.named() if name not in known]
+    if known and unknown:
+        found.append(
+            f"patients of {', '.join(unknown)} are unknown, those of {', '.join(known)} are not, "
+            "so nothing tells whether the two share some"
+        )
     return found

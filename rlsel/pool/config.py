@@ -16,7 +16,8 @@ class FolderPool:
 
     name: Literal["folder"] = "folder"
     path: str
-    """The folder that holds the class folders, called as the classes of the real images."""
+    """The folder that holds the class folders, called as the classes of the real images; or one in
+    StyleGAN's layout, whose dataset.json has class_names beside the labels."""
 
     @property
     def source(self) -> FolderSource:

@@ -78,8 +78,8 @@ def test_a_folder_with_hugging_face_file_names_gives_its_splits(tmp_path: Path) 
 
 
 def test_a_folder_with_other_file_names_is_one_set(tmp_path: Path) -> None:
-    write_parquet(tmp_path / "training_data.parquet", IMAGES, [0, 1, 0, 1])
-    write_parquet(tmp_path / "test-0.parquet", IMAGES, [0, 1, 0, 1])
+    write_parquet(tmp_path / "slides.parquet", IMAGES, [0, 1, 0, 1])
+    write_parquet(tmp_path / "latest-0.parquet", IMAGES, [0, 1, 0, 1])
 
     assert list(find_parts(ParquetSource(path=str(tmp_path)))) == [WHOLE]
 

@@ -1,5 +1,6 @@
 """Candidates of any origin fit the real images, and none of them is a real image."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -214,3 +215,19 @@ def test_a_phantom_pool_for_other_data_is_refused_with_the_choices(splits: Split
         InputError, match=r"needs data.source.name phantom; for folder take planted"
     ):
         build_pool(PhantomPool(), splits, REAL, seed=0)
+
+
+def test_candidates_may_be_of_stylegans_layout(tmp_path: Path, splits: Splits) -> None:
+    (tmp_path / "00000").mkdir()
+    entries = []
+    for index, image in enumerate(np.random.default_rng(7).integers(0, 256, (16, 7, 5, 3), "u1")):
+        name = f"00000/img{index:08d}.png"
+        Image.fromarray(image).save(tmp_path / name)
+        entries.append([name, index % 2])
+    content = {"labels": entries, "class_names": ["tumour", "normal"]}
+    (tmp_path / "dataset.json").write_text(json.dumps(content))
+
+    candidates = build_pool(FolderPool(path=str(tmp_path)), splits, REAL, seed=0).candidates
+
+    assert candidates.class_names == ("normal", "tumour")
+    assert candidates.labels.tolist() == [1, 0] * 8

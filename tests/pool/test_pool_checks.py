@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rlsel.data import Splits
+from rlsel.data import Ratios, Splits
 from rlsel.pool import Pool, describe_inputs
 from rlsel.pool.checks import standard_error
 
@@ -79,3 +79,88 @@ def test_notes_of_splits_and_pool_are_passed_on(splits: Splits, image_set) -> No
 
     assert "resized all" in texts
     assert "pool: dropped 3 candidates" in texts
+
+
+def test_what_is_said_as_a_warning_is_not_said_again_as_a_note(splits: Splits, image_set) -> None:
+    large = image_set({"normal": 400, "tumour": 400}, seed=8)
+
+    findings = describe_inputs(replace(splits, test=large), None).findings
+
+    about = [finding.level for finding in findings if "reward_val" in finding.text]
+    assert about == ["warning"]
+    assert [f.level for f in findings if f.text.startswith("test:")] == ["note"]
+
+
+def test_cautions_of_the_splits_are_warnings(splits: Splits) -> None:
+    assert "beware" in describe_inputs(replace(splits, cautions=("beware",)), None).warnings
+
+
+def test_ratios_that_would_mend_small_validation_sets_are_shown(image_set) -> None:
+    def of(num: int, seed: int):
+        return image_set({"normal": num, "tumour": num}, seed=seed, size=(4, 4))
+
+    cut = Splits(of(1400, 1), of(100, 2), of(100, 3), of(400, 4), ratios=Ratios())
+    line = (
+        "data.ratios: {train: 0.48, val: 0.32, test: 0.2} would give each half of validation "
+        "625 images or more"
+    )
+
+    assert line in describe_inputs(cut, None).warnings
+    assert line not in describe_inputs(replace(cut, ratios=None), None).warnings
+    assert 0.32 * 4000 / 2 >= 625
+
+
+def test_ratios_that_mend_nothing_are_not_shown(splits: Splits) -> None:
+    warnings = describe_inputs(replace(splits, ratios=Ratios()), None).warnings
+
+    assert not any("data.ratios" in text for text in warnings)
+
+
+def test_an_image_under_two_labels_is_a_warning_with_the_pairs(splits: Splits) -> None:
+    images = splits.train.images.copy()
+    images[18] = images[0]  # normal comes first, tumour last
+    images[17] = images[1]
+
+    warnings = describe_inputs(
+        replace(splits, train=replace(splits.train, images=images)), None
+    ).warnings
+
+    (said,) = (text for text in warnings if "two labels" in text)
+    assert said.startswith("2 images under two labels, with the same pixels: ")
+    assert "real-1-0 and real-1-18" in said
+    assert "real-1-1 and real-1-17" in said
+
+
+def test_an_image_twice_under_one_label_is_no_warning_of_labels(splits: Splits) -> None:
+    doubled = replace(splits, test=splits.train)
+
+    assert not any("two labels" in text for text in describe_inputs(doubled, None).warnings)
+
+
+def test_images_that_are_nearly_black_are_a_warning(splits: Splits) -> None:
+    dark = replace(splits, train=replace(splits.train, images=splits.train.images // 16))
+
+    warnings = describe_inputs(dark, None).warnings
+
+    assert any("no pixel of train is above 15 of 255" in text for text in warnings)
+
+
+def test_classes_that_differ_in_case_or_blanks_are_a_warning(image_set) -> None:
+    few = {"Tumour": 9, "normal": 9, "tumour ": 9}
+    alike = Splits(*(image_set(few, seed=seed) for seed in range(4)))
+
+    warnings = describe_inputs(alike, None).warnings
+
+    assert any("classes 'Tumour' and 'tumour ' differ in case" in text for text in warnings)
+
+
+def test_patients_known_in_some_splits_alone_are_a_warning(splits: Splits) -> None:
+    patients = np.array([f"P{index:02d}" for index in range(19)])
+    partly = replace(splits, train=replace(splits.train, patients=patients))
+
+    warnings = describe_inputs(partly, None).warnings
+
+    assert any(
+        text.startswith("patients of reward_val, selection_val, test are unknown, those of train")
+        for text in warnings
+    )

@@ -29,7 +29,7 @@ from rlsel.data.sources.paths import relative_names
 from rlsel.errors import InputError
 from rlsel.progress import console, track
 
-FORMAT = 2
+FORMAT = 3
 """Part of every key: raise it when decoding or the layout of an entry changes."""
 IMAGES, STATE, CHECKSUMS = "images.npy", "state.json", "checksums.json"
 
@@ -77,11 +77,13 @@ def through_cache(part: Part, settings: str, build: Callable[[], Decoded]) -> De
 def _find(entry: Path) -> Decoded | None:
     """The entry, or None where there is none; one that is damaged is removed with a line."""
     try:
+        if not entry.exists():  # asked first: another process may write it meanwhile
+            return None
         decoded = _load(entry)
     except PermissionError as error:
         say_uncached(error)
     except (OSError, ValueError, KeyError, TypeError):
-        if entry.exists():  # else there was none, or another process has just removed it
+        if entry.exists():  # else another process has just removed it
             console.print(f"The cache entry {entry} is damaged and is built again.", markup=False)
             remove(entry)
     else:
@@ -104,7 +106,7 @@ def _load(entry: Path) -> Decoded:
         ids=np.array(state["ids"]),
         patients=None if state["patients"] is None else np.array(state["patients"]),
     )
-    return Decoded(images, tuple(state["notes"]))
+    return Decoded(images, tuple(state["notes"]), state["full_scale"])
 
 
 def _save(decoded: Decoded, entry: Path) -> None:
@@ -116,6 +118,7 @@ def _save(decoded: Decoded, entry: Path) -> None:
         "ids": images.ids.tolist(),
         "patients": None if images.patients is None else images.patients.tolist(),
         "notes": decoded.notes,
+        "full_scale": decoded.full_scale,
     }
     temporary = temporary_beside(entry)
     try:

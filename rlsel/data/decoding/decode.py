@@ -10,7 +10,13 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from rlsel.data.decoding.pixels import Pixels, UnreadableImageError, read_pixels, read_size
+from rlsel.data.decoding.pixels import (
+    SIXTEEN_BITS,
+    Pixels,
+    UnreadableImageError,
+    read_pixels,
+    read_size,
+)
 from rlsel.data.decoding.resize import Size
 from rlsel.data.image_set import ImageSet
 from rlsel.data.sources.part import Listing, Payload
@@ -21,6 +27,8 @@ from rlsel.progress import track
 T = TypeVar("T")
 IMAGES_AT_ONCE = 512
 BAD_IMAGES_NAMED = 5
+FULL_SCALES = (255, 1023, 4095, 16383, 65535)
+"""Of 8, 10, 12, 14 and 16 bits: what scanners and detectors put in 16-bit files."""
 
 
 class Decoded(NamedTuple):
@@ -28,6 +36,8 @@ class Decoded(NamedTuple):
 
     images: ImageSet
     notes: tuple[str, ...]
+    full_scale: int | None = None
+    """The 16-bit value that became 255; None where all images have 8 bits."""
 
 
 @dataclass
@@ -37,10 +47,25 @@ class Tally:
     sizes: Counter[Size] = field(default_factory=Counter)
     conversions: Counter[str] = field(default_factory=Counter)
     bad: list[str] = field(default_factory=list)
+    num_turned: int = 0
+    highest: int = 0
+    """Of all 16-bit values; 0 without such images."""
+    whole: bool = True
+    """Whether all bits of 16-bit images could be read."""
 
     def count(self, pixels: Pixels) -> None:
         self.sizes[pixels.size] += 1
         self.conversions[pixels.converted_from] += 1
+        self.num_turned += pixels.turned
+        self.highest = max(self.highest, pixels.highest)
+        self.whole = self.whole and pixels.whole
+
+    @property
+    def full_scale(self) -> int | None:
+        """The largest value of as many bits as the 16-bit images use; None without such images."""
+        return (
+            next(scale for scale in FULL_SCALES if self.highest <= scale) if self.highest else None
+        )
 
     def notes(self, size: Size) -> Iterator[str]:
         """One line for each kind of change."""
@@ -51,38 +76,68 @@ class Tally:
         for mode, count in self.conversions.most_common():
             if mode:
                 yield f"converted {counted(count, f'{mode} image')} to RGB"
+        if self.num_turned:
+            yield f"turned {counted(self.num_turned, 'image')} upright, as EXIF orientation says"
         if self.bad:
             more = len(self.bad) - BAD_IMAGES_NAMED
             named = "; ".join(self.bad[:BAD_IMAGES_NAMED]) + (f"; and {more:,} more" * (more > 0))
             yield f"left out {counted(len(self.bad), 'unreadable image')}: {named}"
 
 
-def decode(listing: Listing, size: Size | None, skip_bad: bool, description: str) -> Decoded:
+def decode(
+    listing: Listing,
+    size: Size | None,
+    skip_bad: bool,
+    description: str,
+    full_scale: int | None = None,
+) -> Decoded:
     """Read every image of a listing.
 
     Args:
         size: what every image becomes; None takes the commonest size among them.
         skip_bad: go on without an image that cannot be read, and note it.
         description: stands beside the progress bar.
+        full_scale: the 16-bit value that becomes 255; None takes the largest of as many bits as
+            the images use together.
 
     Raises:
-        InputError: an image cannot be read; names it.
+        InputError: an image cannot be read; names it. Or 16-bit images do not fit the scale.
     """
-    guess = size or _first_size(listing)
-    images, tally = _decode(listing, guess, skip_bad, description)
-    chosen = size or tally.sizes.most_common(1)[0][0]
-    if chosen != guess:  # rare: sizes are mixed and the first image has an uncommon one
-        images, tally = _decode(listing, chosen, skip_bad, description)
-    return Decoded(images, (*listing.notes, *tally.notes(chosen)))
+    guess = size or _first_size(listing), full_scale or SIXTEEN_BITS
+    images, tally = _decode(listing, *guess, skip_bad, description)
+    right = (
+        size or tally.sizes.most_common(1)[0][0],
+        full_scale or tally.full_scale or SIXTEEN_BITS,
+    )
+    _require_in_scale(listing, tally, right[1])
+    if right != guess:  # rare: sizes are mixed and the first is uncommon, or 16 bits hold fewer
+        images, tally = _decode(listing, *right, skip_bad, description)
+    notes = (*listing.notes, *tally.notes(right[0]))
+    return Decoded(images, notes, right[1] if tally.highest else None)
+
+
+def _require_in_scale(listing: Listing, tally: Tally, full_scale: int) -> None:
+    where = next(listing.payloads()).where
+    if tally.highest > full_scale and tally.whole:
+        raise InputError(
+            f"{where} and others: 16-bit values up to {tally.highest:,}, but those of training "
+            f"reach {full_scale:,} at most; save all images with 8 bits, in one scale"
+        )
+    if full_scale < SIXTEEN_BITS and not tally.whole:
+        raise InputError(
+            f"{where} and others: 16-bit colours of which none is above {tally.highest:,} of "
+            "65,535, so that they hold fewer bits and would be dark; save them with 8 bits"
+        )
 
 
 def _decode(
-    listing: Listing, size: Size, skip_bad: bool, description: str
+    listing: Listing, size: Size, full_scale: int, skip_bad: bool, description: str
 ) -> tuple[ImageSet, Tally]:
     total, tally, kept = len(listing.names), Tally(), []
     rgb_NHWC = np.empty((total, *size, 3), dtype=np.uint8)
+    read = partial(_pixels_or_error, size=size, full_scale=full_scale)
     with ThreadPoolExecutor(thread_name_prefix="decode") as threads:
-        results = _in_order(listing, partial(_pixels_or_error, size=size), threads)
+        results = _in_order(listing, read, threads)
         for index, pixels in enumerate(track(results, description, total)):
             if isinstance(pixels, UnreadableImageError):
                 if not skip_bad:
@@ -104,9 +159,11 @@ def _in_order(
         yield from threads.map(work, batch)
 
 
-def _pixels_or_error(payload: Payload, size: Size) -> Pixels | UnreadableImageError:
+def _pixels_or_error(
+    payload: Payload, size: Size, full_scale: int
+) -> Pixels | UnreadableImageError:
     try:
-        return read_pixels(payload, size)
+        return read_pixels(payload, size, full_scale)
     except UnreadableImageError as error:
         return error
 

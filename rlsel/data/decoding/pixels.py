@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from rlsel.data.decoding.resize import Size, resize
 from rlsel.data.sources.part import Payload
@@ -21,10 +21,22 @@ CONVERTED_FROM = {
     "CMYK": "CMYK",
     "YCbCr": "YCbCr",
     "LAB": "LAB",
-    "I;16": "16-bit greyscale (65,535 becomes 255)",
-    "I;16B": "16-bit greyscale (65,535 becomes 255)",
+    "I;16": "greyscale",
+    "I;16B": "greyscale",
 }
 """Pillow's mode -> what a note calls it. Other modes, such as 32-bit floats, are refused."""
+SIXTEEN_BITS = 65535
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation -> what turns the image upright."""
+ORIENTATION = ExifTags.Base.Orientation
 
 
 class UnreadableImageError(InputError):
@@ -43,21 +55,39 @@ class Pixels(NamedTuple):
     rgb: np.ndarray
     """(h, w, 3) uint8."""
     converted_from: str
-    """Empty for plain RGB."""
+    """Empty for plain 8-bit RGB."""
     size: Size
     """Before resizing."""
+    highest: int
+    """Of 16-bit values; 0 for an 8-bit image."""
+    whole: bool
+    """Whether all 16 bits were there to be scaled: Pillow takes the upper 8 of coloured images."""
+    turned: bool
+    """By EXIF orientation."""
 
 
-def read_pixels(payload: Payload, size: Size) -> Pixels:
+def read_pixels(payload: Payload, size: Size, full_scale: int = SIXTEEN_BITS) -> Pixels:
     """The image as RGB at `size`.
+
+    Args:
+        full_scale: the 16-bit value that becomes 255.
 
     Raises:
         UnreadableImageError: it cannot be read.
     """
     try:
-        with _opened(payload.data) as image:
-            rgb, converted_from = _rgb(image)
-            return Pixels(resize(rgb, size), converted_from, rgb.shape[:2])
+        with _opened(payload.data) as opened:
+            sixteen = _has_sixteen_bits(opened)
+            image, turned = _upright(opened)
+            rgb, converted_from, highest, whole = _rgb(image, sixteen, full_scale)
+            return Pixels(
+                rgb=resize(rgb, size),
+                converted_from=converted_from,
+                size=rgb.shape[:2],
+                highest=highest,
+                whole=whole,
+                turned=turned,
+            )
     except UnidentifiedImageError as error:
         raise UnreadableImageError(payload.where, "it is not an image") from error
     except Exception as error:  # decoders fail in many ways on damaged files
@@ -68,7 +98,9 @@ def read_size(payload: Payload) -> Size | None:
     """(height, width) from the header alone; None if that cannot be read."""
     try:
         with _opened(payload.data) as image:
-            return image.height, image.width
+            # A TIFF knows its size upright.
+            lies = image.format != "TIFF" and _orientation(image) >= 5
+            return (image.width, image.height) if lies else (image.height, image.width)
     except Exception:  # decoding meets the same file again and says what is wrong with it
         return None
 
@@ -81,16 +113,46 @@ def _opened(data: Path | bytes | np.ndarray | None) -> Image.Image:
     return Image.open(BytesIO(data) if isinstance(data, bytes) else data)
 
 
-def _rgb(image: Image.Image) -> tuple[np.ndarray, str]:
+def _has_sixteen_bits(image: Image.Image) -> bool:
+    """By the layout of the file: Pillow's mode is plain RGB for 16-bit colours, too."""
+    return ";16" in image.mode or ";16" in repr(getattr(image, "tile", ""))
+
+
+def _orientation(image: Image.Image) -> int:
+    """1 to 8; 1 where the EXIF data say nothing or are damaged."""
+    try:
+        found = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # the image itself may still be sound
+        return 1
+    return found if found in UPRIGHT else 1
+
+
+def _upright(image: Image.Image) -> tuple[Image.Image, bool]:
+    before = _orientation(image)
+    if before == 1:
+        return image, False
+    image.load()  # turns a TIFF, and takes the orientation off it
+    after = _orientation(image)
+    return image if after == 1 else image.transpose(UPRIGHT[after]), True
+
+
+def _rgb(image: Image.Image, sixteen: bool, full_scale: int) -> tuple[np.ndarray, str, int, bool]:
+    """RGB, then `converted_from`, `highest` and `whole` of `Pixels`."""
     converted_from = CONVERTED_FROM.get(image.mode)
     if converted_from is None:
         raise ValueError(f"its pixels are of mode {image.mode}; save it as 8-bit RGB")
+    if sixteen:
+        whole = image.mode.startswith("I;16")
+        kind = converted_from or "RGB"
+        converted_from = f"16-bit {kind} ({full_scale if whole else SIXTEEN_BITS:,} becomes 255)"
     if getattr(image, "n_frames", 1) > 1:
         converted_from = f"{converted_from} multi-page (first page used)".strip()
     if image.mode.startswith("I;16"):
         # Pillow's own conversion clips at 255, which turns a 16-bit scan white.
-        grey = (np.asarray(image).astype(np.uint32) * 255 + 32767) // 65535
-        return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2), converted_from
+        values = np.asarray(image).astype(np.uint32)
+        grey = np.minimum((values * 255 + full_scale // 2) // full_scale, 255).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2), converted_from, int(values.max()), True
     if image.has_transparency_data and image.mode != "RGBA":
         image = image.convert("RGBA")  # a palette with transparency warns otherwise
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB")), converted_from
+    rgb = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    return rgb, converted_from, (int(rgb.max()) << 8 | 255) if sixteen else 0, not sixteen

@@ -1,24 +1,31 @@
 """A folder for each class, with PNG, JPEG or TIFF files in it, at any depth."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from rlsel.data.sources.part import WHOLE, Listing, Part, Payload
-from rlsel.data.sources.paths import existing_folder, given_splits, require_path_or_splits
+from rlsel.data.sources.part import WHOLE, Listing, Part, listed_files
+from rlsel.data.sources.paths import existing_folder, given_splits, require_path_or_splits, shown
+from rlsel.data.sources.split_names import require_splits, split_called
+from rlsel.data.sources.stylegan import has_labels, labelled_part, looks_unlabelled
+from rlsel.data.sources.walk import Found, find_files, is_hidden, subfolders, wanted_below
 from rlsel.data.wording import counted
 from rlsel.errors import InputError
 from rlsel.schema import config
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-SPLIT_FOLDERS = dict.fromkeys(("val", "valid", "validation"), "val") | {
-    "train": "train",
-    "test": "test",
-}
+KIND = "PNG, JPEG and TIFF"
+REMEDY = (
+    "name the splits one by one (data.source.train, val, test), or let path be the folder that "
+    "holds the class folders; a class that is called so needs another name"
+)
+IMAGES, MASKS = {"images", "image", "imgs", "img"}, {"masks", "mask", "labels", "annotations"}
+"""Folders of pixels, and of what is drawn over them; neither is a class."""
 PATIENT_PATTERNS = {"folder": r"^([^/]+)/", "prefix": r"^(?:.*/)?([^/_]+)_"}
 
 
@@ -28,14 +35,16 @@ class FolderSource:
 
     name: Literal["folder"] = "folder"
     path: str | None = None
-    """The folder that holds the class folders, split by ratio; or one that holds the folders train
-    and test (and val), each with class folders in it."""
+    """The folder that holds the class folders, split by ratio; or one that holds folders called
+    train and test, val or both, each with class folders in it. StyleGAN's dataset.json is read
+    where it lies in the folder: its labels are the classes, called "0", "1", ... or by a list
+    class_names beside the labels."""
     train: str | None = None
     """The folder with the training images, where the splits are given one by one."""
     val: str | None = None
     """The same for validation. Left out, it is cut from train."""
     test: str | None = None
-    """The same for test."""
+    """The same for test. Left out beside val, it is cut from train."""
     patient_from: str = "none"
     """Where a file name says whose image it is: "none"; "folder" (normal/P07/a.png is of P07);
     "prefix" (normal/P07_a.png is of P07); or a regular expression with one group, searched in the
@@ -64,60 +73,127 @@ def folder_parts(source: FolderSource) -> dict[str, Part]:
     """The splits of a folder source, or the whole of it.
 
     Raises:
-        InputError: a folder is missing, holds fewer than two classes, or a class is empty.
+        InputError: a folder is missing, holds fewer than two classes, or a class is empty; or the
+            folders are splits and classes at once.
     """
+    notes: tuple[str, ...] = ()
     if source.path is None:
         named = given_splits(source.train, source.val, source.test)
         roots = {split: existing_folder(text) for split, text in named.items()}
     else:
-        roots = _split_folders(existing_folder(source.path))
-    return {split: _part(root, source.patient_from) for split, root in roots.items()}
+        roots, notes = _split_folders(existing_folder(source.path))
+    parts = {split: _part(root, source.patient_from) for split, root in roots.items()}
+    first = WHOLE if WHOLE in parts else "train"
+    return parts | {first: replace(parts[first], notes=(*notes, *parts[first].notes))}
 
 
-def _split_folders(root: Path) -> dict[str, Path]:
-    """The folders train, val and test in `root`, if that is what it holds."""
-    found = {SPLIT_FOLDERS[f.name]: f for f in _subfolders(root) if f.name in SPLIT_FOLDERS}
-    return found if {"train", "test"} <= found.keys() else {WHOLE: root}
+def _split_folders(root: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
+    """The folders of the splits in `root`, if that is what it holds; what else is there, as notes.
+
+    Raises:
+        InputError: some folders are called as splits, yet they do not make splits.
+    """
+    folders = subfolders(root)
+    split_of = {folder: split for folder in folders if (split := split_called(folder.name))}
+    if not split_of or has_labels(root):
+        _refuse_splits_inside(folders)
+        return {WHOLE: root}, ()
+    names = _listed(split_of)
+    require_splits(list(split_of.values()), str(root), names, REMEDY)
+    if len(set(split_of.values())) < len(split_of):
+        raise InputError(f"{root}: {names} are splits, and two of them the same; {REMEDY}")
+    unread = _listed(folder for folder in folders if folder not in split_of)
+    notes = (f"did not read {unread}, beside the splits {names}",) if unread else ()
+    return {split: folder for folder, split in split_of.items()}, (*notes, *_beside(root))
 
 
-def _subfolders(root: Path) -> list[Path]:
-    return sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith("."))
+def _refuse_splits_inside(class_folders: list[Path]) -> None:
+    for folder in class_folders:
+        inside = [path for path in subfolders(folder) if split_called(path.name)]
+        if len({split_called(path.name) for path in inside}) > 1:
+            raise InputError(
+                f"{folder}: holds the splits {_listed(inside)}; they belong outside of the "
+                f"classes: {inside[0].name}/{folder.name}"
+            )
+
+
+def _listed(folders: Iterable[Path]) -> str:
+    return ", ".join(folder.name for folder in folders)
 
 
 def _part(root: Path, patient_from: str) -> Part:
-    folders = _subfolders(root)
-    if len(folders) < 2:
-        names = ", ".join(folder.name for folder in folders) or "none"
-        raise InputError(f"{root}: at least two class folders are needed; there is {names}")
-    files, others = [], 0
+    """One folder of class folders, or one with StyleGAN's list of labels."""
+    if has_labels(root):
+        return labelled_part(root, SUFFIXES)
+    folders = subfolders(root)
+    _require_classes(root, folders)
+    found = Found()
     for folder in folders:
-        inside = [f for f in sorted(folder.rglob("*")) if f.is_file() and f.name[0] != "."]
-        images = [file for file in inside if file.suffix.lower() in SUFFIXES]
-        if not images:
+        inside = find_files(folder, SUFFIXES, _aside_in(folder))
+        if not inside.files:
             raise InputError(f"{folder}: no {', '.join(SUFFIXES)} file is in this class folder")
-        files += images
-        others += len(inside) - len(images)
-    notes = (f"ignored {counted(others, 'file')} other than PNG, JPEG and TIFF",) if others else ()
+        found.add(inside)
+    if looks_unlabelled(found.files):
+        raise InputError(
+            f"{root}: {_listed(folders)} are folders of StyleGAN's layout, no classes; its "
+            "dataset.json with the labels is needed beside them"
+        )
+    files = tuple(found.files)
     return Part(
-        files=tuple(files),
-        settings=repr(("folder", patient_from, others)),
-        read=partial(_read, root, tuple(files), patient_from, notes),
+        files=files,
+        settings=repr(("folder", patient_from)),
+        read=partial(_read, root, files, patient_from),
+        notes=(*found.notes(KIND), *_beside(root)),
     )
 
 
-def _read(
-    root: Path, files: tuple[Path, ...], patient_from: str, notes: tuple[str, ...]
-) -> Listing:
-    names = [file.relative_to(root).as_posix() for file in files]
+def _aside_in(folder: Path) -> Callable[[str], bool]:
+    """What holds no data in a class folder: masks as well, where they lie beside the images."""
+    if {path.name.casefold() for path in subfolders(folder)} & IMAGES:
+        return lambda name: is_hidden(name) or name.casefold() in MASKS
+    return is_hidden
+
+
+def _require_classes(root: Path, folders: list[Path]) -> None:
+    splits = [folder for folder in folders if split_called(folder.name)]
+    if splits:
+        raise InputError(
+            f"{root}: among the class folders there is {_listed(splits)}, called as a split; "
+            f"{REMEDY}"
+        )
+    others = [folder for folder in folders if folder.name.casefold() in IMAGES | MASKS]
+    if others:
+        raise InputError(f"{root}: no class is called {_listed(others)}; move what is no class")
+    if len(folders) < 2:
+        inside = [folder for folder in folders if len(subfolders(folder)) > 1]
+        hint = f"; if they lie in {inside[0]}, set path to that" if inside else ""
+        raise InputError(
+            f"{root}: at least two class folders are needed; there is "
+            f"{_listed(folders) or 'none'}{hint}"
+        )
+
+
+def _beside(root: Path) -> tuple[str, ...]:
+    """Notes on images that lie in the folder itself, or in a hidden one beside the others."""
+    inside = sorted(root.iterdir())
+    hidden = [file for p in inside if is_hidden(p.name) for file in wanted_below(p, SUFFIXES)]
+    loose = [p for p in inside if p.suffix.lower() in SUFFIXES and p.is_file() and p not in hidden]
+    notes = Found(hidden=hidden).notes(KIND)
+    if loose:
+        notes += (f"ignored {counted(len(loose), 'image')} that are in no class folder",)
+    return notes
+
+
+def _read(root: Path, files: tuple[Path, ...], patient_from: str) -> Listing:
+    names = [shown(file.relative_to(root).as_posix()) for file in files]
     class_of = [name.split("/", 1)[0] for name in names]
     class_names, labels = np.unique(class_of, return_inverse=True)
     return Listing(
         names=tuple(names),
         labels=labels.astype(np.int64),
         class_names=tuple(class_names.tolist()),
-        payloads=partial(_payloads, files),
+        payloads=partial(listed_files, files),
         patients=_patients(root, names, patient_from),
-        notes=notes,
     )
 
 
@@ -131,7 +207,3 @@ def _patients(root: Path, names: list[str], patient_from: str) -> np.ndarray | N
             f"this name (nor in {counted(len(unknown) - 1, 'other')})"
         )
     return np.array([match.group(1) for match in found if match])
-
-
-def _payloads(files: tuple[Path, ...]) -> Iterator[Payload]:
-    return (Payload(str(file), file) for file in files)

@@ -1,10 +1,18 @@
-"""Class numbers from whatever a source calls its labels: integers, floats that are whole, names."""
+"""Class numbers from whatever a source calls its labels: integers, floats that are whole, names.
+
+And the names of patients, from whatever a source calls them.
+"""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from rlsel.errors import InputError
+
+BLANK = frozenset(("", "nan", "none", "null", "<na>", "n/a"))
+"""What programs write, in any case, where nothing is known."""
+MOST_NAMED = 20
+"""Classes in an error."""
 
 
 def class_indices(
@@ -14,8 +22,8 @@ def class_indices(
 
     Args:
         labels: (n,) integers, or names.
-        class_names: as far as the source knows them. Without, integers are called "0", "1", ...
-            and names are put in alphabetical order.
+        class_names: as far as the source knows them. Without, the classes are the numbers that
+            occur, such as codes, called by them; or the names in alphabetical order.
         where: what to call the label at an index in an error.
 
     Raises:
@@ -23,35 +31,74 @@ def class_indices(
     """
     if not len(labels):
         raise InputError(f"{where(0)}: there is not a single image")
-    labels = labels.astype(str) if labels.dtype.kind in "OSU" else _whole_numbers(labels, where)
-    if labels.dtype.kind == "U":
+    if labels.dtype.kind in "OSU":
+        labels = _text(labels)
         names = tuple(class_names or np.unique(labels).tolist())
         order = {name: index for index, name in enumerate(names)}
         indices = np.array([order.get(str(label), -1) for label in labels], dtype=np.int64)
     else:
-        names = tuple(class_names or (str(i) for i in range(int(labels.max(initial=0)) + 1)))
-        indices = labels
-    _check(indices, labels, names, where)
-    return indices, names
+        labels = _whole_numbers(labels, where)
+        names = tuple(class_names or map(str, np.unique(labels).tolist()))
+        indices = labels if class_names else np.unique(labels, return_inverse=True)[1]
+    _check(indices.astype(np.int64), labels, names, where)
+    return indices.astype(np.int64), names
+
+
+def patient_names(patients: np.ndarray, where: Callable[[int], str]) -> np.ndarray:
+    """Who each image is of, as text; 7.0 is 7.
+
+    Raises:
+        InputError: someone is not named.
+    """
+    if patients.dtype.kind not in "OSUbiuf":
+        raise InputError(f"{where(0)}: patients are of type {patients.dtype}, not text or numbers")
+    names = _text(patients)
+    if patients.dtype.kind == "f":
+        names = np.array([_without_point(value) for value in patients.tolist()])
+    blank = [str(name).strip().casefold() in BLANK for name in names]
+    if any(blank):
+        raise InputError(
+            f"{where(blank.index(True))}: no patient is named there (nor for "
+            f"{sum(blank) - 1:,} others); name everyone, or leave patients away"
+        )
+    return names
+
+
+def _without_point(value: float) -> str:
+    return str(int(value)) if value.is_integer() else str(value)
+
+
+def _text(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "S":
+        return np.char.decode(values, "utf-8", "backslashreplace")
+    return values.astype(str)
 
 
 def _whole_numbers(labels: np.ndarray, where: Callable[[int], str]) -> np.ndarray:
-    whole = labels.astype(np.int64) if np.isfinite(labels).all() else None
-    if whole is not None and (whole == labels).all():
-        return whole
-    first = int(np.flatnonzero(~np.isfinite(labels) | (labels != np.round(labels)))[0])
-    raise InputError(f"{where(first)}: label {labels[first]} is not a class number")
+    if labels.dtype.kind not in "biuf":
+        raise InputError(f"{where(0)}: labels are of type {labels.dtype}, not numbers or names")
+    if labels.dtype.kind in "bi":
+        return labels.astype(np.int64)
+    # Beyond 2^63 an integer would turn round, and a float beyond 2^53 is no whole number for sure.
+    largest = 2**63 - 1 if labels.dtype.kind == "u" else 2**53
+    wrong = ~np.isfinite(labels) | (labels != np.round(labels)) | (np.abs(labels) > largest)
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        raise InputError(f"{where(first)}: label {labels[first]} is not a class number")
+    return labels.astype(np.int64)
 
 
 def _check(
     indices: np.ndarray, labels: np.ndarray, names: tuple[str, ...], where: Callable[[int], str]
 ) -> None:
-    outside = np.flatnonzero((indices < 0) | (indices >= len(names)))
+    negative = labels < 0 if labels.dtype.kind == "i" else np.zeros(len(labels), dtype=bool)
+    outside = np.flatnonzero((indices < 0) | (indices >= len(names)) | negative)
     if len(outside):
         first = int(outside[0])
-        known = ", ".join(f"{i} {name}" for i, name in enumerate(names))
+        shown = ", ".join(f"{i} {name}" for i, name in enumerate(names[:MOST_NAMED]))
+        more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
         raise InputError(
-            f"{where(first)}: label {labels[first]} is outside the classes; known are {known}"
+            f"{where(first)}: label {labels[first]} is outside the classes; known are {shown}{more}"
         )
     if len(names) < 2:
         raise InputError(f"{where(0)}: only one class, {''.join(names)!r}; at least two are needed")

@@ -7,19 +7,24 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from rlsel.data.sources.labels import class_indices
+from rlsel.data.sources.labels import class_indices, patient_names
 from rlsel.data.sources.part import WHOLE, Listing, Part, Payload
 from rlsel.data.sources.paths import existing
+from rlsel.data.wording import counted
 from rlsel.errors import InputError
 from rlsel.schema import config
 
 PREFIXES = {"train": "train_", "val": "val_", "test": "test_", WHOLE: ""}
+TOLERANCE = 0.01
+"""Share of the scale by which floats may overshoot it: interpolation does, and rounding."""
+NEARLY_BLACK = 16
+"""Of 255: floats that all lie above 1 and below are of neither scale."""
 
 
 @config
@@ -43,16 +48,27 @@ def npz_parts(source: NpzSource) -> dict[str, Part]:
     path = existing(source.path)
     keys = _keys(path)
     splits = [WHOLE] if "images" in keys else ["train", "val", "test"]
-    if WHOLE not in splits and not any(key.startswith("val_") for key in keys):
-        splits.remove("val")
+    for split in ("val", "test"):  # one of them may be cut from train
+        if len(splits) == 3 and not any(key.startswith(f"{split}_") for key in keys):
+            splits.remove(split)
     needed = [PREFIXES[split] + array for split in splits for array in ("images", "labels")]
     if absent := [key for key in needed if key not in keys]:
         raise InputError(f"{path}: no array {', '.join(absent)}; it holds {', '.join(keys)}")
+    known = {PREFIXES[s] + array for s in splits for array in ("images", "labels", "patients")}
+    others = [key for key in keys if key not in known]
+    notes = (f"did not read the arrays {', '.join(others)}",) if others else ()
+
+    @cache
+    def highest() -> float:
+        """Of all float images of the file, which share one scale."""
+        return max(_highest(path, f"{PREFIXES[split]}images") for split in splits)
+
     return {
         split: Part(
             files=(path,),
             settings=repr(("npz", split, source.class_names)),
-            read=partial(_read, path, PREFIXES[split], source.class_names),
+            read=partial(_read, path, PREFIXES[split], source.class_names, highest),
+            notes=notes if split == splits[0] else (),
         )
         for split in splits
     }
@@ -63,11 +79,19 @@ def _keys(path: Path) -> list[str]:
         return arrays.files
 
 
-def _read(path: Path, prefix: str, class_names: tuple[str, ...] | None) -> Listing:
-    images, notes = as_uint8(_array(path, f"{prefix}images"), f"{path}: {prefix}images")
+def _highest(path: Path, key: str) -> float:
+    images = _array(path, key)
+    finite = images[np.isfinite(images)] if images.dtype.kind == "f" else np.array([])
+    return float(finite.max(initial=0))
+
+
+def _read(
+    path: Path, prefix: str, class_names: tuple[str, ...] | None, highest: Callable[[], float]
+) -> Listing:
+    images, notes = as_uint8(_array(path, f"{prefix}images"), f"{path}: {prefix}images", highest)
     labels = one_label_each(_array(path, f"{prefix}labels"), f"{path}: {prefix}labels")
     known = f"{prefix}patients" in _keys(path)
-    patients = _array(path, f"{prefix}patients").astype(str).ravel() if known else None
+    patients = _array(path, f"{prefix}patients").ravel() if known else None
     for what, array in (("labels", labels), ("patients", patients)):
         if array is not None and len(array) != len(images):
             raise InputError(f"{path}: {len(images):,} {prefix}images but {len(array):,} {what}")
@@ -81,7 +105,7 @@ def _read(path: Path, prefix: str, class_names: tuple[str, ...] | None) -> Listi
         labels=indices,
         class_names=names,
         payloads=lambda: _payloads(images, where),
-        patients=patients,
+        patients=None if patients is None else patient_names(patients, where),
         notes=notes,
     )
 
@@ -116,8 +140,14 @@ def one_label_each(labels: np.ndarray, where: str) -> np.ndarray:
     raise InputError(f"{where}: shape {labels.shape}, but one label per image is needed, (n, 1)")
 
 
-def as_uint8(images: np.ndarray, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def as_uint8(
+    images: np.ndarray, where: str, highest: Callable[[], float] | None = None
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Images of any number type as 0..255, with a note where they had to be scaled.
+
+    Args:
+        highest: of the float images of the whole source, which decides on their scale; None takes
+            these images alone.
 
     Raises:
         InputError: the shape is not of images, or a value is NaN or outside 0..255.
@@ -131,9 +161,37 @@ def as_uint8(images: np.ndarray, where: str) -> tuple[np.ndarray, tuple[str, ...
     if not np.isfinite(images).all():
         first = int(np.flatnonzero(~np.isfinite(images).reshape(len(images), -1).all(1))[0])
         raise InputError(f"{where}[{first}]: holds NaN or infinity; remove or mend that image")
-    low, high = float(images.min(initial=0)), float(images.max(initial=0))
+    if images.dtype.kind == "f":
+        own = float(images.max(initial=0))
+        return _floats(images, where, max(highest(), own) if highest else own)
+    low, high = int(images.min(initial=0)), int(images.max(initial=0))
     if low < 0 or high > 255:
-        raise InputError(f"{where}: values from {low:g} to {high:g}; scale them to 0..255 first")
-    if images.dtype.kind == "f" and high <= 1:
-        return np.rint(images * 255).astype(np.uint8), ("scaled float images from 0..1 to 0..255",)
-    return np.rint(images).astype(np.uint8), (f"rounded {images.dtype} images to 8 bits",)
+        raise _unscaled(where, low, high)
+    return images.astype(np.uint8), (f"rounded {images.dtype} images to 8 bits",)
+
+
+def _floats(images: np.ndarray, where: str, highest: float) -> tuple[np.ndarray, tuple[str, ...]]:
+    low, high = float(images.min(initial=0)), float(images.max(initial=0))
+    scale = 1 if highest <= 1 + TOLERANCE else 255
+    spare = scale * TOLERANCE
+    if low < -spare or high > scale + spare or 1 + TOLERANCE < highest < NEARLY_BLACK:
+        raise _unscaled(where, low, high)
+    if scale == 255 and high <= 1 + TOLERANCE and len(images):
+        raise InputError(
+            f"{where}: values from {low:g} to {high:g}, but other images of this file go up to "
+            f"{highest:g}; give all of them one scale"
+        )
+    num_over = int(((images < 0) | (images > scale)).sum())
+    notes = (f"cut {counted(num_over, 'value')} from {low:.7g} to {high:.7g} to 0..{scale}",)
+    notes = notes if num_over else ()
+    if scale == 1:
+        notes = ("scaled float images from 0..1 to 0..255", *notes)
+    else:
+        notes = (f"rounded {images.dtype} images to 8 bits", *notes)
+    # Rounded in place of one copy, as these are the largest arrays there are.
+    scaled = np.clip(images, 0, scale) * (255 // scale)
+    return np.rint(scaled, out=scaled).astype(np.uint8), notes
+
+
+def _unscaled(where: str, low: float, high: float) -> InputError:
+    return InputError(f"{where}: values from {low:g} to {high:g}; scale them to 0..255 first")

@@ -1,7 +1,6 @@
 """Parquet files in the Hugging Face image convention: `image` struct(bytes, path) and `label`."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,20 +11,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rlsel.data.sources.hugging_face import class_names_in
-from rlsel.data.sources.labels import class_indices
+from rlsel.data.sources.labels import class_indices, patient_names
+from rlsel.data.sources.parquet_splits import Rows, by_split, split_column
 from rlsel.data.sources.part import WHOLE, Listing, Part, Payload
 from rlsel.data.sources.paths import (
-    expand,
     given_splits,
+    match,
     matching_files,
     relative_names,
     require_path_or_splits,
+    shown,
 )
 from rlsel.errors import InputError
 from rlsel.schema import config
 
 ROWS_AT_ONCE = 512
-SPLIT_IN_NAME = re.compile(r"(train|validation|valid|val|test)([-_.]|$)")
+SUFFIXES = (".parquet",)
 
 
 @config
@@ -34,14 +35,15 @@ class ParquetSource:
 
     name: Literal["parquet"] = "parquet"
     path: str | None = None
-    """A file, a glob, or a folder. A folder whose files are called train-..., valid-... or val-...,
-    and test-... gives those splits; anything else is one set, split by ratio."""
+    """A file, a glob, or a folder. Where folders (train/, split=train/), file names (train-0) or a
+    column split speak of train and test, val or both, those are the splits; anything else is one
+    set, split by ratio."""
     train: str | None = None
     """A file, glob or folder with the training images, where the splits are given one by one."""
     val: str | None = None
     """The same for validation. Left out, it is cut from train."""
     test: str | None = None
-    """The same for test."""
+    """The same for test. Left out beside val, it is cut from train."""
     image_column: str = "image"
     """Encoded images: struct(bytes, path) or plain bytes; a path alone is not followed."""
     label_column: str = "label"
@@ -59,52 +61,81 @@ def parquet_parts(source: ParquetSource) -> dict[str, Part]:
     """The splits of a Parquet source, or the whole of it.
 
     Raises:
-        InputError: a file is missing.
+        InputError: a file is missing, or is of no split while others are.
     """
     if source.path is None:
         named = given_splits(source.train, source.val, source.test)
-        groups = {split: matching_files(text, (".parquet",)) for split, text in named.items()}
+        found = {split: match(text, SUFFIXES) for split, text in named.items()}
+        groups = {split: [Rows(f, None) for f in one.files] for split, one in found.items()}
+        notes = tuple(note for one in found.values() for note in one.notes("Parquet"))
     else:
-        groups = _by_name(source.path)
-    columns = (source.image_column, source.label_column, source.patient_column)
-    settings = repr(("parquet", columns, source.class_names))
+        whole = match(source.path, SUFFIXES)
+        groups, said = by_split(tuple(whole.files), _split_column)
+        notes = (*said, *whole.notes("Parquet"))
     return {
-        split: Part(files=files, settings=settings, read=partial(_read, files, source))
-        for split, files in groups.items()
+        split: Part(
+            files=tuple(rows.file for rows in group),
+            settings=repr(
+                ("parquet", [r.rows for r in group], _columns(source), source.class_names)
+            ),
+            read=partial(_read, tuple(group), source),
+            notes=notes if split in (WHOLE, "train") else (),
+        )
+        for split, group in groups.items()
     }
 
 
-def _by_name(text: str) -> dict[str, tuple[Path, ...]]:
-    """The files of a folder as splits, where all their names say so."""
-    files = matching_files(text, (".parquet",))
-    groups: dict[str, tuple[Path, ...]] = {}
-    for file in files:
-        found = SPLIT_IN_NAME.match(file.name)
-        split = found.group(1) if found else ""
-        split = "val" if split.startswith("val") else split
-        groups[split] = (*groups.get(split, ()), file)
-    named = {"train", "test"} <= groups.keys() and "" not in groups
-    return groups if named and expand(text).is_dir() else {WHOLE: files}
+def _columns(source: ParquetSource) -> tuple[str | None, ...]:
+    return source.image_column, source.label_column, source.patient_column
 
 
-def _read(files: tuple[Path, ...], source: ParquetSource) -> Listing:
-    tables = {file: _label_table(file, source) for file in files}
-    rows = [(file, row) for file, table in tables.items() for row in range(table.num_rows)]
+def columns_of(source: ParquetSource) -> tuple[str, ...]:
+    """The columns of the first file that are neither images nor labels."""
+    file = matching_files(source.path or source.train or "", SUFFIXES)[0]
+    names = open_parquet(file).schema_arrow.names
+    return tuple(name for name in names if name not in _columns(source))
+
+
+def _split_column(file: Path) -> pa.ChunkedArray | None:
+    parquet = open_parquet(file)
+    name = split_column(parquet.schema_arrow)
+    if name is None:
+        return None
+    with _readable(file):
+        return parquet.read(columns=[name])[name]
+
+
+def _read(group: tuple[Rows, ...], source: ParquetSource) -> Listing:
+    files = tuple(rows.file for rows in group)
+    whole = {rows.file: _label_table(rows.file, source) for rows in group}
+    chosen = {
+        rows.file: list(range(whole[rows.file].num_rows) if rows.rows is None else rows.rows)
+        for rows in group
+    }
+    tables = {file: table.take(pa.array(chosen[file], pa.int64())) for file, table in whole.items()}
+    places = [(file, row) for file in files for row in chosen[file]]
+
+    def where(index: int) -> str:
+        return "{}, row {}".format(*places[index]) if places else str(files[0])
 
     def column(name: str) -> np.ndarray:
-        return np.concatenate([_values(table, name, file) for file, table in tables.items()])
+        return np.concatenate(
+            [_values(table, name, file, chosen[file]) for file, table in tables.items()]
+        )
 
     labels, class_names = class_indices(
         column(source.label_column),
         source.class_names or _class_names(tables, source.label_column),
-        where=lambda i: "{}, row {}".format(*rows[i]) if rows else str(files[0]),
+        where,
     )
     return Listing(
-        names=row_names(files, [table.num_rows for table in tables.values()]),
+        names=_names(files, chosen.values()),
         labels=labels,
         class_names=class_names,
-        payloads=partial(_payloads, files, source.image_column),
-        patients=column(source.patient_column).astype(str) if source.patient_column else None,
+        payloads=partial(_payloads, group, source.image_column),
+        patients=patient_names(column(source.patient_column), where)
+        if source.patient_column
+        else None,
     )
 
 
@@ -120,9 +151,12 @@ def _class_names(tables: dict[Path, pa.Table], label_column: str) -> tuple[str, 
 
 def row_names(files: tuple[Path, ...], num_rows: list[int]) -> tuple[str, ...]:
     """What each row is called, over all files: train-0:17 is row 17 of train-0.parquet."""
-    stems = [name.removesuffix(".parquet") for name in relative_names(files)]
-    counted = zip(stems, num_rows, strict=True)
-    return tuple(f"{stem}:{row}" for stem, count in counted for row in range(count))
+    return _names(files, map(range, num_rows))
+
+
+def _names(files: tuple[Path, ...], rows: Iterable[Iterable[int]]) -> tuple[str, ...]:
+    stems = (name.removesuffix(".parquet") for name in relative_names(files))
+    return tuple(f"{stem}:{row}" for stem, of in zip(stems, rows, strict=True) for row in of)
 
 
 def _label_table(file: Path, source: ParquetSource) -> pa.Table:
@@ -140,12 +174,28 @@ def _label_table(file: Path, source: ParquetSource) -> pa.Table:
         return parquet.read(columns=wanted[1:])
 
 
-def _values(table: pa.Table, name: str, file: Path) -> np.ndarray:
+def _values(table: pa.Table, name: str, file: Path, rows: list[int]) -> np.ndarray:
     values = table[name]
+    if not _is_plain(values.type):
+        raise InputError(
+            f"{file}: column {name!r} is of type {values.type}; one number or name for each image "
+            "is needed"
+        )
     if values.null_count:
-        row = values.is_null().to_pylist().index(True)
+        row = rows[values.is_null().to_pylist().index(True)]
         raise InputError(f"{file}, row {row}: column {name!r} is empty there; fill it or drop it")
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
     return values.to_numpy()
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Whether each value is one number or text."""
+    if pa.types.is_dictionary(kind):
+        return _is_plain(kind.value_type)
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    return text or number or pa.types.is_string_view(kind) or pa.types.is_decimal(kind)
 
 
 def open_parquet(file: Path) -> pq.ParquetFile:
@@ -162,16 +212,19 @@ def open_parquet(file: Path) -> pq.ParquetFile:
 def _readable(file: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{file}: cannot be read as Parquet ({reason})") from error
 
 
-def _payloads(files: tuple[Path, ...], image_column: str) -> Iterator[Payload]:
-    for file in files:
+def _payloads(group: tuple[Rows, ...], image_column: str) -> Iterator[Payload]:
+    for file, rows in group:
+        chosen = None if rows is None else frozenset(rows)
         for row, value in enumerate(_cells(file, image_column)):
-            content = value.get("bytes") if isinstance(value, dict) else value
-            yield Payload(f"{file}, row {row}", content if isinstance(content, bytes) else None)
+            if chosen is None or row in chosen:
+                content = value.get("bytes") if isinstance(value, dict) else value
+                data = content if isinstance(content, bytes) else None
+                yield Payload(f"{shown(file)}, row {row}", data)
 
 
 def _cells(file: Path, column: str) -> Iterator[Any]:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rlsel.data.sources.paths import shown
+
 
 class Payload(NamedTuple):
     """One image as its source holds it."""
@@ -44,6 +46,13 @@ class Part:
     settings: str
     """What else decides it, such as the names of the columns."""
     read: Callable[[], Listing]
+    notes: tuple[str, ...] = ()
+    """What was found and is not read."""
+
+
+def listed_files(files: tuple[Path, ...]) -> Iterator[Payload]:
+    """Encoded files as payloads."""
+    return (Payload(shown(file), file) for file in files)
 
 
 WHOLE = "whole"

@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+from rlsel.data.sources.walk import Found, find_files, is_hidden
 from rlsel.errors import InputError
 
 UNEXPANDED = re.compile(r"\$(\w+|\{[^}]*\})")
@@ -59,22 +60,44 @@ def matching_files(text: str, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
     Raises:
         InputError: there is none.
     """
+    return tuple(match(text, suffixes).files)
+
+
+def match(text: str, suffixes: tuple[str, ...]) -> Found:
+    """`matching_files`, with what else lies in the folders among them.
+
+    Raises:
+        InputError: there is none.
+    """
     path = expand(text)
     if glob.has_magic(str(path)) and not path.exists():
-        found = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
-    elif (path := existing(text)).is_dir():
-        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes)
+        matched = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
     else:
-        return (path,)
-    if not found:
+        matched = [existing(text)]
+    found = Found()
+    for one in matched:
+        found.add(find_files(one, suffixes, _is_aside) if one.is_dir() else Found([one]))
+    found.files = list(dict.fromkeys(found.files))  # "**" names a folder and what is in it
+    if not found.files:
         raise InputError(f"{path}: no {' or '.join(suffixes)} file is there")
-    return tuple(found)
+    return found
+
+
+def _is_aside(name: str) -> bool:
+    """Spark and Arrow write what is no data, or not finished, under names that start so."""
+    return name.startswith("_") or is_hidden(name)
+
+
+def shown(name: str | Path) -> str:
+    """A name as every terminal and file takes it: bytes that are no UTF-8 become \\xe9."""
+    text = str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return re.sub(r"[\x00-\x1f\x7f]", lambda found: ascii(found[0])[1:-1], text)
 
 
 def relative_names(files: tuple[Path, ...]) -> list[str]:
     """Names below the folder that all files share: unique, and the same when the data move."""
     shared = os.path.commonpath([file.absolute().parent for file in files])
-    return [Path(os.path.relpath(file.absolute(), shared)).as_posix() for file in files]
+    return [shown(Path(os.path.relpath(file.absolute(), shared)).as_posix()) for file in files]
 
 
 def require_path_or_splits(
@@ -83,8 +106,8 @@ def require_path_or_splits(
     """Refuse a source that gives both one path and splits, or neither, or half of the splits."""
     if (path is None) == (train is None and val is None and test is None):
         raise ValueError("give either path (one set, split by ratio) or train and test (and val)")
-    if path is None and (train is None or test is None):
-        raise ValueError("train and test belong together; val may be left out (cut from train)")
+    if path is None and (train is None or (test is None and val is None)):
+        raise ValueError("train and test belong together; one of val and test may be left out")
 
 
 def given_splits(train: str | None, val: str | None, test: str | None) -> dict[str, str]:

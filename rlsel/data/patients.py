@@ -1,0 +1,148 @@
+"""Patients: one way of writing an id, and where to look for ids that nobody pointed out."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from rlsel.data.image_set import ImageSet
+from rlsel.data.sources import FileSource, FolderSource, ParquetSource
+from rlsel.data.sources.folder import patient_pattern
+from rlsel.data.sources.parquet import columns_of
+from rlsel.data.wording import counted
+
+FORMS = (
+    r"(TCGA-[0-9A-Z]{2}-[0-9A-Z]{4})",
+    r"(?i)((?:patient|pat|case|subject|sub|person|slide)[-_ ]?\d+)",
+    "folder",
+    "prefix",
+    r"([^/]*-\d+)-\d+\.\w+$",
+)
+"""Values of `patient_from` that people's files suit, the surest first."""
+FEWEST_PATIENTS = 5
+"""Fewer names than that are more likely of magnifications or scanners."""
+IMAGES_EACH = 1.5
+"""Of a patient and class, on average. With fewer the names count images."""
+COLUMN = re.compile(
+    r"(patient|subject|case|participant|person|donor|slide|wsi)s?([ _.-]?(id|nr|no|number|name))?"
+)
+"""What a column of patients is called, in lower case."""
+NUMBER = re.compile(r"\+?0*(\d+)(\.0*)?", re.ASCII)
+
+
+def in_one_writing(parts: Mapping[str, ImageSet]) -> tuple[dict[str, ImageSet], tuple[str, ...]]:
+    """The same images, with every patient called the same in all of them; and a note.
+
+    Blanks around an id, upper and lower case, zeros before a number and a point after it are no
+    difference: "007", 7 and "7.0" are one patient. An id that is written one way stays as it is.
+    """
+    known = [images.patients for images in parts.values() if images.patients is not None]
+    writings: dict[str, set[str]] = {}
+    for written in np.unique(np.concatenate(known)).tolist() if known else ():
+        writings.setdefault(_plain(written), set()).add(written)
+    called = {
+        written: plain
+        for plain, several in writings.items()
+        if len(several) > 1
+        for written in several
+    }
+    if not called:
+        return dict(parts), ()
+    some = " and ".join(map(repr, sorted(next(w for w in writings.values() if len(w) > 1))))
+    note = (
+        f"{counted(len(set(called.values())), 'patient')} written in several ways, such as {some}, "
+        "taken as one each"
+    )
+    return {split: _renamed(images, called) for split, images in parts.items()}, (note,)
+
+
+def _plain(written: str) -> str:
+    text = unicodedata.normalize("NFKC", written).strip().casefold()
+    number = NUMBER.fullmatch(text)
+    return number.group(1) if number else text
+
+
+def _renamed(images: ImageSet, called: Mapping[str, str]) -> ImageSet:
+    if images.patients is None:
+        return images
+    return replace(images, patients=np.array([called.get(p, p) for p in images.patients.tolist()]))
+
+
+def tell_of_patients(source: FileSource, parts: Mapping[str, ImageSet]) -> tuple[str, ...]:
+    """A line where patients are unknown, yet names say who an image is of; with the setting.
+
+    Args:
+        parts: train, val and test.
+    """
+    if isinstance(source, FolderSource) and source.patient_from == "none":
+        return (*_in_file_names(parts), *_in_class_names(parts))
+    if isinstance(source, ParquetSource) and source.patient_column is None:
+        names = [name for name in columns_of(source) if COLUMN.fullmatch(name.casefold())]
+        return tuple(
+            f"patients are unknown, so splits may share them, and there is a column {name!r}; if "
+            f"that tells them, set data.source.patient_column: {name}"
+            for name in names[:1]
+        )
+    return ()
+
+
+def _in_file_names(parts: Mapping[str, ImageSet]) -> tuple[str, ...]:
+    names = {split: _below_class(images) for split, images in parts.items()}
+    everything = [name for inside in names.values() for name in inside]
+    labels = np.concatenate([images.labels for images in parts.values()]).tolist()
+    form = next((form for form in FORMS if _suits(form, everything, labels)), None)
+    if form is None:
+        return ()
+    of = {split: set(found_by(form, inside)) for split, inside in names.items()}
+    patients = set().union(*of.values())
+    num_shared = sum(sum(patient in one for one in of.values()) > 1 for patient in patients)
+    setting = form if form.isalpha() else f"'{form}'"
+    shared = f": {num_shared:,} of {len(patients):,} are in more than one" if num_shared else ""
+    return (
+        f"patients are unknown, so splits may share them, and file names seem to tell them "
+        f"({everything[0]} is of {found_by(form, everything[:1])[0]}){shared}; if so, set "
+        f"data.source.patient_from: {setting}",
+    )
+
+
+def _in_class_names(parts: Mapping[str, ImageSet]) -> tuple[str, ...]:
+    """A line where the folders may be of patients, with the classes in them: 8863/0/a.png."""
+    class_names = parts["train"].class_names
+    numbered = all(any(map(str.isdigit, name)) for name in class_names)
+    below = [name for images in parts.values() for name in _below_class(images)]
+    inner = {name.split("/", 1)[0] for name in below}
+    if not numbered or not all("/" in name for name in below):
+        return ()
+    if len(class_names) < FEWEST_PATIENTS or not 2 <= len(inner) < len(class_names):
+        return ()
+    return (
+        f"the classes may be patients: each of {', '.join(class_names[:3])}, ... holds "
+        f"{', '.join(sorted(inner)[:3])}; if those are the classes, they belong outside "
+        f"({min(inner)}/{class_names[0]}/...), with data.source.patient_from: folder",
+    )
+
+
+def _below_class(images: ImageSet) -> list[str]:
+    """File names below the folder of their class, which follows that of the split."""
+    names = []
+    for name, label in zip(images.ids.tolist(), images.labels.tolist(), strict=True):
+        before, _, below = name.partition(f"{images.class_names[label]}/")
+        names.append(below if before in ("", "train/", "val/", "test/") else "")
+    return names
+
+
+def _suits(form: str, names: list[str], labels: list[int]) -> bool:
+    found = found_by(form, names)
+    if len(found) < len(names) or not all(any(map(str.isdigit, one)) for one in found):
+        return False
+    num_each = len(set(zip(found, labels, strict=True)))
+    return len(set(found)) >= FEWEST_PATIENTS and num_each * IMAGES_EACH <= len(names)
+
+
+def found_by(form: str, names: list[str]) -> list[str]:
+    """The patients of those names in which this `patient_from` finds one."""
+    pattern = patient_pattern(form)
+    found = [pattern.search(name) for name in names] if pattern else []
+    return [match.group(1) for match in found if match]

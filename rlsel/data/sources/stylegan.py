@@ -1,0 +1,91 @@
+"""The dataset layout of StyleGAN: 00000/img00000000.png, and a dataset.json with the labels.
+
+Source: dataset_tool.py of https://github.com/NVlabs/stylegan3
+"""
+
+import json
+import re
+from collections import Counter
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from rlsel.data.sources.labels import class_indices
+from rlsel.data.sources.part import Listing, Part, listed_files
+from rlsel.data.sources.walk import find_files
+from rlsel.data.wording import counted
+from rlsel.errors import InputError
+
+NAME = "dataset.json"
+IMAGE_NAME = re.compile(r"img\d{8}\.")
+
+
+def has_labels(root: Path) -> bool:
+    """Whether dataset.json is there and is StyleGAN's; nnU-Net has another of that name."""
+    file = root / NAME
+    return file.is_file() and isinstance(_content(file).get("labels", ""), list | None)
+
+
+def looks_unlabelled(files: list[Path]) -> bool:
+    """Whether files are numbered as StyleGAN's tool does, so that their folders are no classes."""
+    return all(re.fullmatch(r"\d{5}", f.parent.name) and IMAGE_NAME.match(f.name) for f in files)
+
+
+def labelled_part(root: Path, suffixes: tuple[str, ...]) -> Part:
+    """The images that dataset.json names, with its labels.
+
+    Raises:
+        InputError: it has no labels, or one of them is not a whole number, or a file is missing.
+    """
+    file = root / NAME
+    content = _content(file)
+    labels = content["labels"]
+    if not labels:
+        raise InputError(f"{file}: holds no labels; make the data set with labels")
+    label_of = dict(_pair(file, entry) for entry in labels)
+    if len(label_of) < len(labels):
+        twice = Counter(str(entry[0]) for entry in labels).most_common(1)[0][0]
+        raise InputError(f"{file}: names {twice} twice; every image has one label")
+    paths = [root / name for name in label_of]
+    if missing := [path for path in paths if not path.is_file()]:
+        raise InputError(f"{missing[0]}: no such file, but {file} names it")
+    found = find_files(root, suffixes)
+    num_unlabelled = len(set(found.files) - set(paths))
+    found.others = max(found.others - 1, 0)  # dataset.json itself
+    notes = found.notes("PNG, JPEG and TIFF")
+    if num_unlabelled:
+        notes += (f"left out {counted(num_unlabelled, 'image')} of which {NAME} has no label",)
+    names = content.get("class_names")
+    return Part(
+        files=(file, *paths),
+        settings="stylegan",
+        read=partial(_read, file, label_of, paths, tuple(map(str, names)) if names else None),
+        notes=notes,
+    )
+
+
+def _content(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: cannot be read as JSON ({error})") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _pair(file: Path, entry: Any) -> tuple[str, int]:
+    match entry:
+        case [str(name), int(label)] if ".." not in PurePosixPath(name).parts:
+            return name, label
+    raise InputError(f"{file}: {entry!r} is no file name with one whole number, its class")
+
+
+def _read(
+    file: Path, label_of: dict[str, int], paths: list[Path], class_names: tuple[str, ...] | None
+) -> Listing:
+    names = tuple(label_of)
+    labels, classes = class_indices(
+        np.array(list(label_of.values())), class_names, lambda i: f"{file}, {names[i]}"
+    )
+    return Listing(names, labels, classes, payloads=partial(listed_files, tuple(paths)))

@@ -1,0 +1,141 @@
+"""The files below a folder: links followed, hidden things left aside, and nothing lost in silence.
+
+`Path.rglob` passes over what it may not read and over linked folders without a word.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rlsel.data.wording import counted
+from rlsel.errors import InputError
+
+SYSTEM_NAMES = {
+    *("__macosx", "__pycache__", "@eadir", "#recycle", "$recycle.bin", "lost+found"),
+    *("system volume information", "thumbs.db", "desktop.ini"),
+}
+"""What operating systems, storage boxes and archivers leave in people's folders, in lower case."""
+
+
+@dataclass
+class Found:
+    """What a folder holds, sorted by path."""
+
+    files: list[Path] = field(default_factory=list)
+    """Those with a wanted suffix."""
+    others: int = 0
+    """Files with another suffix."""
+    hidden: list[Path] = field(default_factory=list)
+    """Files with a wanted suffix that hold no data by their name or that of their folder."""
+    unfollowed: list[Path] = field(default_factory=list)
+    """Linked folders that overlap with one that is read anyway."""
+
+    def add(self, other: "Found") -> None:
+        self.files += other.files
+        self.others += other.others
+        self.hidden += other.hidden
+        self.unfollowed += other.unfollowed
+
+    def notes(self, kind: str) -> tuple[str, ...]:
+        """One line for each sort of thing that is not read; `kind` names what is."""
+        return tuple(self._notes(kind))
+
+    def _notes(self, kind: str) -> Iterator[str]:
+        if self.others:
+            yield f"ignored {counted(self.others, 'file')} other than {kind}"
+        if self.hidden:
+            yield (
+                f"left out {counted(len(self.hidden), 'file')} by name (hidden, of a system, "
+                f"unfinished or masks), such as {self.hidden[0]}"
+            )
+        if self.unfollowed:
+            yield (
+                f"did not follow {counted(len(self.unfollowed), 'linked folder')} to files that "
+                f"are read anyway: {', '.join(map(str, self.unfollowed))}"
+            )
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name holds no data."""
+    return name.startswith(".") or name.casefold() in SYSTEM_NAMES
+
+
+def subfolders(root: Path) -> list[Path]:
+    """The folders in `root` that may hold data, sorted."""
+    return sorted(path for path in root.iterdir() if not is_hidden(path.name) and path.is_dir())
+
+
+def find_files(
+    top: Path, suffixes: tuple[str, ...], is_aside: Callable[[str], bool] = is_hidden
+) -> Found:
+    """Every file below `top` whose suffix, in lower case, is among `suffixes`.
+
+    Args:
+        is_aside: whether a file or folder of this name holds no data.
+
+    Raises:
+        InputError: a file with such a suffix is a link that leads nowhere.
+        PermissionError: a folder may not be read.
+    """
+    found = Found()
+    _Walk(suffixes, is_aside, found, [top.resolve()]).through(top)
+    found.files.sort()
+    return found
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """One pass through a folder and all that is linked from it."""
+
+    suffixes: tuple[str, ...]
+    is_aside: Callable[[str], bool]
+    found: Found
+    roots: list[Path]
+    """Folders that are read with all that is in them, so that a circle of links ends."""
+
+    def through(self, folder: Path) -> None:
+        with os.scandir(folder) as entries:
+            inside = sorted(entries, key=lambda entry: entry.name)
+        for entry in inside:
+            path = folder / entry.name
+            if self.is_aside(entry.name):
+                self.found.hidden += wanted_below(path, self.suffixes)
+            elif not _is_folder(entry):
+                self._count(path)
+            elif not entry.is_symlink() or self._is_new(path.resolve()):
+                self.through(path)
+            else:
+                self.found.unfollowed.append(path)
+
+    def _count(self, path: Path) -> None:
+        if path.suffix.lower() not in self.suffixes:
+            self.found.others += 1
+        elif path.is_file():
+            self.found.files.append(path)
+        else:
+            raise InputError(f"{path}: leads to no file; mend this link or remove it")
+
+    def _is_new(self, target: Path) -> bool:
+        """Whether nothing below a linked folder is read so far; it is one of the roots then."""
+        if any(target.is_relative_to(root) or root.is_relative_to(target) for root in self.roots):
+            return False
+        self.roots.append(target)
+        return True
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except PermissionError:
+        raise
+    except OSError:  # a link to itself
+        return False
+
+
+def wanted_below(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The files with these suffixes in a hidden folder, as far as it may be read; or it itself."""
+    if not path.is_dir():
+        return [path] if path.suffix.lower() in suffixes else []
+    below = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+    return sorted(file for file in below if file.suffix.lower() in suffixes)
