@@ -115,6 +115,6 @@ def _train_and_sample(
 def _read_splits(experiment: Experiment, folder: RunFolder) -> Splits:
     try:
         return read_inputs(experiment)[0]
-    except InputError:
+    except Exception:  # whatever was wrong with the inputs: no folder is left behind
         folder.abandon()
         raise

@@ -12,7 +12,6 @@ import numpy as np
 from rlsel.checking import describe_settings_and_inputs, read_inputs
 from rlsel.config import Experiment, default_experiment
 from rlsel.data import Splits
-from rlsel.errors import InputError
 from rlsel.evaluation import find_truth, kinds_kept, score_selections
 from rlsel.evaluation.truth import batch_of_candidates
 from rlsel.examining import examine
@@ -179,7 +178,7 @@ def select_and_score(
 def _read_inputs(experiment: Experiment, folder: RunFolder) -> tuple[Splits, Pool]:
     try:
         splits, pool = read_inputs(experiment)
-    except InputError:
+    except Exception:  # whatever was wrong with the inputs: no folder is left behind
         folder.abandon()
         raise
     folder.finish_stage("data")
