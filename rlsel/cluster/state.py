@@ -62,7 +62,8 @@ def _offer(resources: dict[str, float]) -> Node:
 def _of(left: list[Node], all_of_it: list[Node]) -> str:
     cores, gpus = (sum(node[i] for node in left) for i in (0, 1))
     all_cores, all_gpus = (sum(node[i] for node in all_of_it) for i in (0, 1))
-    return f"{cores:g} of {all_cores:g} cores and {gpus:g} of {all_gpus:g} GPUs are free"
+    with_gpus = f" and {gpus:g} of {all_gpus:g} GPUs" if all_gpus else ""
+    return f"{cores:g} of {all_cores:g} cores{with_gpus} are free"
 
 
 def _status() -> Any:
