@@ -262,7 +262,7 @@ class Broker:
         """News of it, unless it is the same as of the look before."""
         why = describe_loss(error)
         if seat.is_up or self._last_loss != why:
-            self._news.append(f"an evaluator was lost: {why}")
+            self._news.append(f"an evaluator was lost: {why}. Others go on with its work")
         self._last_loss, seat.is_up = why, False
 
     def _let_go_of(self, seat: _Seat, error: Exception) -> None:

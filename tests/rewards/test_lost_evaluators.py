@@ -15,7 +15,12 @@ from fake_evaluator import (
     run,
     sizes,
 )
-from ray.exceptions import ActorDiedError, NodeDiedError, RayActorError
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    NodeDiedError,
+    RayActorError,
+)
 
 from rlsel.errors import InputError
 from rlsel.rewards import broker as broker_module
@@ -235,6 +240,7 @@ def test_an_evaluator_whose_process_ends_whenever_it_starts_is_given_up(
     ("error", "said"),
     [
         (NodeDiedError("of a node"), "its machine is gone"),
+        (ActorUnavailableError("RPC error: Socket closed", None), "its process ended"),
         (RayActorError(error_msg="The actor died because its node has died."), "machine is gone"),
         (RayActorError(error_msg="Worker exit type: NODE_OUT_OF_MEMORY ..."), "memory of its mach"),
         (RayActorError(error_msg="ray::A()\n  File x\nOSError: no driver\n"), "OSError: no driver"),
