@@ -251,7 +251,10 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("address", [None, ""])
 def test_no_cluster_of_somebody_else_is_joined_unasked(
-    without_ray: None, monkeypatch: pytest.MonkeyPatch, address: str | None
+    without_ray: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    address: str | None,
 ) -> None:
     asked: dict[str, object] = {}
     monkeypatch.setattr(ray, "init", lambda **settings: asked.update(settings))
@@ -259,8 +262,12 @@ def test_no_cluster_of_somebody_else_is_joined_unasked(
     if address is not None:
         monkeypatch.setenv("RAY_ADDRESS", address)
 
+    monkeypatch.setattr(ray._private.worker, "print_to_stdstream", print)
+
     with ray_session():
         assert asked["address"] == "local"
+        ray._private.worker.print_to_stdstream("a paragraph of Ray's")
+    assert "paragraph" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
+from ray._private import worker
 
 from rlsel.errors import InputError
 
@@ -78,6 +79,9 @@ def _start() -> None:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
+        # It prints a paragraph whenever a worker is lost, logs to the driver or not. Where that is
+        # an evaluator, `rewards/watch.py` has a line of it.
+        worker.print_to_stdstream = lambda *printed, **how: None
     except Exception as error:  # Ray raises whatever failed inside it
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise _cannot_start(address, lines[0], _all_said(error)) from error

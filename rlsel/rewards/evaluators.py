@@ -9,7 +9,12 @@ from typing import Any
 import ray
 import torch
 from ray._private.state import state
-from ray.exceptions import NodeDiedError, OutOfMemoryError
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    NodeDiedError,
+    OutOfMemoryError,
+)
 
 from rlsel.classifier.resident import best_device, multiplies_bf16
 from rlsel.device_memory import DeviceFullError, is_out_of_memory, release
@@ -153,6 +158,10 @@ def describe_loss(error: Exception) -> str:
     if isinstance(error, NodeDiedError) or "node has died" in text or "node is dead" in text:
         return "its machine is gone"
     raised = re.findall(r"^[\w.]*(?:Error|Exception)\b.*", text, re.MULTILINE)
+    if raised and "creation task" in text:
+        return raised[-1]
+    if isinstance(error, ActorDiedError | ActorUnavailableError):
+        return "its process ended"
     return raised[-1] if raised else (text.splitlines() or [type(error).__name__])[0]
 
 

@@ -14,7 +14,7 @@ from rlsel import cluster
 from rlsel.data.wording import counted
 from rlsel.errors import find_input_error
 from rlsel.progress import console
-from rlsel.rewards.broker import Broker, Staff
+from rlsel.rewards.broker import Broker
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job, Metric
 from rlsel.rewards.keys import JobKeys
 from rlsel.rewards.ledger import Ledger, Repeats
@@ -25,6 +25,7 @@ from rlsel.rewards.plan import (
     plan_evaluators,
     require_possible,
 )
+from rlsel.rewards.staff import Staff
 from rlsel.rewards.watch import StaffWatch, watching
 from rlsel.rewards.workbench import Workbench
 

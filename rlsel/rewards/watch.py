@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from rlsel.data.wording import counted
 from rlsel.progress import console
-from rlsel.rewards.broker import Staff
 from rlsel.rewards.plan import EvaluatorPlan, Node
+from rlsel.rewards.staff import Staff
 
 FIRST_S = 10.0
 """Waited before the first line."""

@@ -15,12 +15,18 @@ from fake_evaluator import (
     run,
     sizes,
 )
-from ray.exceptions import ActorDiedError, NodeDiedError, RayActorError
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    NodeDiedError,
+    RayActorError,
+)
 
 from rlsel.errors import InputError
-from rlsel.rewards import broker as broker_module
-from rlsel.rewards.broker import MAX_DEATHS, MAX_LOST
+from rlsel.rewards import staff as staff_module
+from rlsel.rewards.broker import MAX_LOST
 from rlsel.rewards.evaluators import describe_loss
+from rlsel.rewards.staff import MAX_DEATHS
 
 
 def test_the_job_of_a_lost_evaluator_goes_to_another(tmp_path: Path) -> None:
@@ -149,7 +155,7 @@ def test_waiting_for_a_lost_evaluator_is_not_work(tmp_path: Path) -> None:
 
 @pytest.fixture
 def without_delay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker_module, "RETURN_S", 0.001)
+    monkeypatch.setattr(staff_module, "RETURN_S", 0.001)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -198,7 +204,7 @@ def test_without_any_evaluator_left_nobody_waits_for_ever(
 def test_an_evaluator_that_never_comes_up_keeps_nobody_from_being_pinned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broker_module, "PIN_S", 0.01)
+    monkeypatch.setattr(staff_module, "PIN_S", 0.01)
 
     async def test() -> None:
         never, *others = (FakeEvaluator(cores=(0, 1)) for _ in range(3))
@@ -213,9 +219,9 @@ def test_an_evaluator_whose_process_ends_whenever_it_starts_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     restarts, killed = iter(range(99)), []
-    monkeypatch.setattr(broker_module, "LOOK_S", 0.001)
-    monkeypatch.setattr(broker_module, "num_restarts", lambda evaluator: next(restarts))
-    monkeypatch.setattr(broker_module.ray, "kill", killed.append)
+    monkeypatch.setattr(staff_module, "LOOK_S", 0.001)
+    monkeypatch.setattr(staff_module, "num_restarts", lambda evaluator: next(restarts))
+    monkeypatch.setattr(staff_module.ray, "kill", killed.append)
 
     async def test() -> None:
         ends, other = FakeEvaluator(), FakeEvaluator()
@@ -235,6 +241,7 @@ def test_an_evaluator_whose_process_ends_whenever_it_starts_is_given_up(
     ("error", "said"),
     [
         (NodeDiedError("of a node"), "its machine is gone"),
+        (ActorUnavailableError("RPC error: Socket closed", None), "its process ended"),
         (RayActorError(error_msg="The actor died because its node has died."), "machine is gone"),
         (RayActorError(error_msg="Worker exit type: NODE_OUT_OF_MEMORY ..."), "memory of its mach"),
         (RayActorError(error_msg="ray::A()\n  File x\nOSError: no driver\n"), "OSError: no driver"),

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rlsel.rewards.broker import Staff
 from rlsel.rewards.plan import EvaluatorPlan
+from rlsel.rewards.staff import Staff
 from rlsel.rewards.watch import StaffWatch, watching
 
 PLAN = EvaluatorPlan(count=3, cpus_each=0.75, gpus_each=1.0, reason="a test")

@@ -1,0 +1,182 @@
+"""Who works for the broker: evaluators that come up, are lost, come back or are let go of."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray.exceptions import ActorDiedError, NodeDiedError, OutOfMemoryError, RayActorError
+
+from rlsel.classifier.resident import Precision, arithmetic
+from rlsel.errors import InputError
+from rlsel.rewards.evaluators import describe_loss, num_restarts
+from rlsel.rewards.jobs import Fidelity
+from rlsel.rewards.plan import Place, share_cores
+
+RETURN_S = 0.5
+"""Until the first look whether a lost evaluator is back; each further one takes twice as long."""
+MAX_RETURN_S = 30.0
+"""But no longer than that: a machine that was taken away may be back after hours."""
+MAX_DEATHS = 3
+"""How often in a row Ray may say that an evaluator is dead, not only away, before it is let go."""
+LOOK_S = 5.0
+"""Between two looks at an evaluator that does not come up."""
+PIN_S = 10.0
+"""How long evaluators that are up wait for the others, to share out the cores once."""
+LOST = (RayActorError, NodeDiedError, OutOfMemoryError)
+"""What Ray reports of an evaluator that was killed: the job itself is not to blame."""
+
+
+@dataclass(frozen=True)
+class Staff:
+    """How many evaluators there are, and what has become of others since the last question."""
+
+    wanted: int
+    up: int
+    news: list[str]
+
+
+@dataclass
+class Seat:
+    """An evaluator and what the broker knows of it."""
+
+    evaluator: Any
+    place: Place | None = None
+    is_up: bool = False
+    deaths: int = 0
+    """In a row, without having been up in between."""
+    pinned: tuple[int, ...] | None = None
+    """Its cores, once it was told."""
+    group_sizes: dict[tuple[str, Fidelity], int] = field(default_factory=dict)
+    """By run and fidelity; it says so with its first answer, and until then gets one job."""
+
+
+class Seats:
+    """All evaluators that are there or may come back."""
+
+    def __init__(
+        self,
+        evaluators: Sequence[Any],
+        precision: Precision,
+        spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task],
+        on_up: Callable[[Seat], None],
+        on_none_left: Callable[[str], None],
+    ) -> None:
+        """Call `on_up` with each that can work, `on_none_left` with why the last was lost."""
+        self.all = [Seat(evaluator) for evaluator in evaluators]
+        self.let_go: list[str] = []
+        """Said of each evaluator that is never to come back, for the record."""
+        self.reference: Place | None = None
+        """Of the first evaluator that was up."""
+        self._num_wanted, self._precision = len(self.all), precision
+        self._spawn, self._on_up, self._on_none_left = spawn, on_up, on_none_left
+        self._news: list[str] = []
+        self._last_loss = ""
+        self._is_patient = True
+        self._starting: list[asyncio.Task] = []
+
+    async def ready(self) -> int:
+        """Return when an evaluator is up: how many there are to be.
+
+        Raises:
+            InputError: not one of them could be started.
+        """
+        if not self._starting:
+            self._starting = [self._spawn(self.employ(seat)) for seat in self.all]
+            self._spawn(self._stop_waiting_for_all())
+        for is_up in asyncio.as_completed(self._starting):
+            if await is_up:
+                return len(self.all)
+        raise InputError(f"no evaluator could be started: {self._last_loss}")
+
+    def staff(self) -> Staff:
+        """Who is up. News are told once."""
+        news, self._news = self._news, []
+        return Staff(self._num_wanted, sum(seat.is_up for seat in self.all), news)
+
+    async def employ(self, seat: Seat, delay_s: float = 0.0) -> bool:
+        """Give `seat` work from when it is up; if it is lost on the way, when it is back."""
+        await asyncio.sleep(delay_s)
+        try:
+            seat.place, seat.pinned = await self._introduced(seat), None
+        except LOST as error:
+            seat.deaths += isinstance(error, ActorDiedError)
+            if seat.deaths >= MAX_DEATHS:
+                self._let_go_of(seat, error)
+            else:
+                self.note_loss(seat, error)
+                next_s = min(2 * delay_s or RETURN_S, MAX_RETURN_S)
+                self._spawn(self.employ(seat, next_s))
+            return False
+        if why := self._is_unlike(seat.place):
+            self._let_go_of(seat, RayActorError(error_msg=why))
+            return False
+        seat.is_up, seat.deaths = True, 0
+        self._pin()
+        self._on_up(seat)
+        return True
+
+    def _is_unlike(self, place: Place) -> str:
+        """Why scores of an evaluator there cannot stand beside the others'; mostly empty."""
+        self.reference = self.reference or place
+        one, first = (
+            arithmetic(self._precision, p.device_type, p.has_bf16) for p in (place, self.reference)
+        )
+        if one == first:
+            return ""
+        return (
+            f"it would train in {one}, the others train in {first}: state classifier.precision, or "
+            "use machines of one kind"
+        )
+
+    async def _introduced(self, seat: Seat) -> Place:
+        """Where it is, once it is up.
+
+        Ray starts one whose process ends while it starts again for ever, and says nothing.
+        """
+        place = asyncio.ensure_future(seat.evaluator.introduce.remote())
+        restarts_before: int | None = None
+        while not (await asyncio.wait({place}, timeout=LOOK_S))[0]:
+            restarts = num_restarts(seat.evaluator)
+            restarts_before = restarts if restarts_before is None else restarts_before
+            if restarts - restarts_before >= MAX_DEATHS:
+                place.add_done_callback(lambda lost: lost.exception())
+                ray.kill(seat.evaluator)
+                seat.deaths = MAX_DEATHS
+                raise RayActorError(error_msg="its process ends each time that it starts")
+        return await place
+
+    def note_loss(self, seat: Seat, error: Exception) -> None:
+        """News of it, unless it is the same as of the look before."""
+        why = describe_loss(error)
+        if seat.is_up or self._last_loss != why:
+            self._news.append(f"an evaluator was lost: {why}. Others go on with its work")
+        self._last_loss, seat.is_up = why, False
+
+    def _let_go_of(self, seat: Seat, error: Exception) -> None:
+        """Its part of the cores and of the work goes to the others."""
+        self.all.remove(seat)
+        self._last_loss = describe_loss(error)
+        told = f"an evaluator was given up: {self._last_loss}"
+        self._news.append(told)
+        self.let_go.append(told)
+        self._pin()
+        if not self.all:
+            self._on_none_left(told)
+
+    async def _stop_waiting_for_all(self) -> None:
+        await asyncio.sleep(PIN_S)
+        self._is_patient = False
+        self._pin()
+
+    def _pin(self) -> None:
+        """Share out the cores, once it is known where all evaluators are, or most after a while."""
+        known = [(seat, seat.place) for seat in self.all if seat.place]
+        if self._is_patient and len(known) < len(self.all):
+            return
+        shares = share_cores([place for _, place in known])
+        for (seat, _), share in zip(known, shares, strict=True):
+            if seat.pinned != share:
+                seat.evaluator.pin.remote(share)
+                seat.pinned = share
