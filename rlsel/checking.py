@@ -10,7 +10,7 @@ from rich.text import Text
 from rlsel.config import Experiment
 from rlsel.data import Splits, load_splits
 from rlsel.data.positive_class import describe_positive, doubts
-from rlsel.data.wording import counted
+from rlsel.data.wording import below_here, counted
 from rlsel.pool import InputReport, Pool, build_pool, describe_inputs
 from rlsel.pool.checks import CountRow
 from rlsel.progress import console
@@ -61,7 +61,8 @@ def check_inputs(experiment: Experiment) -> InputReport:
         console.print(table)
     for finding in report.findings:
         style = "yellow" if finding.level == "warning" else "dim"
-        console.print(Text(f"{finding.level}: {finding.text}", style=style), soft_wrap=False)
+        text = f"{finding.level}: {below_here(finding.text)}"
+        console.print(Text(text, style=style), soft_wrap=False)
     console.print(
         f"{experiment.name}: config {experiment.hash}, seed {experiment.seed}, "
         f"{counted(len(report.warnings), 'warning')}; ready to run",

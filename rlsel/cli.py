@@ -259,11 +259,13 @@ def main() -> None:
     try:
         app()
     except Exception as error:
+        from rlsel.data.wording import below_here
+
         mistake = find_input_error(error)
         if mistake is None:
             print(f"rlsel: {_unforeseen(error)}", file=sys.stderr)
             raise SystemExit(1) from None
-        print(f"rlsel: {' '.join(str(mistake).splitlines())}", file=sys.stderr)
+        print(f"rlsel: {below_here(' '.join(str(mistake).splitlines()))}", file=sys.stderr)
         raise SystemExit(2) from None
 
 

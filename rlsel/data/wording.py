@@ -1,5 +1,8 @@
 """Numbers and sizes as people write them, for notes and errors."""
 
+import os
+import re
+
 from rlsel.data.decoding.resize import Size
 
 
@@ -11,3 +14,13 @@ def counted(number: int, noun: str) -> str:
 def by(size: Size) -> str:
     """A size in pixels, height first: 96x96."""
     return f"{size[0]}x{size[1]}"
+
+
+def below_here(text: str) -> str:
+    """The same message with paths below the working folder as one would type them there."""
+    here = os.getcwd()
+    if here == os.sep:
+        return text
+    return re.sub(
+        rf"{re.escape(here)}(?:/|(?=[\s),;:]|$))", lambda m: "" if m[0].endswith("/") else ".", text
+    )
