@@ -161,7 +161,9 @@ def _rival(record: Record) -> str:
     if best is None:
         return ""
     reached = mean_with_std(record.scores[best][METRIC])
-    if _mean(record, best) >= _mean(record, "controller"):
+    if decimal(_mean(record, best)) == decimal(_mean(record, "controller")):
+        return f"The controller is not ahead of {label(best)}, which reaches {reached} as well."
+    if _mean(record, best) > _mean(record, "controller"):
         return f"The controller is not the best method here: {label(best)} reaches {reached}."
     comparison = compare(record, "controller", best)
     if comparison is None or best in ("uniform", "real_only"):  # spoken of already
