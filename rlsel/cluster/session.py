@@ -12,6 +12,7 @@ import ray
 from ray._private import worker
 
 from rlsel.errors import InputError
+from rlsel.progress import console
 
 NAMESPACE = "rlsel"
 """Ray namespace of our named actors."""
@@ -73,7 +74,7 @@ def _start() -> None:
     _require_listener(address)
     try:
         with _silent_stderr():
-            ray.init(
+            context = ray.init(
                 address=address,
                 namespace=NAMESPACE,
                 log_to_driver=False,
@@ -82,6 +83,8 @@ def _start() -> None:
         # It prints a paragraph whenever a worker is lost, logs to the driver or not. Where that is
         # an evaluator, `rewards/watch.py` has a line of it.
         worker.print_to_stdstream = lambda *printed, **how: None
+        if url := getattr(context, "dashboard_url", ""):  # with the extra `cluster`
+            console.print(f"Ray's dashboard: http://{url}", markup=False)
     except Exception as error:  # Ray raises whatever failed inside it
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise _cannot_start(address, lines[0], _all_said(error)) from error
