@@ -31,9 +31,11 @@ def read_inputs(experiment: Experiment) -> tuple[Splits, Pool | None]:
     splits = load_splits(experiment.data, experiment.seed)
     experiment.selection.ranges_of(splits.class_names)
     if experiment.generator is not None:
+        from rlsel.generators.candidates import require_known
         from rlsel.generators.histogan.train import require_trainable
 
         require_trainable(splits.train)
+        require_known(experiment.generator.classes, splits.class_names, "generator.classes")
         return splits, None
     return splits, build_pool(experiment.pool, splits, experiment.data, experiment.seed)
 
@@ -46,7 +48,19 @@ def describe_settings_and_inputs(
     remarks = experiment.remarks
     if not doubtful:
         remarks = (*remarks, describe_positive(splits.class_names))
-    return describe_inputs(splits, pool, (*experiment.cautions, *doubtful), remarks)
+    cautions = (*experiment.cautions, *doubtful, *_idle_ranges(experiment, pool))
+    return describe_inputs(splits, pool, cautions, remarks)
+
+
+def _idle_ranges(experiment: Experiment, pool: Pool | None) -> Iterator[str]:
+    """A warning for each class with a keep range of its own and no candidate that it could bind."""
+    made = experiment.generator.classes if experiment.generator else None
+    for name in experiment.selection.keep_range_of_class:
+        if (name in pool.absent) if pool else (made is not None and name not in made):
+            yield (
+                f"selection.keep_range_of_class names {name!r}, of which the pool has no "
+                "candidate, so that range changes nothing"
+            )
 
 
 def check_inputs(experiment: Experiment) -> InputReport:

@@ -88,6 +88,12 @@ def generate(
         int | None,
         typer.Option(min=1, help="Images of each class, with --from.", show_default="2048"),
     ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class", help="A class to make, with --from; may be repeated.", show_default="all"
+        ),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Overrides the config's, or that of the checkpoint.")
     ] = None,
@@ -101,6 +107,8 @@ def generate(
       rlsel generate my.yaml --out mine --resume    goes on after Ctrl-C
 
       rlsel generate --from mine/generator.pt --per-class 4096 --out more.parquet
+
+      rlsel generate --from mine/generator.pt --class tumour --out tumour.parquet
     """
     from rlsel import generating
     from rlsel.config import load_experiment
@@ -113,11 +121,13 @@ def generate(
             raise InputError("--from makes images only: leave out CONFIG.yaml and --resume")
         per_class = per_class or HistoGANConfig.num_per_class
         to = out or checkpoint.with_name(f"pool-{per_class}.parquet")
-        pool = generating.sample(checkpoint, per_class, seed, to)
+        pool = generating.sample(checkpoint, per_class, seed, to, classes)
         console.print(f"{len(pool):,} candidates written to {to}", markup=False)
         return
     if per_class is not None:
         raise InputError("--per-class goes with --from; in a config it is generator.num_per_class")
+    if classes:
+        raise InputError("--class goes with --from; in a config it is generator.classes")
     experiment = load_experiment(config)
     if seed is not None:
         experiment = experiment.with_seed(seed)
@@ -153,10 +163,11 @@ def import_images(
     """
     from rlsel.config import load_experiment
     from rlsel.importing import import_pool
+    from rlsel.pool.checks import absent_classes
     from rlsel.progress import console
 
     found = import_pool(load_experiment(config), images, to, source, drop_copies)
-    for note in found.pool.notes:
+    for note in (*found.pool.notes, *absent_classes(found.pool)):
         console.print(f"note: {note}", markup=False)
     for warning in found.warnings:
         console.print(f"warning: {warning}", style="yellow", markup=False)

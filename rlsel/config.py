@@ -121,6 +121,8 @@ class Experiment:
         content = relative_paths(to_dict(self), self.folder)
         for name in DOES_NOT_CHANGE_RESULTS:
             content.pop(name)
+        if content["generator"] and content["generator"]["classes"] is None:
+            del content["generator"]["classes"]  # it came later: runs of before keep their hash
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     def with_seed(self, seed: int) -> "Experiment":

@@ -48,7 +48,10 @@ def examine(
     if with_real:
         sets["real"] = as_many_of(splits.train, pool.candidates, seed)
     # Arrays may come without test images, and a sweep may leave them unread.
-    if len(splits.test) and experiment.evaluation.rounds and config.classification_rounds:
+    is_scored = len(splits.test) and experiment.evaluation.rounds and config.classification_rounds
+    if is_scored and pool.absent:
+        _say_unscored(pool, folder)
+    elif is_scored:
         for name, images in sets.items():
             if name not in folder.record.classification:
                 scores = classification_of(
@@ -62,6 +65,14 @@ def examine(
     release()  # evaluators may be on the same GPU
     folder.finish_stage("audit")
     return audit
+
+
+def _say_unscored(pool: Pool, folder: RunFolder) -> None:
+    note = (
+        "classification accuracy score left out: a classifier trained on candidates alone would "
+        f"never see class {', '.join(map(repr, pool.absent))}"
+    )
+    folder.update(notes=[*dict.fromkeys((*folder.record.notes, note))])
 
 
 def _compare_patterns(splits: Splits, pool: Pool, folder: RunFolder) -> None:

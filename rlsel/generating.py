@@ -1,5 +1,6 @@
 """`rlsel generate`, and the same as a stage of a run: train a generator, make a pool with it."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from rlsel.device_memory import release
 from rlsel.errors import InputError
 from rlsel.examining import examine
 from rlsel.features.stored import extract_or_load
-from rlsel.generators.candidates import make_candidates
+from rlsel.generators.candidates import make_candidates, require_known
 from rlsel.generators.histogan.cached import train_or_fetch
 from rlsel.generators.histogan.checkpoint import load_checkpoint
 from rlsel.monitoring import PeakMemory
 from rlsel.pool import Pool, fit_to, write_pool
+from rlsel.pool.checks import absent_classes
 from rlsel.progress import console
 from rlsel.quality.report import describe_copies
 from rlsel.reporting import print_candidates, write_report
@@ -63,7 +65,9 @@ def _generate(experiment: Experiment, folder: RunFolder) -> None:
         make = partial(_train_and_sample, experiment, splits, folder, out)
         pool = pool_of_run(experiment, splits, out, make)
         folder.update(
-            notes=list(pool.notes), data_digest=splits.train.digest, pool_digest=pool.digest
+            notes=[*pool.notes, *absent_classes(pool)],
+            data_digest=splits.train.digest,
+            pool_digest=pool.digest,
         )
         folder.finish_stage("generator")
         extracted = extract_or_load(
@@ -75,19 +79,29 @@ def _generate(experiment: Experiment, folder: RunFolder) -> None:
     folder.update(finished=True, copies=copies, peak_memory_gib=memory.gib)
 
 
-def sample(checkpoint: Path, per_class: int, seed: int | None, to: Path) -> Pool:
+def sample(
+    checkpoint: Path,
+    per_class: int,
+    seed: int | None,
+    to: Path,
+    classes: Sequence[str] | None = None,
+) -> Pool:
     """Write a pool made by a checkpoint, without training.
 
     Args:
+        classes: Those to make; None makes all that it was trained on.
         seed: None is that of the training, whose candidates are then the first ones.
 
     Raises:
-        InputError: the checkpoint is missing or damaged, or `to` is there already.
+        InputError: the checkpoint is missing or damaged or knows no such class, or `to` is there
+            already.
     """
     if to.exists():
         raise InputError(f"{to}: is there already; choose another --out")
     loaded = load_checkpoint(checkpoint)
-    pool = make_candidates(loaded, per_class, loaded.about.seed if seed is None else seed)
+    require_known(classes, loaded.about.class_names, "--class")
+    seed = loaded.about.seed if seed is None else seed
+    pool = make_candidates(loaded, per_class, seed, classes)
     write_pool(pool, to)
     return pool
 
@@ -107,7 +121,7 @@ def _train_and_sample(
     book_time = partial(folder.finish_stage, "generator")
     trained = train_or_fetch(config, splits.train, seed, within, on_save=book_time)
     folder.update(warnings=[*dict.fromkeys((*folder.record.warnings, *trained.warnings))])
-    candidates = make_candidates(trained.checkpoint, config.num_per_class, seed)
+    candidates = make_candidates(trained.checkpoint, config.num_per_class, seed, config.classes)
     release()  # evaluators may be on the same GPU
     return fit_to(splits, candidates)
 

@@ -203,7 +203,7 @@ def test_a_pool_with_fewer_than_eight_of_a_class() -> None:
         )
     )
 
-    assert "has 7 candidates of class 'b'; at least 8 of every class are needed" in said
+    assert "has 7 candidates of class 'b'; at least 8 are needed" in said
 
 
 def test_a_small_validation_set_is_a_warning_with_its_standard_error() -> None:

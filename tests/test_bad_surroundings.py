@@ -41,7 +41,7 @@ def test_a_mistake_in_the_inputs_takes_no_folder() -> None:
     write_config(Path("mine.yaml"), pool={"name": "phantom", "num_candidates": 5})
     said = refused(rlsel("run", "mine.yaml", "--out", "run"))
 
-    assert "at least 8 of every class" in said, "not that the folder is another experiment's"
+    assert "at least 8 are needed" in said, "not that the folder is another experiment's"
     assert not Path("run").exists()
 
 

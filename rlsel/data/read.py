@@ -17,15 +17,19 @@ ORDER = (WHOLE, "train", "val", "test")
 
 
 def read_parts(
-    source: FileSource, size: Size | None, skip_bad: bool
+    source: FileSource, size: Size | None, skip_bad: bool, some_classes: bool = False
 ) -> tuple[dict[str, ImageSet], tuple[str, ...]]:
     """Every part of a source with its images, and what the user should know.
 
     Args:
         size: of every image; None takes the commonest of the first part for all.
+        some_classes: take one class alone, and names of classes that have no image.
 
     Returns:
         Image sets by split, or under `WHOLE`, with ids that are unique over all of them; notes.
+
+    Raises:
+        InputError: something is missing or cannot be read.
     """
     images: dict[str, ImageSet] = {}
     notes: list[str] = []
@@ -33,7 +37,7 @@ def read_parts(
     parts = find_parts(source)
     for split in (key for key in ORDER if key in parts):
         description = f"Decoding {'images' if split == WHOLE else split}"
-        decoded = read_part(parts[split], size, skip_bad, description, full_scale)
+        decoded = read_part(parts[split], size, skip_bad, description, full_scale, some_classes)
         size = (decoded.images.images.shape[1], decoded.images.images.shape[2])
         full_scale = full_scale or decoded.full_scale
         first = next(iter(images.values()), decoded.images)
@@ -48,43 +52,55 @@ def read_parts(
 def read_whole(
     source: FileSource, size: Size | None, skip_bad: bool
 ) -> tuple[ImageSet, tuple[str, ...]]:
-    """All images of a source that is one set, such as the candidates of a pool.
+    """All images of a source that is one set, of whatever classes: the candidates of a pool.
 
     Raises:
         InputError: it has splits.
     """
-    parts, notes = read_parts(source, size, skip_bad)
+    parts, notes = read_parts(source, size, skip_bad, some_classes=True)
     if WHOLE not in parts:
         raise InputError(f"{source.path}: holds {', '.join(parts)}, but one set is needed here")
     return parts[WHOLE], notes
 
 
 def read_part(
-    part: Part, size: Size | None, skip_bad: bool, description: str, full_scale: int | None = None
+    part: Part,
+    size: Size | None,
+    skip_bad: bool,
+    description: str,
+    full_scale: int | None = None,
+    some_classes: bool = False,
 ) -> Decoded:
     """One part, from the cache where it was decoded before."""
-    return through_cache(
-        part,
-        settings=repr((size, skip_bad, full_scale)),
-        build=lambda: decode(part.read(), size, skip_bad, description, full_scale),
-    )
+
+    def build() -> Decoded:
+        listing = part.read()
+        if listing.lacking and not some_classes:
+            raise InputError(listing.lacking)
+        return decode(listing, size, skip_bad, description, full_scale)
+
+    # What the cache has of real images was not lacking anything.
+    told = (size, skip_bad, full_scale, *(("some classes",) if some_classes else ()))
+    return through_cache(part, settings=repr(told), build=build)
 
 
 def in_class_order(images: ImageSet, class_names: tuple[str, ...], what: str) -> ImageSet:
     """The same images with labels that index `class_names`, matched by name.
 
     Raises:
-        InputError: a class of theirs is not among `class_names`.
+        InputError: an image of theirs is of a class that is not among `class_names`.
     """
     if images.class_names == class_names:
         return images
-    if unknown := [name for name in images.class_names if name not in class_names]:
+    counts = images.counts
+    if unknown := [name for name in counts if counts[name] and name not in class_names]:
         hint = "; set class_names there" if all(name.isdigit() for name in unknown) else ""
         raise InputError(
             f"{what} has the class {', '.join(map(repr, unknown))}, which training lacks; "
             f"known are {', '.join(class_names)}{hint}"
         )
-    index_C = np.array([class_names.index(name) for name in images.class_names])
+    order = {name: index for index, name in enumerate(class_names)}
+    index_C = np.array([order.get(name, -1) for name in images.class_names])
     return replace(images, labels=index_C[images.labels], class_names=class_names)
 
 

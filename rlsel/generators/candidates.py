@@ -1,23 +1,44 @@
 """A pool of what a trained generator makes: so many of each class, each with its latent seed."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from rlsel.classifier.resident import best_device
 from rlsel.data.image_set import ImageSet
+from rlsel.errors import InputError
 from rlsel.generators.histogan.checkpoint import Checkpoint
 from rlsel.generators.histogan.sampling import Sampler
 from rlsel.pool import Pool
 from rlsel.seeding import derive_seed, rng
 
 
-def make_candidates(checkpoint: Checkpoint, num_per_class: int, seed: int) -> Pool:
+def require_known(classes: Sequence[str] | None, class_names: Sequence[str], setting: str) -> None:
+    """Refuse classes to be made that there are not.
+
+    Raises:
+        InputError: names the first of them, and those that there are.
+    """
+    if unknown := [name for name in classes or () if name not in class_names]:
+        raise InputError(
+            f"{setting} names {unknown[0]!r}; the classes are {', '.join(class_names)}"
+        )
+
+
+def make_candidates(
+    checkpoint: Checkpoint, num_per_class: int, seed: int, classes: Sequence[str] | None = None
+) -> Pool:
     """Candidates in an order that says nothing about them; the same for the same seed.
 
-    With more of them per class, the first ones stay the same.
+    With more of them per class, or of more classes, the first ones stay the same.
+
+    Args:
+        classes: Those to make, known to the checkpoint; None makes all.
     """
     class_names = tuple(checkpoint.about.class_names)
-    labels = np.repeat(np.arange(len(class_names)), num_per_class)
-    numbers = np.tile(np.arange(num_per_class), len(class_names))
+    wanted = [c for c, name in enumerate(class_names) if classes is None or name in classes]
+    labels = np.repeat(np.array(wanted), num_per_class)
+    numbers = np.tile(np.arange(num_per_class), len(wanted))
     latent_seeds = np.array(
         [
             derive_seed(seed, "latent", class_names[label], int(number))

@@ -23,7 +23,7 @@ from rlsel.pool.pool import Pool, short_digests
 from rlsel.seeding import rng
 
 MIN_PER_CLASS = 8
-"""An episode cuts the pool into 8 batches, and each needs a candidate of every class."""
+"""Of a class that has any: an episode cuts the pool into 8 batches, and each needs one of them."""
 
 
 def build_pool(config: PoolConfig, splits: Splits, data_config: DataConfig, seed: int) -> Pool:
@@ -34,7 +34,7 @@ def build_pool(config: PoolConfig, splits: Splits, data_config: DataConfig, seed
     noted.
 
     Raises:
-        InputError: a file is wrong, a class is unknown, or a class has fewer than 8 candidates.
+        InputError: a file is wrong, a class is unknown, or a class has from 1 to 7 candidates.
     """
     made = MAKERS[type(config)](config, splits, data_config, rng(seed, "pool"))
     return fit_to(splits, made)
@@ -155,14 +155,17 @@ def _repeats(pool: Pool) -> tuple[str, ...]:
 
 
 def require_enough(pool: Pool) -> None:
-    """Refuse a pool with too few candidates of some class.
+    """Refuse a pool with no candidate, or too few of a class that it has any of.
 
     Raises:
         InputError: names the class.
     """
+    if not len(pool):
+        raise InputError(f"the pool ({pool.source}) has no candidate left to choose from")
     for name, count in pool.candidates.counts.items():
-        if count < MIN_PER_CLASS:
+        if 0 < count < MIN_PER_CLASS:
             raise InputError(
                 f"the pool ({pool.source}) has {counted(count, 'candidate')} of class {name!r}; at "
-                f"least {MIN_PER_CLASS} of every class are needed, one for each batch of an episode"
+                f"least {MIN_PER_CLASS} are needed, one for each batch of an episode, or none: a "
+                "class may be left out"
             )

@@ -80,7 +80,7 @@ def describe_inputs(
     if pool is not None:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in pool.kind_counts.items())
         notes += [f"pool: {pool.source}" + (f": {kinds}" if kinds else "")]
-        notes += [f"pool: {note}" for note in pool.notes]
+        notes += [f"pool: {note}" for note in (*pool.notes, *absent_classes(pool))]
     return InputReport(
         rows=tuple(_row(name, images) for name, images in parts.items()),
         findings=(
@@ -88,6 +88,13 @@ def describe_inputs(
             *(Finding("note", text) for text in notes),
         ),
     )
+
+
+def absent_classes(pool: Pool) -> tuple[str, ...]:
+    """A note where some class has no candidate: it is left as the real images have it."""
+    if not pool.absent:
+        return ()
+    return (f"no candidate of class {', '.join(map(repr, pool.absent))}",)
 
 
 def standard_error(num_images: int) -> float:

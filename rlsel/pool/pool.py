@@ -64,6 +64,11 @@ class Pool:
         names, counts = np.unique(self.kinds, return_counts=True)
         return dict(zip(names.tolist(), counts.tolist(), strict=True))
 
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Classes without a candidate, as where the rare one alone is augmented."""
+        return tuple(name for name, count in self.candidates.counts.items() if not count)
+
     def take(self, which: np.ndarray) -> "Pool":
         """The candidates at these indices, or where this mask is true."""
         known = {name: getattr(self, name) for name in OF_EACH}

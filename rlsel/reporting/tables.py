@@ -1,7 +1,7 @@
 """The tables of a run as rows of text: the page and the terminal show the same ones."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rlsel.data.positive_class import describe_positive
@@ -33,6 +33,7 @@ SPACES = {"own": "by the run's own extractor", "given": "by the weights that wer
 CLASSIFICATION_ROWS = {"candidates": "candidates", "real": "real images"}
 PATTERN_ROWS = {"candidates": "candidates", "real": "real training images"}
 QUALITY_ROWS = {"against_train": "train_floor", "against_held_out": "held_out_floor"}
+UNKNOWN_CLASS = f"{NOTHING} where a class has no candidate, or too few images to compare"
 QUALITY_COLUMNS = {
     "frechet": "Fréchet",
     "precision": "precision",
@@ -157,7 +158,9 @@ def quality_tables(record: Record) -> list[Table]:
                 against = what.removeprefix("against_").replace("_", " ")
                 rows.append(Row(f"{name}, {against}", tuple(cells)))
         columns = ("class, against", *QUALITY_COLUMNS.values())
-        tables.append(Table(f"Candidates as images, {SPACES[space]}", columns, tuple(rows)))
+        tables.append(
+            Table(f"Candidates as images, {SPACES[space]}", columns, tuple(rows), _of_unknown(rows))
+        )
     return tables
 
 
@@ -170,7 +173,14 @@ def pattern_table(record: Record) -> Table | None:
         for name, by_class in record.pattern.items()
     ]
     columns = ("correlation of two images", *record.pattern["candidates"])
-    return Table("One pattern in all images of a class", columns, tuple(rows))
+    title = "One pattern in all images of a class"
+    return Table(title, columns, tuple(rows), _of_unknown(rows))
+
+
+def _of_unknown(rows: Sequence[Row]) -> tuple[str, ...]:
+    """What a dash among figures by class stands for, where there is one."""
+    has_dash = any(NOTHING in cell for row in rows for cell in row.cells)
+    return (UNKNOWN_CLASS,) if has_dash else ()
 
 
 def classification_table(record: Record) -> Table | None:

@@ -120,7 +120,7 @@ def test_a_folder_one_level_too_high_is_told_the_right_one(tmp_path: Path) -> No
     write_folder(tmp_path / "unpacked", {"a": 2, "b": 2})
 
     with pytest.raises(InputError, match=r"lie in .*unpacked, set path to that"):
-        find_parts(FolderSource(path=str(tmp_path)))
+        read_parts(FolderSource(path=str(tmp_path)), None, skip_bad=False)
 
 
 def test_folders_beside_the_splits_are_named_as_unread(tmp_path: Path) -> None:

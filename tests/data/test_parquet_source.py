@@ -118,7 +118,7 @@ def test_a_class_without_images_is_named(tmp_path: Path) -> None:
     file = write_parquet(tmp_path / "a.parquet", IMAGES, [0, 1, 0, 1], ("a", "b", "c"))
 
     with pytest.raises(InputError, match="no image of class 'c'"):
-        read(file)
+        read_parts(ParquetSource(path=str(file)), None, skip_bad=False)
 
 
 def test_an_image_cell_without_bytes_is_named_with_its_row(tmp_path: Path) -> None:

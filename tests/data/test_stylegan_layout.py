@@ -82,7 +82,6 @@ def test_images_without_a_label_are_counted(tmp_path: Path) -> None:
         ([["../a.png", 1]], "is no file name with one whole number"),
         ([*LABELS, [name(0), 1]], f"names {name(0)} twice"),
         ([*LABELS, ["00009/img.png", 1]], "no such file, but .*dataset.json names it"),
-        ([[name(0), 1]], "only one class"),
     ],
 )
 def test_a_list_of_labels_that_does_not_fit_is_refused(
@@ -90,6 +89,11 @@ def test_a_list_of_labels_that_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=problem):
         read(write(tmp_path, labels))
+
+
+def test_labels_of_one_class_alone_are_no_real_images(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="only one class, '1'; at least two are needed"):
+        read_parts(write(tmp_path, [[name(0), 1]]), None, skip_bad=False)
 
 
 def test_numbered_folders_without_the_list_are_refused(tmp_path: Path) -> None:

@@ -62,6 +62,20 @@ def test_with_more_of_them_the_first_candidates_are_the_same(checkpoint: Checkpo
         assert np.abs(image.astype(int) - many.candidates.images[place[name]]).max() <= 1
 
 
+def test_a_class_alone_gets_the_candidates_it_has_beside_others(checkpoint: Checkpoint) -> None:
+    alone = make_candidates(checkpoint, 8, seed=0, classes=("class 1",))
+
+    assert alone.candidates.counts == {"class 0": 0, "class 1": 8}
+    both = make_candidates(checkpoint, 8, seed=0)
+    of_class_N = both.candidates.labels == 1
+    assert set(alone.candidates.ids) == set(both.candidates.ids[of_class_N])
+    one, other = (
+        images.images[np.argsort(images.ids)]
+        for images in (alone.candidates, both.take(of_class_N).candidates)
+    )
+    assert np.abs(one.astype(int) - other).max() <= 1  # of 255: sums in another order
+
+
 def test_another_seed_makes_other_candidates(checkpoint: Checkpoint) -> None:
     one, other = (make_candidates(checkpoint, 8, seed) for seed in (0, 1))
 

@@ -73,8 +73,8 @@ def folder_parts(source: FolderSource) -> dict[str, Part]:
     """The splits of a folder source, or the whole of it.
 
     Raises:
-        InputError: a folder is missing, holds fewer than two classes, or a class is empty; or the
-            folders are splits and classes at once.
+        InputError: a folder is missing or holds no image in a class folder; or the folders are
+            splits and classes at once.
     """
     notes: tuple[str, ...] = ()
     if source.path is None:
@@ -127,22 +127,26 @@ def _part(root: Path, patient_from: str) -> Part:
         return labelled_part(root, SUFFIXES)
     folders = subfolders(root)
     _require_classes(root, folders)
-    found = Found()
+    found, empty = Found(), []
     for folder in folders:
         inside = find_files(folder, SUFFIXES, _aside_in(folder))
         if not inside.files:
-            raise InputError(f"{folder}: no {', '.join(SUFFIXES)} file is in this class folder")
+            empty.append(folder)
         found.add(inside)
+    lacking = _lacking(root, folders, empty)
+    if not found.files:
+        raise InputError(lacking)
     if looks_unlabelled(found.files):
         raise InputError(
             f"{root}: {_listed(folders)} are folders of StyleGAN's layout, no classes; its "
             "dataset.json with the labels is needed beside them"
         )
     files = tuple(found.files)
+    names = tuple(shown(folder.name) for folder in empty)
     return Part(
         files=files,
-        settings=repr(("folder", patient_from)),
-        read=partial(_read, root, files, patient_from),
+        settings=repr(("folder", patient_from, *names)),
+        read=partial(_read, root, files, patient_from, names, lacking),
         notes=(*found.notes(KIND), *_beside(root)),
     )
 
@@ -164,13 +168,20 @@ def _require_classes(root: Path, folders: list[Path]) -> None:
     others = [folder for folder in folders if folder.name.casefold() in IMAGES | MASKS]
     if others:
         raise InputError(f"{root}: no class is called {_listed(others)}; move what is no class")
+
+
+def _lacking(root: Path, folders: list[Path], empty: list[Path]) -> str:
+    """`Listing.lacking` of class folders, of which some are empty."""
     if len(folders) < 2:
         inside = [folder for folder in folders if len(subfolders(folder)) > 1]
         hint = f"; if they lie in {inside[0]}, set path to that" if inside else ""
-        raise InputError(
+        return (
             f"{root}: at least two class folders are needed; there is "
             f"{_listed(folders) or 'none'}{hint}"
         )
+    if empty:
+        return f"{empty[0]}: no {', '.join(SUFFIXES)} file is in this class folder"
+    return ""
 
 
 def _beside(root: Path) -> tuple[str, ...]:
@@ -184,16 +195,19 @@ def _beside(root: Path) -> tuple[str, ...]:
     return notes
 
 
-def _read(root: Path, files: tuple[Path, ...], patient_from: str) -> Listing:
+def _read(
+    root: Path, files: tuple[Path, ...], patient_from: str, empty: tuple[str, ...], lacking: str
+) -> Listing:
     names = [shown(file.relative_to(root).as_posix()) for file in files]
     class_of = [name.split("/", 1)[0] for name in names]
-    class_names, labels = np.unique(class_of, return_inverse=True)
+    class_names = np.unique([*class_of, *empty])
     return Listing(
         names=tuple(names),
-        labels=labels.astype(np.int64),
+        labels=np.searchsorted(class_names, class_of).astype(np.int64),
         class_names=tuple(class_names.tolist()),
         payloads=partial(listed_files, files),
         patients=_patients(root, names, patient_from),
+        lacking=lacking,
     )
 
 

@@ -27,7 +27,7 @@ def class_indices(
         where: what to call the label at an index in an error.
 
     Raises:
-        InputError: a label is outside the class names, is no whole number, or only one class.
+        InputError: there is no label, or one is outside the class names or no whole number.
     """
     if not len(labels):
         raise InputError(f"{where(0)}: there is not a single image")
@@ -42,6 +42,15 @@ def class_indices(
         indices = labels if class_names else np.unique(labels, return_inverse=True)[1]
     _check(indices.astype(np.int64), labels, names, where)
     return indices.astype(np.int64), names
+
+
+def lacking(indices: np.ndarray, names: Sequence[str], where: Callable[[int], str]) -> str:
+    """`Listing.lacking` of the labels that `class_indices` has found."""
+    if len(names) < 2:
+        return f"{where(0)}: only one class, {''.join(names)!r}; at least two are needed"
+    present = set(indices.tolist())
+    absent = ", ".join(repr(name) for index, name in enumerate(names) if index not in present)
+    return f"{where(0)}: no image of class {absent} is here" if absent else ""
 
 
 def patient_names(patients: np.ndarray, where: Callable[[int], str]) -> np.ndarray:
@@ -100,8 +109,3 @@ def _check(
         raise InputError(
             f"{where(first)}: label {labels[first]} is outside the classes; known are {shown}{more}"
         )
-    if len(names) < 2:
-        raise InputError(f"{where(0)}: only one class, {''.join(names)!r}; at least two are needed")
-    counts = np.bincount(indices, minlength=len(names))
-    if absent := [names[index] for index in np.flatnonzero(counts == 0)]:
-        raise InputError(f"{where(0)}: no image of class {', '.join(map(repr, absent))} is here")

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from rlsel.data.sources.labels import class_indices, patient_names
+from rlsel.data.sources.labels import class_indices, lacking, patient_names
 from rlsel.data.sources.part import WHOLE, Listing, Part, Payload
 from rlsel.data.sources.paths import existing
 from rlsel.data.wording import counted
@@ -107,6 +107,7 @@ def _read(
         payloads=lambda: _payloads(images, where),
         patients=None if patients is None else patient_names(patients, where),
         notes=notes,
+        lacking=lacking(indices, names, where),
     )
 
 

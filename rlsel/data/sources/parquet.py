@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rlsel.data.sources.hugging_face import class_names_in
-from rlsel.data.sources.labels import class_indices, patient_names
+from rlsel.data.sources.labels import class_indices, lacking, patient_names
 from rlsel.data.sources.parquet_splits import Rows, by_split, split_column
 from rlsel.data.sources.part import WHOLE, Listing, Part, Payload
 from rlsel.data.sources.paths import (
@@ -136,6 +136,7 @@ def _read(group: tuple[Rows, ...], source: ParquetSource) -> Listing:
         patients=patient_names(column(source.patient_column), where)
         if source.patient_column
         else None,
+        lacking=lacking(labels, class_names, where),
     )
 
 

@@ -35,6 +35,9 @@ class Listing:
     """(n,) strings, or None where they are unknown."""
     notes: tuple[str, ...] = ()
     """Things worth telling the user."""
+    lacking: str = ""
+    """What of the classes real images lack here: the sentence that refuses them. Candidates may be
+    of one class alone. Empty where each of two classes or more has an image."""
 
 
 @dataclass(frozen=True)

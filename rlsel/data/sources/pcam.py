@@ -13,7 +13,7 @@ from typing import Literal
 import h5py
 import numpy as np
 
-from rlsel.data.sources.labels import class_indices
+from rlsel.data.sources.labels import class_indices, lacking
 from rlsel.data.sources.part import Listing, Part, Payload
 from rlsel.data.sources.paths import existing_folder, expand
 from rlsel.errors import InputError
@@ -98,13 +98,18 @@ def _read(images: Path, labels: Path, meta: Path | None = None) -> Listing:
         count, numbers = len(x), y[:].reshape(-1)
     if count != len(numbers):
         raise InputError(f"{images}: {count:,} images, but {labels.name} has {len(numbers):,}")
-    indices, names = class_indices(numbers, CLASS_NAMES, lambda i: f"{labels}, row {i}")
+
+    def where(index: int) -> str:
+        return f"{labels}, row {index}"
+
+    indices, names = class_indices(numbers, CLASS_NAMES, where)
     return Listing(
         names=tuple(str(row) for row in range(count)),
         labels=indices,
         class_names=names,
         payloads=partial(_payloads, images),
         patients=_slides(meta, count) if meta else None,
+        lacking=lacking(indices, names, where),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rlsel.data.sources.labels import class_indices
+from rlsel.data.sources.labels import class_indices, lacking
 from rlsel.data.sources.part import Listing, Part, listed_files
 from rlsel.data.sources.walk import find_files
 from rlsel.data.wording import counted
@@ -85,7 +85,15 @@ def _read(
     file: Path, label_of: dict[str, int], paths: list[Path], class_names: tuple[str, ...] | None
 ) -> Listing:
     names = tuple(label_of)
-    labels, classes = class_indices(
-        np.array(list(label_of.values())), class_names, lambda i: f"{file}, {names[i]}"
+
+    def where(index: int) -> str:
+        return f"{file}, {names[index]}"
+
+    labels, classes = class_indices(np.array(list(label_of.values())), class_names, where)
+    return Listing(
+        names,
+        labels,
+        classes,
+        payloads=partial(listed_files, tuple(paths)),
+        lacking=lacking(labels, classes, where),
     )
-    return Listing(names, labels, classes, payloads=partial(listed_files, tuple(paths)))

@@ -17,7 +17,7 @@ from rlsel.generators.histogan.training import Training
 from rlsel.pool.pool import short_digests
 
 LAYOUT = 3
-NOT_OF_TRAINING = ("num_per_class", "show_every", "save_every")
+NOT_OF_TRAINING = ("num_per_class", "classes", "show_every", "save_every")
 """Settings that change no weight, so a checkpoint may be used with other values of them."""
 
 

@@ -22,6 +22,10 @@ class HistoGANConfig:
     """The kind of generator."""
     num_per_class: Annotated[int, Field(ge=8)] = 2048
     """Candidates of each class (paper: 2,048 for PCam, 1,024 for cervix); 8 batches need 8."""
+    classes: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
+    """Classes to make candidates of, by name, such as the rare one alone; None makes all. Training
+    sees every class all the same: what tissue looks like is learned from all of them, and the few
+    images of a rare class would hardly do."""
     channels: Size = 64
     """Width of both networks at full resolution. It doubles wherever the resolution halves, up to
     `max_channels`, so every level costs about the same (BigGAN: Brock et al. 2019, appendix B)."""
