@@ -158,7 +158,7 @@ def finished(evaluators_up: None) -> Path:
 def require_its_table(outcome: Outcome) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     for method in METHODS:
-        assert re.search(rf"{method.replace('_', ' ')}[a-z ]* \.\d\d\d", outcome.said), method
+        assert re.search(rf"{method.replace('_', ' ')}[a-z †]* \.\d\d\d", outcome.said), method
     assert "The learned selection scores" in outcome.said
 
 
