@@ -1,4 +1,7 @@
-"""Whatever the input: `rlsel check` counts it right, or says in one line what is wrong with it."""
+"""Whatever the input: `rlsel check` counts it right, or says in one line what is wrong with it.
+
+`make test` tries some hundred inputs, always the same; `make test-long` 2,500, each time others.
+"""
 
 import re
 import tempfile
@@ -11,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from made_configs import COUNTS, config_texts
 from made_inputs import Made, folders, pixels
@@ -83,6 +86,7 @@ def require_answer(data: st.DataObject, kind: str) -> None:
         )
         (root / "my.yaml").write_text(text, encoding="utf-8")
         answer = check(root / "my.yaml")
+    event("refused" if isinstance(answer, str) else f"taken, {made.answer}")
     if isinstance(answer, str):
         assert made.answer != "counted", answer
         return
@@ -95,6 +99,7 @@ def require_answer_to_config(text: bytes, folder: Path) -> None:
     config = folder / "my.yaml"
     config.write_bytes(text)
     answer = check(config)
+    event("refused" if isinstance(answer, str) else "taken")
     if not isinstance(answer, str):
         assert sum(row.total for row in answer.rows) <= sum(COUNTS["whole"].values())
 
@@ -107,25 +112,26 @@ def with_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def examples(num: int) -> Any:
+def examples(num: int, *, always_the_same: bool) -> Any:
     return settings(
         max_examples=num,
         deadline=None,
         database=None,
-        derandomize=True,
+        derandomize=always_the_same,
+        print_blob=True,
         suppress_health_check=list(HealthCheck),
     )
 
 
 @pytest.mark.parametrize("kind", FILES)
 @given(data=st.data())
-@examples(60)
+@examples(60, always_the_same=True)
 def test_any_input_is_counted_right_or_refused_in_one_line(kind: str, data: st.DataObject) -> None:
     require_answer(data, kind)
 
 
 @given(text=config_texts())
-@examples(150)
+@examples(150, always_the_same=True)
 def test_any_config_is_taken_or_refused_in_one_line(text: bytes, with_images: Path) -> None:
     require_answer_to_config(text, with_images)
 
@@ -134,7 +140,7 @@ def test_any_config_is_taken_or_refused_in_one_line(text: bytes, with_images: Pa
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", FILES)
 @given(data=st.data())
-@examples(600)
+@examples(500, always_the_same=False)
 def test_any_of_many_inputs_is_counted_right_or_refused_in_one_line(
     kind: str, data: st.DataObject
 ) -> None:
@@ -144,7 +150,7 @@ def test_any_of_many_inputs_is_counted_right_or_refused_in_one_line(
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @given(text=config_texts())
-@examples(1000)
+@examples(1000, always_the_same=False)
 def test_any_of_many_configs_is_taken_or_refused_in_one_line(
     text: bytes, with_images: Path
 ) -> None:
