@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything is set up in .venv; deleting that folder undoes it.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup test test-fast lint format bench gpu constraints clean
+.PHONY: help run setup test test-fast test-long lint format bench gpu constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,7 +27,10 @@ test: $(DEV)  ## Lint, import contracts and every test; ARGS="-k ledger" is hand
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
 
 test-fast: $(DEV)  ## The tests that neither train nor start Ray
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not ray" $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not ray and not long" $(ARGS)
+
+test-long: $(DEV)  ## The tests that prove long runs, which `make test` leaves out; before an issue ends
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long $(ARGS)
 
 lint: $(DEV)  ## ruff, pyright and the import contracts
 	$(BIN)/ruff check

@@ -164,7 +164,7 @@ def build_experiment(content: dict[str, Any], origin: str) -> Experiment:
     The key `preset` names the settings that these are laid over.
     """
     preset = content.get("preset")
-    if preset is not None and preset not in PRESETS:
+    if preset is not None and (not isinstance(preset, str) or preset not in PRESETS):
         raise InputError(f"{origin}: preset is {preset!r}; known are {', '.join(PRESETS)}")
     laid_over = merge(
         PRESETS[preset] if preset else {}, {k: v for k, v in content.items() if k != "preset"}

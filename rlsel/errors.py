@@ -1,5 +1,11 @@
 """The one exception a user may see. Anything else that escapes is a bug of ours."""
 
+import errno
+import re
+
+CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+"""What a terminal takes for a command."""
+
 
 class InputError(ValueError):
     """A mistake in what the user gave us: a path, an image, a config key, a setting.
@@ -10,7 +16,8 @@ class InputError(ValueError):
 
     def __init__(self, message: str) -> None:
         # A file name that is not UTF-8 would break whatever prints or writes the message.
-        super().__init__(message.encode("utf-8", "backslashreplace").decode("utf-8"))
+        text = message.encode("utf-8", "backslashreplace").decode("utf-8")
+        super().__init__(CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text))
 
 
 def find_input_error(error: BaseException) -> InputError | None:
@@ -21,5 +28,7 @@ def find_input_error(error: BaseException) -> InputError | None:
         inside = getattr(found, "cause", None)
         if isinstance(found, InputError) and inside is None:
             return found
+        if isinstance(found, OSError) and found.errno == errno.ENAMETOOLONG:
+            return InputError(f"{found.filename}: no file or folder can have so long a name")
         found = inside or found.__cause__
     return None

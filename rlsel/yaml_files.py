@@ -1,5 +1,6 @@
 """Settings as YAML: UTF-8 whatever the locale, numbers as YAML 1.2 has them, no key given twice."""
 
+import json
 import re
 from collections.abc import Hashable
 from pathlib import Path
@@ -9,27 +10,37 @@ import yaml
 
 from rlsel.errors import InputError
 
+TEXT, MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+
 
 class _Loader(yaml.SafeLoader):
     """Reads 1e-3 as a number, as YAML 1.2 does; to PyYAML's own loaders it is text.
 
-    A key that is given twice is refused, where PyYAML takes the last and forgets the first.
+    A key is text as it is written: 0, no and 2020-01-01 may be names of classes. One that is given
+    twice is refused, where PyYAML takes the last and forgets the first.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: dict[Any, int] = {}
+        seen: dict[str, int] = {}
         for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == MERGE:
                 continue  # <<: takes what an anchor has, and is meant to be overridden
-            key = self.construct_object(key_node, deep=True)
-            line = key_node.start_mark.line + 1
-            if isinstance(key, Hashable) and key in seen:
+            key, line = key_node.value, key_node.start_mark.line + 1
+            if key in seen:
                 raise yaml.constructor.ConstructorError(
                     problem=f"{key!r} is given twice, in line {seen[key]} and in line {line}; "
                     "put both together"
                 )
-            seen[key if isinstance(key, Hashable) else line] = line
+            seen[key] = line
+        self.flatten_mapping(node)
+        node.value = [(_as_text(key_node), value_node) for key_node, value_node in node.value]
         return super().construct_mapping(node, deep)
+
+
+def _as_text(key: yaml.Node) -> yaml.Node:
+    if not isinstance(key, yaml.ScalarNode):
+        return key
+    return yaml.ScalarNode(TEXT, key.value, key.start_mark, key.end_mark)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -58,14 +69,28 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read as UTF-8 ({error}); save it as UTF-8") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except RecursionError:
+        raise InputError(f"{path}: is not valid YAML: blocks are nested too deep") from None
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
+        # The last four come of a tag that does not suit its value, such as !!int x.
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: is not valid YAML: {reason}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise InputError(f"{path}: must hold settings as `key: value`, not {content!r}")
+    _require_plain(content, path)
     return content
+
+
+def _require_plain(content: dict[str, Any], path: Path) -> None:
+    try:
+        json.dumps(content, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start : error.end])
+        raise InputError(f"{path}: {half} is half a character; write the whole one") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{path}: an alias (*name) lies within what it stands for") from None
 
 
 def to_yaml_text(content: dict[str, Any]) -> str:

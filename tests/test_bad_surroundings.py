@@ -45,6 +45,13 @@ def test_a_mistake_in_the_inputs_takes_no_folder() -> None:
     assert not Path("run").exists()
 
 
+@pytest.mark.parametrize("words", [("run", "--out"), ("report",)], ids=" ".join)
+def test_a_name_that_no_file_system_takes_is_a_mistake(words: tuple[str, ...]) -> None:
+    said = refused(rlsel(*words, "x" * 300))
+
+    assert "no file or folder can have so long a name" in said
+
+
 @pytest.fixture
 def finished(evaluators_up: None) -> Path:
     return finished_run()
@@ -340,3 +347,7 @@ def test_a_mistake_is_found_behind_what_others_wrapped_it_in() -> None:
     assert find_input_error(by_rllib) is mistake
     assert find_input_error(mistake) is mistake
     assert find_input_error(RuntimeError()) is None
+
+
+def test_no_text_of_a_user_commands_the_terminal() -> None:
+    assert str(InputError("a\x1b[2J\tb\nc")) == "a\\x1b[2J\tb\nc"

@@ -120,3 +120,35 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_bytes("\ufeffseed: 3\n".encode())
 
     assert read_yaml(tmp_path / "c.yaml") == {"seed": 3}
+
+
+def test_a_key_is_text_as_it_is_written(tmp_path: Path) -> None:
+    text = "{0: 1, 017: 2, no: 3, 2020-01-01: 4, 1.50: 5, null: 6}\n"
+
+    keys = [*read_yaml(write(tmp_path / "c.yaml", text))]
+
+    assert keys == ["0", "017", "no", "2020-01-01", "1.50", "null"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2020-01-01: 3", "unknown key 2020-01-01; known are algorithm"),
+        ("name: {1: 2}", "name"),
+        ("preset: [a]", r"preset is \['a'\]; known are default, paper"),
+        ("data: &a {b: *a}", r"an alias \(\*name\) lies within what it stands for"),
+        ("selection: {methods: &a [*a]}", "an alias"),
+        ('name: "\\ud800"', r"'\\ud800' is half a character"),
+        ("seed: !!int x", "is not valid YAML"),
+        ("seed: !!bool x", "is not valid YAML"),
+        ("seed: !!timestamp x", "is not valid YAML"),
+        ("seed: 2020-13-41", "is not valid YAML"),
+        ("? {a: 1}\n: 2", "is not valid YAML"),
+        ("a: " + "[" * 1000, "blocks are nested too deep"),
+    ],
+)
+def test_what_yaml_allows_and_settings_cannot_be_is_refused(
+    text: str, expected: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=expected):
+        load_experiment(write(tmp_path / "c.yaml", text))

@@ -1,10 +1,12 @@
 """RLlib's PPO around the environment and a controller: put together, and taken up again."""
 
 import math
+import os
 import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from gymnasium import VectorizeMode
 from ray.rllib.algorithms.algorithm import Algorithm
@@ -128,8 +130,8 @@ def _register(task: Task, run_dir: Path, is_played_here: bool) -> str:
 
 
 def _env_name(run_dir: Path) -> str:
-    # One name per run, since the trials of a sweep share the registry.
-    return f"{ENV_ID}/{run_dir.resolve()}"
+    # One name per run, since the trials of a sweep share the registry, which takes only ASCII.
+    return f"{ENV_ID}/{quote(os.fsencode(run_dir.resolve()))}"
 
 
 def _make_environment_here(name: str, context: dict[str, Any]) -> SampleSelectionVectorEnv:

@@ -71,11 +71,20 @@ def test_a_patient_is_found_in_the_path(
     assert np.asarray(parts[WHOLE].patients).tolist() == [patient, patient]
 
 
-def test_a_name_without_a_patient_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("patient_from", ["prefix", "(P)?", "(x*)"])
+def test_a_name_without_a_patient_is_named(patient_from: str, tmp_path: Path) -> None:
     write_folder(tmp_path, {"a": 2, "b": 2})
 
-    with pytest.raises(InputError, match=r"a/000.png: patient_from is 'prefix'"):
-        read(FolderSource(path=str(tmp_path), patient_from="prefix"))
+    with pytest.raises(InputError, match=r"a/000.png: patient_from is .* finds no patient in this"):
+        read(FolderSource(path=str(tmp_path), patient_from=patient_from))
+
+
+@pytest.mark.parametrize("size", [(10**13, 10**13), (1, 10**13), (10**30, 1)])
+def test_images_that_no_memory_holds_are_refused(size: tuple[int, int], tmp_path: Path) -> None:
+    write_folder(tmp_path, {"a": 20, "b": 20})
+
+    with pytest.raises(InputError, match=r"40 images of .* px take .* GiB, which there is not"):
+        read_parts(FolderSource(path=str(tmp_path)), size, skip_bad=False)
 
 
 def test_a_misspelt_patient_rule_is_refused_with_the_choices() -> None:

@@ -1,5 +1,6 @@
 """Parquet in the Hugging Face image convention: class names, globs, and what may be wrong in it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +148,28 @@ def test_a_file_that_is_not_parquet_is_named(tmp_path: Path) -> None:
 def test_a_glob_that_matches_nothing_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no .parquet file is there"):
         read(tmp_path / "*.parquet")
+
+
+def test_labels_may_be_views_of_text(tmp_path: Path) -> None:
+    labels = pa.array(["b", "a", "b", "b"], pa.string_view())
+
+    assert read(write_parquet(tmp_path / "a.parquet", IMAGES, labels)).counts == {"a": 1, "b": 3}
+
+
+@pytest.mark.parametrize("names", [5, None, {}, "ab"])
+def test_class_names_that_are_no_list_are_as_none(names: object, tmp_path: Path) -> None:
+    table = pq.read_table(write_parquet(tmp_path / "a.parquet", IMAGES, [0, 1, 1, 1]))
+    features = {"label": {"names": names}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "a.parquet")
+
+    assert read(tmp_path / "a.parquet").class_names == ("0", "1")
+
+
+@pytest.mark.parametrize("name", ["image", "label"])
+def test_a_column_that_is_there_twice_is_named(name: str, tmp_path: Path) -> None:
+    table = pq.read_table(write_parquet(tmp_path / "a.parquet", IMAGES, [0, 1, 1, 1]))
+    pq.write_table(table.append_column(name, table[name]), tmp_path / "a.parquet")
+
+    with pytest.raises(InputError, match=f"there are two columns '{name}'"):
+        read(tmp_path / "a.parquet")

@@ -134,7 +134,7 @@ def _decode(
     listing: Listing, size: Size, full_scale: int, skip_bad: bool, description: str
 ) -> tuple[ImageSet, Tally]:
     total, tally, kept = len(listing.names), Tally(), []
-    rgb_NHWC = np.empty((total, *size, 3), dtype=np.uint8)
+    rgb_NHWC = _room_for(total, size)
     read = partial(_pixels_or_error, size=size, full_scale=full_scale)
     with ThreadPoolExecutor(thread_name_prefix="decode") as threads:
         results = _in_order(listing, read, threads)
@@ -148,6 +148,17 @@ def _decode(
             kept.append(index)
             tally.count(pixels)
     return _gather(listing, rgb_NHWC, kept), tally
+
+
+def _room_for(num_images: int, size: Size) -> np.ndarray:
+    try:
+        return np.empty((num_images, *size, 3), dtype=np.uint8)
+    except (MemoryError, ValueError) as error:  # the latter where no address would do
+        needed = num_images * size[0] * size[1] * 3 / 2**30
+        raise InputError(
+            f"{counted(num_images, 'image')} of {by(size)} px take {needed:,.0f} GiB, which there "
+            "is not: set a smaller data.size_px, or give fewer images"
+        ) from error
 
 
 def _in_order(

@@ -214,10 +214,12 @@ def _read(
 def _patients(root: Path, names: list[str], patient_from: str) -> np.ndarray | None:
     if (pattern := patient_pattern(patient_from)) is None:
         return None
-    found = [pattern.search(name.split("/", 1)[1]) for name in names]
-    if unknown := [name for name, match in zip(names, found, strict=True) if not match]:
+    matches = [pattern.search(name.split("/", 1)[1]) for name in names]
+    # A group that is optional, or may be empty, names nobody either.
+    found = [(match.group(1) or "") if match else "" for match in matches]
+    if unknown := [name for name, patient in zip(names, found, strict=True) if not patient.strip()]:
         raise InputError(
             f"{root / unknown[0]}: patient_from is {patient_from!r}, which finds no patient in "
             f"this name (nor in {counted(len(unknown) - 1, 'other')})"
         )
-    return np.array([match.group(1) for match in found if match])
+    return np.array(found)

@@ -15,7 +15,7 @@ def class_names_in(schema: pa.Schema, label_column: str) -> tuple[str, ...] | No
         names = features[label_column]["names"]
     except (KeyError, TypeError, ValueError):
         return None
-    return tuple(str(name) for name in names) or None
+    return tuple(map(str, names)) or None if isinstance(names, list) else None
 
 
 def image_metadata(

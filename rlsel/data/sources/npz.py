@@ -167,7 +167,7 @@ def as_uint8(
         return _floats(images, where, max(highest(), own) if highest else own)
     low, high = int(images.min(initial=0)), int(images.max(initial=0))
     if low < 0 or high > 255:
-        raise _unscaled(where, low, high)
+        raise _unscaled(where, float(low), float(high))
     return images.astype(np.uint8), (f"rounded {images.dtype} images to 8 bits",)
 
 

@@ -171,8 +171,16 @@ def _label_table(file: Path, source: ParquetSource) -> pa.Table:
             f"{file}: no column {' or '.join(map(repr, absent))}; the columns are "
             f"{', '.join(have)} (set image_column, label_column or patient_column)"
         )
+    if twice := [name for name in wanted if have.count(name) > 1]:
+        raise InputError(f"{file}: there are two columns {twice[0]!r}; rename or drop one")
     with _readable(file):
-        return parquet.read(columns=wanted[1:])
+        table = parquet.read(columns=wanted[1:])
+        return table.cast(pa.schema(map(_as_arrow_takes_it, table.schema), table.schema.metadata))
+
+
+def _as_arrow_takes_it(field: pa.Field) -> pa.Field:
+    # Arrow reads views of text, and picks no rows of them.
+    return field.with_type(pa.large_string()) if pa.types.is_string_view(field.type) else field
 
 
 def _values(table: pa.Table, name: str, file: Path, rows: list[int]) -> np.ndarray:
