@@ -53,7 +53,8 @@ def fit_to(splits: Splits, made: Pool) -> Pool:
     _require_unseen(pool, splits)
     pool = _without_real(pool, splits)
     require_enough(pool)
-    return replace(pool, notes=(*dict.fromkeys((*pool.notes, *_repeats(pool))),))
+    notes = (*pool.notes, *_ignored(made, splits), *_repeats(pool))
+    return replace(pool, notes=(*dict.fromkeys(notes),))
 
 
 def _phantom(
@@ -146,6 +147,13 @@ def _is_real(images: ImageSet, splits: Splits) -> np.ndarray:
 def _dropped(count: int, what: str) -> tuple[str, ...]:
     text = f"dropped {counted(count, what)} with the pixels of a training, validation or test image"
     return (text,) if count else ()
+
+
+def _ignored(made: Pool, splits: Splits) -> tuple[str, ...]:
+    """A note on classes that training lacks; those with a candidate have been refused."""
+    names = [name for name in made.candidates.class_names if name not in splits.class_names]
+    text = f"ignored {', '.join(map(repr, names))}, a class that training lacks, with no candidate"
+    return (text,) if names else ()
 
 
 def _repeats(pool: Pool) -> tuple[str, ...]:

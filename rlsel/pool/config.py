@@ -16,8 +16,9 @@ class FolderPool:
 
     name: Literal["folder"] = "folder"
     path: str
-    """The folder that holds the class folders, called as the classes of the real images; or one in
-    StyleGAN's layout, whose dataset.json has class_names beside the labels."""
+    """The folder that holds the class folders, called as the classes of the real images, of which
+    some may be missing or empty; or one in StyleGAN's layout, whose dataset.json has class_names
+    beside the labels."""
 
     @property
     def source(self) -> FolderSource:

@@ -91,6 +91,17 @@ def test_what_is_a_pool_need_not_be_real_images(
         read_parts(FolderSource(path=str(tmp_path / "made")), None, skip_bad=False)
 
 
+def test_an_empty_folder_of_a_class_that_training_lacks_is_told(
+    splits: Splits, tumours: ImageSet, tmp_path: Path
+) -> None:
+    config = in_folder(tumours, tmp_path)
+    (tmp_path / "made" / "tumor").mkdir()
+
+    pool = build_pool(config, splits, REAL, seed=0)
+
+    assert "ignored 'tumor', a class that training lacks, with no candidate" in pool.notes
+
+
 def test_a_folder_of_empty_class_folders_is_refused(splits: Splits, tmp_path: Path) -> None:
     for name in splits.class_names:
         (tmp_path / name).mkdir()
