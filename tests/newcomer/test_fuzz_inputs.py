@@ -101,13 +101,13 @@ def require_answer_to_config(text: bytes, folder: Path) -> None:
     answer = check(config)
     event("refused" if isinstance(answer, str) else "taken")
     if not isinstance(answer, str):
-        assert sum(row.total for row in answer.rows) <= sum(COUNTS["whole"].values())
+        assert sum(row.total for row in answer.rows) <= sum(COUNTS.values())
 
 
 @pytest.fixture(scope="module")
 def with_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("config")
-    labels = np.repeat(range(2), [*COUNTS["whole"].values()])
+    labels = np.repeat(range(2), [*COUNTS.values()])
     np.savez(folder / "d.npz", images=pixels(len(labels), 0), labels=labels)
     return folder
 
