@@ -10,7 +10,7 @@ from rlsel.config import build_experiment, to_dict
 
 GOOD = (
     "data:\n  source: {name: npz, path: d.npz}\n  ratios: {train: 0.5, val: 0.3, test: 0.2}\n"
-    "generator: {name: histogan, num_per_class: 8}\n"
+    "generator: {name: histogan, num_per_class: 8}\ncontroller: {name: mlp}\n"
 )
 COUNTS = {"0": 20, "1": 21}
 """Of the images in d.npz."""
@@ -44,11 +44,17 @@ def _is(value: Any) -> bool:
     return isinstance(value, dict)
 
 
-SETTINGS = to_dict(build_experiment({"generator": {"name": "histogan"}}, "the fuzz"))
+SETTINGS = to_dict(build_experiment({"name": "good", **yaml.safe_load(GOOD)}, "the fuzz"))
+del SETTINGS["pool"]  # there is a generator
 KEYS = [
-    *_keys(yaml.safe_load(GOOD)),
     *_keys(SETTINGS),
-    *(("preset",), ("unknown",), ("data", "source", "class_names"), ("generator", "unknown")),
+    *(
+        ("preset",),
+        ("unknown",),
+        ("pool",),
+        ("data", "source", "class_names"),
+        ("generator", "unknown"),
+    ),
     *(("selection", "keep_range"), ("selection", "methods"), ("reward", "climb"), ("folder",)),
     *(("classifier", "weights"), ("audit", "weights"), ("algorithm", "credit"), ("1",), ("",)),
 ]

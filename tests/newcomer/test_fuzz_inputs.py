@@ -1,6 +1,6 @@
 """Whatever the input: `rlsel check` counts it right, or says in one line what is wrong with it.
 
-`make test` tries some hundred inputs, always the same; `make test-long` 2,500, each time others.
+`make test` tries some hundred inputs, always the same; `make test-long` 3,000, each time others.
 """
 
 import re
@@ -150,7 +150,7 @@ def test_any_of_many_inputs_is_counted_right_or_refused_in_one_line(
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @given(text=config_texts())
-@examples(1000, always_the_same=False)
+@examples(1500, always_the_same=False)
 def test_any_of_many_configs_is_taken_or_refused_in_one_line(
     text: bytes, with_images: Path
 ) -> None:
