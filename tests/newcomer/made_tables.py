@@ -181,7 +181,7 @@ def parquet_files(draw: st.DrawFn, root: Path) -> Made:
         images = [encoded(rgb) for rgb in pixels(len(labels), each)]
         cells = [{"bytes": b, "path": "a.png"} for b in images] if in_structs else images
         tables[split] = {"image": cells, "label": LABELS[label_kind](labels)}
-    oddity = draw(st.sampled_from(sorted(PARQUET_ODDITIES)))
+    oddity = draw(st.sampled_from([*sorted(PARQUET_ODDITIES), *["nothing"] * 5]))
     PARQUET_ODDITIES[oddity](draw, made, tables, splits[0])
     metadata = _metadata(draw) if oddity == "metadata" else None
     if metadata is not None:
