@@ -71,13 +71,12 @@ def moved(user: Newcomer) -> Newcomer:
 
 
 @pytest.mark.timeout(600)
-def test_candidates_of_ones_own_are_checked_selected_exported_and_trained_on(
+def test_candidates_of_ones_own_are_selected_exported_and_trained_on(
     user: Newcomer,
 ) -> None:
     write_images(user.folder / "from my diffusion", 8)
     user.writes("mine.yaml", SETTINGS | {"pool": {"name": "folder", "path": "from my diffusion"}})
 
-    require_true_counts(user.types("check", "mine.yaml"))
     user.types("run", "mine.yaml", "--out", "my run")
     said = user.types("export", "my run", "--to", "selected", "--originals")
     assert "all are your own files" in said
