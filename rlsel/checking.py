@@ -1,5 +1,7 @@
 """`rlsel check`: reads every input of an experiment and says what it found. Trains nothing."""
 
+import os
+import sys
 from collections.abc import Iterator, Sequence
 
 from rich import box
@@ -11,6 +13,7 @@ from rlsel.config import Experiment
 from rlsel.data import Splits, load_splits
 from rlsel.data.positive_class import describe_positive, doubts
 from rlsel.data.wording import below_here, counted
+from rlsel.errors import InputError
 from rlsel.pool import InputReport, Pool, build_pool, describe_inputs
 from rlsel.pool.checks import CountRow
 from rlsel.progress import console
@@ -28,6 +31,7 @@ def read_inputs(experiment: Experiment) -> tuple[Splits, Pool | None]:
     require_packages(experiment.selection.methods)
     require_rules(experiment.selection.methods, experiment.folder)
     require_weights(experiment.audit.weights)
+    _require_gpus(experiment)
     splits = load_splits(experiment.data, experiment.seed)
     experiment.selection.ranges_of(splits.class_names)
     if experiment.generator is not None:
@@ -38,6 +42,26 @@ def read_inputs(experiment: Experiment) -> tuple[Splits, Pool | None]:
         require_known(experiment.generator.classes, splits.class_names, "generator.classes")
         return splits, None
     return splits, build_pool(experiment.pool, splits, experiment.data, experiment.seed)
+
+
+def _require_gpus(experiment: Experiment) -> None:
+    """Refuse GPUs that a Ray of our own could never offer, before anything is trained.
+
+    Raises:
+        InputError: evaluators are to have GPUs, and there is neither one here nor a cluster.
+    """
+    evaluators, ray = experiment.evaluators, sys.modules.get("ray")
+    asked = evaluators.count is not None and evaluators.gpus_each is not None
+    if not asked or os.environ.get("RAY_ADDRESS") or (ray and ray.is_initialized()):
+        return
+    import torch  # takes seconds
+
+    if not torch.cuda.is_available():
+        raise InputError(
+            f"evaluators: {evaluators.count} with {evaluators.gpus_each:g} of a GPU each are "
+            "wanted, and this machine has no GPU: leave gpus_each out, or set RAY_ADDRESS to a "
+            "cluster"
+        )
 
 
 def describe_settings_and_inputs(

@@ -141,8 +141,11 @@ def load_experiment(path: Path | None) -> Experiment:
     if path is None:
         return default_experiment()
     content = read_yaml(path)
-    if "folder" not in content:  # the complete config of a run folder has it
-        content = at_folder(content, path.parent, str(path))
+    if "experiment" in content or "grid" in content:
+        raise InputError(f"{path}: is a sweep; run it with: rlsel tune {path}")
+    folder = content.get("folder")
+    if folder != "":  # which complete configs have that were never read from a file
+        content = at_folder(content, path.parent / str(folder or ""), str(path))
     content.setdefault("name", name_after(path))
     return build_experiment(content, str(path))
 

@@ -146,6 +146,10 @@ def _record_in(path: Path, experiment: Experiment, resume: bool, blank: Record) 
             f"{path}: holds a run of this experiment already; add --resume to go on with it, "
             "or choose another --out"
         )
+    before = read_experiment(path)
+    if before.folder != experiment.folder:  # the project has moved, and its images with it
+        now = replace(experiment, name=before.name, evaluators=before.evaluators)
+        write_text(path / CONFIG, to_yaml(now))
     return record if record.finished else replace(record, resumed=record.resumed + 1)
 
 

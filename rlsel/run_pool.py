@@ -53,14 +53,22 @@ def reopen_pool(run_dir: Path) -> Pool:
         if pool.digest == digest:
             return pool
     experiment = read_experiment(run_dir)
-    splits = load_splits(experiment.data, experiment.seed)
 
     def fresh() -> Pool:
         if experiment.generator is not None:
             raise InputError(f"{run_dir}: its {POOL} is gone; bring it back, or run it again")
         return build_pool(experiment.pool, splits, experiment.data, experiment.seed)
 
-    pool = pool_of_run(experiment, splits, run_dir, fresh)
+    try:
+        splits = load_splits(experiment.data, experiment.seed)
+        pool = pool_of_run(experiment, splits, run_dir, fresh)
+    except InputError as error:
+        if not experiment.folder or Path(experiment.folder).exists():
+            raise
+        raise InputError(
+            f"{error}; its config lay in {experiment.folder}, which is gone: if the project has "
+            f"moved, tell the run where to by: rlsel run YOUR.yaml --resume --out {run_dir}"
+        ) from None
     if pool.digest != digest:
         raise InputError(
             f"{run_dir}: the candidates have changed since this run; bring back {pool.source}"

@@ -1,12 +1,14 @@
 """What `rlsel check` prints: every number on any terminal, and which class is positive."""
 
 import re
+import sys
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from rich.console import Console
 
@@ -191,3 +193,17 @@ def test_the_score_table_says_what_sensitivity_is_of() -> None:
 
     assert "the recall of 'malignant'" in score_table(record).footnotes[0]
     assert not score_table(record_of([], {"uniform": {"accuracy": [0.5]}})).footnotes
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_gpus_that_can_never_be_had_are_refused_by_check_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    write_images(tmp_path / "data", {"benign": 40, "malignant": 40})
+    config = config_of(tmp_path)
+    text = config.read_text() + "evaluators: {count: 2, gpus_each: 1}\n"
+    config.write_text(text)
+
+    with pytest.raises(InputError, match="this machine has no GPU"):
+        checking.check_inputs(load_experiment(config))

@@ -152,3 +152,16 @@ def test_what_yaml_allows_and_settings_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=expected):
         load_experiment(write(tmp_path / "c.yaml", text))
+
+
+@pytest.mark.parametrize("folder", [".", "elsewhere"])
+def test_a_folder_that_is_set_by_hand_is_where_paths_begin(folder: str, tmp_path: Path) -> None:
+    config = write(tmp_path / "my.yaml", f"folder: {folder}\n{FOLDER}")
+
+    assert source_of(config) == str((tmp_path / folder / "images").resolve())
+
+
+@pytest.mark.parametrize("text", ["grid: {seed: [1]}\n", "experiment: {seed: 1}\n"])
+def test_a_sweep_that_is_taken_for_a_config_is_told_from_one(text: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a sweep; run it with: rlsel tune"):
+        load_experiment(write(tmp_path / "sweep.yaml", text))

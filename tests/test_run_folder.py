@@ -194,3 +194,15 @@ def test_a_long_name_makes_a_folder_that_any_file_system_takes() -> None:
     assert len(names) == 2
     assert all(len(name.encode()) <= 250 for name in names)
     assert take(experiment=experiments[0], resume=True).path.name in names
+
+
+def test_a_run_that_goes_on_after_its_project_has_moved_knows_the_new_place(tmp_path: Path) -> None:
+    def at(folder: str) -> Experiment:
+        source = {"name": "folder", "path": f"{folder}/images"}
+        return other(folder=folder, data={"source": source})
+
+    take(tmp_path / "run", experiment=at("/before"))
+
+    take(tmp_path / "run", resume=True, experiment=at("/after"))
+
+    assert read_experiment(tmp_path / "run") == at("/after")

@@ -14,7 +14,7 @@ from rlsel.data.positive_class import with_positive_last
 from rlsel.data.read import read_parts
 from rlsel.data.sources import WHOLE
 from rlsel.data.stratify import cut, draw
-from rlsel.data.wording import counted
+from rlsel.data.wording import counted, first_few
 from rlsel.errors import InputError
 from rlsel.seeding import rng
 
@@ -154,5 +154,5 @@ def require_every_class(splits: Mapping[str, ImageSet]) -> None:
         if absent := [name for name, count in images.counts.items() if not count]:
             raise InputError(
                 f"{split} ({counted(len(images), 'image')}) has none of class "
-                f"{', '.join(map(repr, absent))}: give more images, more patients or other ratios"
+                f"{first_few(absent)}: give more images, more patients or other ratios"
             )

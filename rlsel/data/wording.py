@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 
 from rlsel.data.decoding.resize import Size
 
@@ -14,6 +15,12 @@ def counted(number: int, noun: str) -> str:
 def by(size: Size) -> str:
     """A size in pixels, height first: 96x96."""
     return f"{size[0]}x{size[1]}"
+
+
+def first_few(names: Sequence[str], num: int = 4) -> str:
+    """'a', 'b', 'c', 'd' and 9 more."""
+    more = f" and {len(names) - num} more" if len(names) > num else ""
+    return ", ".join(map(repr, names[:num])) + more
 
 
 def below_here(text: str) -> str:

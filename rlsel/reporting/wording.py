@@ -37,6 +37,8 @@ def is_free(record: Record, name: str) -> bool:
 def label(method: str) -> str:
     if method.endswith(WITHIN):
         return f"{label(method.removesuffix(WITHIN))}, within batches"
+    if ":" in method:  # a rule of the user's, to be looked up as it is written
+        return method
     return LABELS.get(method, method.replace("_", " "))
 
 

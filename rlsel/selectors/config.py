@@ -72,6 +72,12 @@ class SelectionConfig:
                     f"{name} is {list(limits)}; give [least, greatest], with least below 1 and "
                     "greatest above 0"
                 )
+        rules = [method for method in self.methods if OWN_RULE.fullmatch(method)]
+        if rules and any(ranges.values()):
+            raise ValueError(
+                f"methods has {rules[0]}, and a rule of your own knows nothing of keep_range, "
+                "which all others obey; leave one of them out"
+            )
         if self.keep_fraction is not None and any(ranges.values()):
             raise ValueError("keep_fraction and keep_range exclude each other: give one of them")
         if any(ranges.values()) and "controller" not in self.methods:

@@ -3,11 +3,14 @@
 Shape letters: N candidates, F features.
 """
 
-import importlib
+import importlib.util
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -41,7 +44,13 @@ def own_rule(method: str, folder: str) -> Selector:
         labels_N = inputs.table.labels
         scores = {name: score_N.copy() for name, score_N in inputs.table.free_scores.items()}
         features_NF = inputs.peers.candidates_NF.copy()
-        found = rule(features_NF, labels_N.copy(), scores, inputs.num_keep)
+        try:
+            found = np.asarray(rule(features_NF, labels_N.copy(), scores, inputs.num_keep))
+        except Exception as error:  # whatever the user's function does
+            raise InputError(
+                f"{method} failed ({_told(error)}); mend it and add --resume: nothing that was "
+                "paid for is lost"
+            ) from error
         return Selection(method, _mask(method, found, len(labels_N), inputs.num_keep)[None])
 
     return select
@@ -57,19 +66,38 @@ def load_rule(method: str, folder: str) -> Rule:
     start = folder or os.getcwd()
     try:
         with _importable_from(start):
-            module = importlib.import_module(module_name)
+            module = _from_file(module_name, Path(start)) or importlib.import_module(module_name)
     except Exception as error:  # whatever the user's module does when it is imported
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(
-            f"selection.methods has {method}, and {module_name} cannot be imported ({reason}); it "
+            f"selection.methods has {method}, and {module_name} cannot be imported "
+            f"({_told(error)}); it "
             f"is looked for in {start} and where Python looks"
         ) from error
     rule: Rule | None = getattr(module, name, None)
     if rule is None or not callable(rule):
         raise InputError(
-            f"selection.methods has {method}, and {module.__file__} has no function {name!r}"
+            f"selection.methods has {method}, and "
+            f"{getattr(module, '__file__', None) or module_name} has no function {name!r}"
         )
     return rule
+
+
+def _from_file(module_name: str, folder: Path) -> ModuleType | None:
+    """The module beside the config, whatever is called so elsewhere; None where there is none."""
+    path = folder.joinpath(*module_name.split(".")).with_suffix(".py")
+    spec = importlib.util.spec_from_file_location(module_name, path) if path.is_file() else None
+    if spec is None or spec.loader is None:
+        return None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _told(error: Exception) -> str:
+    """What an error says, and the line that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f", {Path(frames[-1].filename).name} line {frames[-1].lineno}" if frames else ""
+    return " ".join(f"{type(error).__name__}: {error}".split()) + where
 
 
 def require_rules(methods: Iterable[str], folder: str) -> None:
@@ -92,8 +120,7 @@ def _importable_from(folder: str) -> Iterator[None]:
         sys.path.remove(folder)
 
 
-def _mask(method: str, found: object, num_candidates: int, budget: int) -> np.ndarray:
-    mask_N = np.asarray(found)
+def _mask(method: str, mask_N: np.ndarray, num_candidates: int, budget: int) -> np.ndarray:
     if mask_N.dtype != bool or mask_N.shape != (num_candidates,):
         raise InputError(
             f"{method} returned {mask_N.dtype} of shape {mask_N.shape}; a mask is bool of shape "

@@ -88,7 +88,8 @@ def _point(number: int, settings: dict[str, Any], sweep: SweepConfig, path: Path
     for key in sorted(settings, key=lambda key: not key.endswith(".name")):
         merged = merge(merged, _nested(key, settings[key]))
     merged.setdefault("name", name_after(path))
-    experiment = build_experiment(at_folder(merged, path.parent, str(path)), str(path))
+    folder = path.parent / str(merged.get("folder", ""))
+    experiment = build_experiment(at_folder(merged, folder, str(path)), str(path))
     if "controller" not in experiment.selection.methods:
         raise InputError(
             f"{path}: selection.methods lacks controller, and what a controller learned is "

@@ -96,3 +96,42 @@ def test_a_rule_that_cannot_be_imported_is_refused_before_anything_is_trained(
 def test_a_method_that_is_neither_known_nor_a_rule_is_refused(method: str) -> None:
     with pytest.raises(InputError, match=r"known are controller, .* and module:function"):
         build_experiment({"selection": {"methods": [method]}}, "a test")
+
+
+def test_a_rule_that_fails_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "rule_that_fails.py").write_text(
+        "def rule(features, labels, scores, budget):\n    return labels[10**9]\n"
+    )
+
+    with pytest.raises(InputError, match=r"IndexError: .*, rule_that_fails\.py line 2.*--resume"):
+        select(tmp_path, "rule_that_fails:rule")
+
+
+@pytest.mark.parametrize("name", ["selectors", "time", "rule_of_two_folders"])
+def test_the_module_beside_the_config_is_the_one_that_is_asked(name: str, tmp_path: Path) -> None:
+    for folder, number in (("a", 0), ("b", 1)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{name}.py").write_text(
+            "def rule(features, labels, scores, budget):\n"
+            f"    order = list(range(len(labels)))[::{1 - 2 * number}]\n"
+            "    mask = labels < 0\n"
+            "    mask[order[:budget]] = True\n"
+            "    return mask\n"
+        )
+
+    first, last = (select(tmp_path / folder, f"{name}:rule").kept_N for folder in "ab")
+
+    assert first[:5].all()
+    assert last[-5:].all()
+
+
+def test_a_module_without_a_file_is_named_where_it_has_no_such_function(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="time has no function 'rule'"):
+        require_rules(["time:rule"], str(tmp_path))
+
+
+def test_a_rule_goes_with_no_keep_range() -> None:
+    selection = {"methods": ["a:b", "controller"], "keep_range": [0.4, 0.6]}
+
+    with pytest.raises(InputError, match="a:b, and a rule of your own knows nothing of keep_range"):
+        build_experiment({"selection": selection}, "a test")

@@ -94,6 +94,8 @@ class HistoGANConfig:
                 f"max_channels is {self.max_channels}, less than channels, {self.channels}; "
                 "raise the one or lower the other"
             )
+        if self.classes is not None and len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes has a name more than once: {', '.join(self.classes)}")
         twice = {kind for kind in self.augmentation if self.augmentation.count(kind) > 1}
         if twice:
             raise ValueError(
