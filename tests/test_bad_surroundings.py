@@ -25,7 +25,7 @@ from small_experiment import (
 from rlsel.algorithms.advantages import Taken
 from rlsel.algorithms.history import History, load_checkpoint, save_checkpoint
 from rlsel.cluster import ray_session
-from rlsel.errors import InputError, find_input_error
+from rlsel.errors import InputError
 from rlsel.rewards import Ledger
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
@@ -335,19 +335,3 @@ def test_a_cluster_that_is_not_there_says_so(
         f"Ray cannot join the cluster at {address}, which RAY_ADDRESS names: Connection refused; "
         "start it with `ray start --head`, or unset RAY_ADDRESS to have a Ray of our own"
     )
-
-
-def test_a_mistake_is_found_behind_what_others_wrapped_it_in() -> None:
-    mistake = InputError("mine.yaml: ...")
-    by_ray = RuntimeError("many lines")
-    by_ray.cause = mistake  # type: ignore[attr-defined]
-    by_rllib = RuntimeError()
-    by_rllib.__cause__ = by_ray
-
-    assert find_input_error(by_rllib) is mistake
-    assert find_input_error(mistake) is mistake
-    assert find_input_error(RuntimeError()) is None
-
-
-def test_no_text_of_a_user_commands_the_terminal() -> None:
-    assert str(InputError("a\x1b[2J\tb\nc")) == "a\\x1b[2J\tb\nc"

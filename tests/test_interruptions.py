@@ -113,6 +113,7 @@ def require_same(run_dir: Path, reference: Path) -> None:
     assert (run_dir / "report.html").exists()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_run_that_was_killed_and_then_stopped_ends_as_one_that_was_not(
     paper: Path, tmp_path: Path
