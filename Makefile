@@ -47,7 +47,7 @@ bench:  ## List the benchmarks and what each measures
 	  printf '  %s %-34s %s\n' "$(BIN)/python" "$$file" "$$(sed -n '1s/^"""\(.*[^"]\)"*$$/\1/p' "$$file")"; \
 	done
 
-gpu: $(RUNTIME)  ## All that a GPU is asked for, within 10 minutes; ARGS="--rehearse" on a CPU
+gpu: $(RUNTIME)  ## All that a GPU is asked for, budgeted for 10 minutes; ARGS="--rehearse" on a CPU
 	$(BIN)/python benchmarks/on_gpu.py $(ARGS)
 
 constraints: $(DEV)  ## Pin in constraints.txt what .venv holds now

@@ -112,7 +112,7 @@ def _end(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def recipe(heading: str, page: Path = REPOSITORY / "docs" / "candidates.md") -> str:
+def recipe(heading: str, page: Path = REPOSITORY / "README.md") -> str:
     """The first Python block below a heading of the docs, for docs that run cannot rot."""
     below = page.read_text(encoding="utf-8").split(f"\n## {heading}\n", 1)[1]
     found = re.search(r"^```python\n(.*?)^```$", below, re.DOTALL | re.MULTILINE)
