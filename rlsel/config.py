@@ -121,8 +121,10 @@ class Experiment:
         content = relative_paths(to_dict(self), self.folder)
         for name in DOES_NOT_CHANGE_RESULTS:
             content.pop(name)
-        if content["generator"] and content["generator"]["classes"] is None:
-            del content["generator"]["classes"]  # it came later: runs of before keep their hash
+        # Settings that came later and say nothing, so that runs of before keep their hash.
+        for block, name in (("generator", "classes"), ("data", "positive_class")):
+            if content[block] and content[block][name] is None:
+                del content[block][name]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     def with_seed(self, seed: int) -> "Experiment":
