@@ -2,8 +2,8 @@
 
 The error of a vector is the length of its difference over the length of the CPU's. A check has
 several vectors, such as feature maps and gradients, and the worst of them counts. An untrained
-ResNet34 is badly conditioned: errors of 2e-6 in its products move its gradients by .02, so those
-are given more room, and with the fewer digits of TF32 and bf16 they are held to their direction.
+ResNet34 is badly conditioned, and small errors in its products move its gradients much farther; so
+those are given more room, and with the fewer digits of TF32 and bf16 are held to their direction.
 """
 
 import os

@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import yaml
 from PIL import Image
+from small_experiment import TINY
 
 REPOSITORY = Path(__file__).parents[2]
 CLASSES = {"<5mm": 190, "healthy tissue": 130, "良性": 70}
@@ -23,14 +24,10 @@ ODD_NAMES = (b"slide 07 (1).png", "Gewebe_Übersicht.png".encode(), "🔬.png".e
 """The last is Latin-1, as old cameras and archives leave them; it is not UTF-8."""
 SOURCE = {"name": "folder", "train": "data", "val": "for validation", "test": "zum Prüfen"}
 PER_CLASS = {"data": 32, "for validation": 12, "zum Prüfen": 12}
+OF_THE_PHANTOM = ("name", "data", "pool")
 SETTINGS: dict[str, Any] = {
     "data": {"source": SOURCE},
-    "classifier": {"epochs": 1},
-    "features": {"extractor": {"epochs": 1}, "num_batches": 4},
-    "reward": {"noise_floor_seeds": 0},
-    "algorithm": {"iterations": 2, "episodes": 2, "num_env_runners": 0, "minibatch_size": 4},
-    "evaluation": {"rounds": 1},
-    "evaluators": {"count": 1},
+    **{block: value for block, value in TINY.items() if block not in OF_THE_PHANTOM},
 }
 """Every path begins at the folder of the config."""
 START_S = 240.0
