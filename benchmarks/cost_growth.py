@@ -23,7 +23,7 @@ from throughput.beds import build_workbench, experiment
 from throughput.cells import Cell, CellFile, digest_of_code, measured_code, rounded, spread
 from throughput.memory import measure_memory
 
-from rlsel.config import Experiment
+from rlsel.experiment.config import Experiment
 from rlsel.rewards.jobs import Fidelity, Job
 from rlsel.rewards.workbench import Workbench
 

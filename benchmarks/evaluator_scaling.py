@@ -23,10 +23,10 @@ from scaling.iteration import Cell, compare_orders, measure, without_messages
 from scaling.limits import saturate, weigh_episodes, weigh_messages, write_ledger
 from scaling.pretended import NUM_CANDIDATES, NUM_DECISIONS, Distribution, Latency
 
-from rlsel.atomic_files import write_text
-from rlsel.json_files import to_json
-from rlsel.progress import console
-from rlsel.records import describe_device, installed_versions
+from rlsel.machine.atomic_files import write_text
+from rlsel.machine.json_files import to_json
+from rlsel.machine.progress import console
+from rlsel.runs.record import describe_device, installed_versions
 
 RECORD = Path(__file__).parent / "records" / "evaluator_scaling.json"
 MEAN_S = 1.0

@@ -23,7 +23,7 @@ from planted_truth.faults import KINDS
 from planted_truth.resumable import ResumableRecord
 
 from rlsel.data.phantom import PhantomSource, draw_splits
-from rlsel.progress import console
+from rlsel.machine.progress import console
 
 RECORD = Path(__file__).parent / "records" / "fault_truth.json"
 NUM_SHOWN = 14

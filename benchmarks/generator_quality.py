@@ -18,10 +18,11 @@ from typing import Any
 
 from PIL import Image
 
-from rlsel.atomic_files import replacing
 from rlsel.generators.histogan.watch import GRIDS, STEPS
-from rlsel.json_files import from_json, write_json
-from rlsel.records import FILE_NAME, Record, mean_and_std
+from rlsel.machine.atomic_files import replacing
+from rlsel.machine.json_files import from_json, write_json
+from rlsel.metrics import mean_and_std
+from rlsel.runs.record import FILE_NAME, Record
 
 HERE = Path(__file__).parent
 ENLARGED = 2

@@ -21,9 +21,9 @@ from typing import Any
 import torch
 from planted_truth.resumable import Cell, ResumableRecord
 
-from rlsel.config import load_experiment
 from rlsel.data import ImageSet, concatenate, load_splits
 from rlsel.data.pattern import pattern_by_class
+from rlsel.experiment.config import load_experiment
 from rlsel.generators.candidates import make_candidates
 from rlsel.generators.histogan.config import Augmentation, HistoGANConfig
 from rlsel.generators.histogan.train import train_generator

@@ -18,12 +18,12 @@ import torch
 from generation.plain_gan import PlainTraining
 
 from rlsel.classifier import Resident
-from rlsel.config import load_experiment
+from rlsel.experiment.config import load_experiment
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.training import Training
-from rlsel.json_files import write_json
-from rlsel.progress import console, progress_bar
-from rlsel.records import describe_device, installed_versions
+from rlsel.machine.json_files import write_json
+from rlsel.machine.progress import console, progress_bar
+from rlsel.runs.record import describe_device, installed_versions
 
 HERE = Path(__file__).parent
 RECIPE = HERE.parent / "tune_configs" / "histogan_small.yaml"

@@ -18,10 +18,10 @@ import ray
 import torch
 from planted_truth.loop_cells import overhead_of_actors, profile_ours, time_ours, time_plain
 
-from rlsel.cluster import quieten
-from rlsel.json_files import write_json
-from rlsel.progress import console, progress_bar
-from rlsel.records import describe_device, installed_versions
+from rlsel.machine.cluster import quieten
+from rlsel.machine.json_files import write_json
+from rlsel.machine.progress import console, progress_bar
+from rlsel.runs.record import describe_device, installed_versions
 
 RECORD = Path(__file__).parent / "records" / "learning_loop.json"
 

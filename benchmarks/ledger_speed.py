@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from rlsel.json_files import to_json, write_json
+from rlsel.machine.json_files import to_json, write_json
 from rlsel.metrics import SCORE_METRICS
-from rlsel.records import describe_device, installed_versions
 from rlsel.rewards import Evaluation, Job, Ledger
+from rlsel.runs.record import describe_device, installed_versions
 
 RECORD = Path(__file__).parent / "records" / "ledger_speed.json"
 POOL_SIZES = (1_024, 100_000)

@@ -29,7 +29,7 @@ from typing import Any
 import torch
 from gpu import correct, paper
 
-from rlsel.progress import console
+from rlsel.machine.progress import console
 
 HERE = Path(__file__).parent
 Summary = dict[str, Any]

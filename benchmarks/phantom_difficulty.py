@@ -23,21 +23,22 @@ import torch
 from rich.table import Table
 
 from rlsel import metrics
-from rlsel.atomic_files import write_text
 from rlsel.classifier import Resident, fit, predict
 from rlsel.classifier.resident import best_device
-from rlsel.config import Experiment, load_experiment, to_dict
 from rlsel.data import load_splits
 from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.data.phantom import KINDS, PhantomPool, PhantomSource, draw_candidates
+from rlsel.experiment.config import Experiment, load_experiment, to_dict
 from rlsel.features import describe_candidates
 from rlsel.features.extract import extract
-from rlsel.json_files import to_json
+from rlsel.machine.atomic_files import write_text
+from rlsel.machine.json_files import to_json
+from rlsel.machine.progress import console
+from rlsel.metrics import mean_and_std
 from rlsel.pool import build_pool
-from rlsel.progress import console
-from rlsel.records import describe_device, installed_versions, mean_and_std
 from rlsel.rewards import Job, Workbench
 from rlsel.rewards.jobs import Split
+from rlsel.runs.record import describe_device, installed_versions
 from rlsel.seeding import derive_seed, rng
 
 RECORD = Path(__file__).parent / "records" / "phantom_difficulty.json"

@@ -29,8 +29,8 @@ from planted_truth.selection_cells import (
 )
 from planted_truth.studies import DRAWS, cells_of, studies
 
-from rlsel.cluster import quieten
-from rlsel.progress import console
+from rlsel.machine.cluster import quieten
+from rlsel.machine.progress import console
 
 RECORDS = Path(__file__).parent / "records"
 

@@ -24,10 +24,10 @@ from fidelity.cells import pay, train_fully
 from fidelity.summary import summarise
 from planted_truth.resumable import fill
 
-from rlsel.config import load_experiment
-from rlsel.json_files import write_json
-from rlsel.progress import console
-from rlsel.records import describe_device, installed_versions
+from rlsel.experiment.config import load_experiment
+from rlsel.machine.json_files import write_json
+from rlsel.machine.progress import console
+from rlsel.runs.record import describe_device, installed_versions
 
 RECORD = Path(__file__).parent / "records" / "reward_fidelity.json"
 

@@ -33,7 +33,7 @@ from throughput.sides import Setting, Setup, measure
 from throughput.summary import summarise
 
 from rlsel.classifier import ClassifierConfig
-from rlsel.config import Experiment
+from rlsel.experiment.config import Experiment
 from rlsel.rewards.jobs import Fidelity
 
 HERE = Path(__file__).parent

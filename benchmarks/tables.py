@@ -20,8 +20,8 @@ from planted_truth.planted_section import planted_section
 from scaling.section import scaling_section
 from throughput.sections import growth_section, throughput_section
 
-from rlsel.atomic_files import write_text
-from rlsel.records import mean_and_std
+from rlsel.machine.atomic_files import write_text
+from rlsel.metrics import mean_and_std
 from rlsel.reporting.wording import in_order, label, signed
 
 HERE = Path(__file__).parent

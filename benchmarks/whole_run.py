@@ -17,10 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rlsel.config import load_experiment
-from rlsel.json_files import write_json
-from rlsel.progress import console
-from rlsel.records import FILE_NAME, mean_and_std
+from rlsel.experiment.config import load_experiment
+from rlsel.machine.json_files import write_json
+from rlsel.machine.progress import console
+from rlsel.metrics import mean_and_std
+from rlsel.runs.record import FILE_NAME
 
 HERE = Path(__file__).parent
 SHARED = ("device", "versions")
@@ -105,7 +106,7 @@ def _figure(values: Sequence[float | None]) -> dict[str, Any]:
 
 
 def _numbers(values: Sequence[float | None]) -> list[float]:
-    """As `rlsel.records.Number`: JSON has no NaN, so null stands for it."""
+    """As `rlsel.runs.record.Number`: JSON has no NaN, so null stands for it."""
     return [math.nan if value is None else value for value in values]
 
 

@@ -17,17 +17,17 @@ except PackageNotFoundError:  # run from a checkout that was not installed
 
 if TYPE_CHECKING:
     from rlsel.arrays import select as select
-    from rlsel.config import Experiment as Experiment
-    from rlsel.config import load_experiment as load_experiment
     from rlsel.errors import InputError as InputError
+    from rlsel.experiment.config import Experiment as Experiment
+    from rlsel.experiment.config import load_experiment as load_experiment
     from rlsel.pipeline import run as run
     from rlsel.selectors import Selection as Selection
 
 _DOORS = {
-    "Experiment": "rlsel.config",
+    "Experiment": "rlsel.experiment.config",
     "InputError": "rlsel.errors",
     "Selection": "rlsel.selectors",
-    "load_experiment": "rlsel.config",
+    "load_experiment": "rlsel.experiment.config",
     "run": "rlsel.pipeline",
     "select": "rlsel.arrays",
 }

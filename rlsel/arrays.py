@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from rlsel.config import Experiment, build_experiment
 from rlsel.data import ImageSet, Splits
 from rlsel.data.splits import require_every_class
 from rlsel.data.stratify import cut
 from rlsel.errors import InputError
-from rlsel.monitoring import PeakMemory
+from rlsel.experiment.config import Experiment, build_experiment
+from rlsel.machine.monitoring import PeakMemory
 from rlsel.pipeline import select_and_score
 from rlsel.pool import Pool, write_pool
 from rlsel.pool.build import require_enough
-from rlsel.run_folder import claim, new_record
-from rlsel.run_pool import POOL
+from rlsel.runs.folder import claim, new_record
 from rlsel.seeding import rng
 from rlsel.selectors import Selection
 from rlsel.selectors.peers import require_packages
+from rlsel.stages.candidates import POOL
 
 Labelled = tuple[np.ndarray, np.ndarray]
 COMMAND = "rlsel.select(..., out=...)"

@@ -48,7 +48,7 @@ def run(
 
       rlsel run my.yaml --seed 3 --out runs/mine --resume
     """
-    from rlsel.config import load_experiment
+    from rlsel.experiment.config import load_experiment
     from rlsel.pipeline import run as run_pipeline
 
     experiment = load_experiment(config)
@@ -68,8 +68,8 @@ def check(config: ConfigArgument = None) -> None:
 
       rlsel check my.yaml
     """
-    from rlsel.checking import check_inputs
-    from rlsel.config import load_experiment
+    from rlsel.commands.check import check_inputs
+    from rlsel.experiment.config import load_experiment
 
     check_inputs(load_experiment(config))
 
@@ -110,11 +110,11 @@ def generate(
 
       rlsel generate --from mine/generator.pt --class tumour --out tumour.parquet
     """
-    from rlsel import generating
-    from rlsel.config import load_experiment
-    from rlsel.file_names import plain_name
+    from rlsel.commands import generate as generating
+    from rlsel.experiment.config import load_experiment
     from rlsel.generators.histogan.config import HistoGANConfig
-    from rlsel.progress import console
+    from rlsel.machine.file_names import plain_name
+    from rlsel.machine.progress import console
 
     if checkpoint is not None:
         if config is not None or resume:
@@ -161,10 +161,10 @@ def import_images(
 
       rlsel import 'made/*.parquet' --config my.yaml --to pool.parquet --drop-copies
     """
-    from rlsel.config import load_experiment
-    from rlsel.importing import import_pool
+    from rlsel.commands.import_pool import import_pool
+    from rlsel.experiment.config import load_experiment
+    from rlsel.machine.progress import console
     from rlsel.pool.checks import absent_classes
-    from rlsel.progress import console
 
     found = import_pool(load_experiment(config), images, to, source, drop_copies)
     for note in (*found.pool.notes, *absent_classes(found.pool)):
@@ -183,9 +183,9 @@ def report(run_dir: RunArgument) -> None:
 
       rlsel report runs/default-0a1b2c-seed0
     """
-    from rlsel.progress import console
-    from rlsel.records import Record
+    from rlsel.machine.progress import console
     from rlsel.reporting import print_table, write_report
+    from rlsel.runs.record import Record
 
     path = write_report(run_dir)
     print_table(Record.read(run_dir), console)
@@ -211,9 +211,9 @@ def export(
 
       rlsel export runs/mine --to selected --originals
     """
-    from rlsel.data.wording import counted
-    from rlsel.export import export_selection
-    from rlsel.progress import console
+    from rlsel.commands.export import export_selection
+    from rlsel.machine.progress import console
+    from rlsel.machine.wording import counted
 
     exported = export_selection(run_dir, to, originals)
     for line in exported.told(originals):
@@ -236,7 +236,7 @@ def tune(
 
       rlsel tune tune_configs/sweep_epsilon_alpha_lr.yaml
     """
-    from rlsel.tuning import run_sweep
+    from rlsel.commands.tuning import run_sweep
 
     try:
         code = run_sweep(sweep, out or Path("runs") / sweep.stem)
@@ -270,7 +270,7 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        from rlsel.data.wording import below_here
+        from rlsel.machine.wording import below_here
 
         mistake = find_input_error(error)
         if mistake is None:

@@ -3,6 +3,8 @@
 Shape letters: N images, C classes.
 """
 
+import math
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import log_softmax, logsumexp
@@ -158,3 +160,13 @@ def _recalibration_hessian(
     hessian[0, 1:] = hessian[1:, 0] = (probability_NC * (logits_NC - mean_N1)).sum(axis=0) / n
     hessian[1:, 1:] = np.diag(probability_NC.mean(axis=0)) - probability_NC.T @ probability_NC / n
     return hessian + ridge * np.eye(num_classes + 1)
+
+
+def mean_and_std(values: list[float]) -> tuple[float, float]:
+    """Mean and sample standard deviation (divisor n - 1) of the values that are numbers.
+
+    The std of fewer than two values is NaN, and so is the mean of none.
+    """
+    known = np.array([value for value in values if math.isfinite(value)])
+    mean = float(known.mean()) if len(known) else math.nan
+    return mean, float(known.std(ddof=1)) if len(known) > 1 else math.nan

@@ -9,31 +9,31 @@ from pathlib import Path
 
 import numpy as np
 
-from rlsel.checking import describe_settings_and_inputs, read_inputs
-from rlsel.config import Experiment, default_experiment
+from rlsel.commands.check import describe_settings_and_inputs, read_inputs
+from rlsel.commands.generate import generated_pool
 from rlsel.data import Splits
 from rlsel.evaluation import find_truth, kinds_kept, score_selections
 from rlsel.evaluation.truth import batch_of_candidates
-from rlsel.examining import examine
+from rlsel.experiment.config import Experiment, default_experiment
 from rlsel.features import CandidateTable, Features, build_problem, describe_candidates
 from rlsel.features.stored import extract_or_load
-from rlsel.generating import generated_pool
-from rlsel.learning import learn
-from rlsel.monitoring import PeakMemory
+from rlsel.machine.monitoring import PeakMemory
+from rlsel.machine.progress import console
 from rlsel.pool import Pool
-from rlsel.progress import console
 from rlsel.quality.of_run import risk_of
-from rlsel.records import Record
 from rlsel.reporting import print_table, save_contact_sheets, write_report
 from rlsel.rewards import Workbench
 from rlsel.rewards.pool import evaluation_pool
-from rlsel.run_folder import FEATURES, LEDGER, RunFolder, claim, new_record
-from rlsel.run_pool import pool_of_run
+from rlsel.runs.folder import FEATURES, LEDGER, RunFolder, claim, new_record
+from rlsel.runs.record import Record
+from rlsel.runs.selection_table import selection_of, write_selection
 from rlsel.seeding import rng
 from rlsel.selectors import SELECTORS, BaselineInputs, Selection
 from rlsel.selectors.own_rule import own_rule
 from rlsel.selectors.peers import PeerInputs
-from rlsel.selectors.table import selection_of, write_selection
+from rlsel.stages.candidates import pool_of_run
+from rlsel.stages.examination import examine
+from rlsel.stages.learning import learn
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from unittest.mock import patch
 import pytest
 import yaml
 
-from rlsel.config import Experiment, build_experiment, merge
+from rlsel.experiment.config import Experiment, build_experiment, merge
 
 TINY: dict[str, Any] = {
     "data": {
@@ -73,7 +73,7 @@ def write_config(path: Path, **changed: Any) -> Path:
 def rlsel(*words: object) -> Outcome:
     """The command line in this process, with the Ray that is up."""
     from rlsel.cli import main
-    from rlsel.cluster import quieten
+    from rlsel.machine.cluster import quieten
 
     quieten()  # as where rlsel starts Ray itself
     out, err, code = io.StringIO(), io.StringIO(), 0

@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 from small_experiment import tiny
 
-from rlsel.config import Experiment, to_yaml
 from rlsel.data import ImageSet, load_splits
+from rlsel.experiment.config import Experiment, to_yaml
 from rlsel.features import CandidateTable
 from rlsel.pool import Pool, build_pool, write_pool
-from rlsel.run_folder import new_record
-from rlsel.run_pool import POOL
+from rlsel.runs.folder import new_record
+from rlsel.runs.selection_table import write_selection
 from rlsel.selectors import Selection
-from rlsel.selectors.table import write_selection
+from rlsel.stages.candidates import POOL
 
 PER_CLASS = 8
 

@@ -12,7 +12,7 @@ from small_experiment import (
 
 import rlsel
 from rlsel.errors import InputError
-from rlsel.records import Record
+from rlsel.runs.record import Record
 from rlsel.selectors import Selection
 
 NUM_CANDIDATES = 29

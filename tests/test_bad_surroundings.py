@@ -24,8 +24,8 @@ from small_experiment import (
 
 from rlsel.algorithms.advantages import Taken
 from rlsel.algorithms.history import History, load_checkpoint, save_checkpoint
-from rlsel.cluster import ray_session
 from rlsel.errors import InputError
+from rlsel.machine.cluster import ray_session
 from rlsel.rewards import Ledger
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
@@ -133,7 +133,7 @@ def test_a_folder_that_cannot_be_written_to(
     code: int, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_config(Path("mine.yaml"))
-    monkeypatch.setattr("rlsel.atomic_files.os.fsync", fail_with(code))
+    monkeypatch.setattr("rlsel.machine.atomic_files.os.fsync", fail_with(code))
 
     assert refused(rlsel("run", "mine.yaml", "--out", "run")).startswith(expected)
     assert list(Path("run").iterdir()) == []

@@ -27,7 +27,7 @@ from small_experiment import (
     write_config,
 )
 
-from rlsel.records import Record
+from rlsel.runs.record import Record
 
 pytestmark = pytest.mark.slow
 

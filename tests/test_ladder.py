@@ -13,7 +13,7 @@ from small_experiment import (
     write_config,
 )
 
-from rlsel.records import Record
+from rlsel.runs.record import Record
 
 CLIMBING: dict[str, Any] = {
     "selection": {"methods": ["controller"]},

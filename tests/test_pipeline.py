@@ -22,10 +22,10 @@ from small_experiment import (
 
 import rlsel as package
 from rlsel.metrics import SCORE_METRICS
-from rlsel.records import Record
 from rlsel.reporting.training_figures import HEALTH
 from rlsel.rewards import Workbench
-from rlsel.tensorboard import GROUPS
+from rlsel.runs.record import Record
+from rlsel.runs.tensorboard import GROUPS
 
 pytestmark = pytest.mark.slow
 

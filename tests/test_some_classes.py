@@ -16,10 +16,10 @@ from small_experiment import (
     write_config,
 )
 
-from rlsel.config import DOES_NOT_CHANGE_RESULTS, to_dict
 from rlsel.data import load_splits
+from rlsel.experiment.config import DOES_NOT_CHANGE_RESULTS, to_dict
 from rlsel.pool import build_pool, read_pool, write_pool
-from rlsel.records import Record
+from rlsel.runs.record import Record
 
 GENERATOR: dict[str, Any] = {
     "num_per_class": 8,

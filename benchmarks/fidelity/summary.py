@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 
 from fidelity.bed import NUM_SEEDS, VARIANTS, bed
 from fidelity.cells import METRICS
-from rlsel.records import mean_and_std
+from rlsel.metrics import mean_and_std
 
 NOTHING = "wide none"
 EFFECT_SETS = tuple(f"wide 512 with {share} right" for share in ("0%", "50%", "75%", "100%"))

@@ -4,8 +4,8 @@ from dataclasses import replace
 from statistics import fmean, median
 from typing import Any
 
-from rlsel.records import Record
 from rlsel.reporting.tables import Table, classification_table, pattern_table, quality_tables
+from rlsel.runs.record import Record
 
 Content = dict[str, Any]
 

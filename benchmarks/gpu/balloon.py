@@ -7,7 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from rlsel.device_memory import GIB, release
+from rlsel.machine.device_memory import GIB, release
 
 
 class TensorsUpTo(TorchDispatchMode):

@@ -27,20 +27,20 @@ import torch
 import yaml
 
 from rlsel import metrics
-from rlsel.atomic_files import replacing, write_text
 from rlsel.classifier import Resident, Trainer
 from rlsel.classifier.resident import best_device
-from rlsel.config import Experiment, build_experiment, merge
 from rlsel.data import load_splits
-from rlsel.device_memory import release
+from rlsel.experiment.config import Experiment, build_experiment, merge
+from rlsel.experiment.yaml_files import read_yaml
 from rlsel.generators.histogan.training import Training
 from rlsel.generators.histogan.watch import GRIDS
-from rlsel.json_files import write_json
-from rlsel.metrics import SCORE_METRICS
-from rlsel.progress import console
-from rlsel.records import FILE_NAME, describe_device, installed_versions, mean_and_std
+from rlsel.machine.atomic_files import replacing, write_text
+from rlsel.machine.device_memory import release
+from rlsel.machine.json_files import write_json
+from rlsel.machine.progress import console
+from rlsel.metrics import SCORE_METRICS, mean_and_std
+from rlsel.runs.record import FILE_NAME, describe_device, installed_versions
 from rlsel.seeding import derive_seed
-from rlsel.yaml_files import read_yaml
 
 from .patches import write_paper_patches
 from .size import image_set

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rlsel.atomic_files import replacing
 from rlsel.errors import InputError
+from rlsel.machine.atomic_files import replacing
 from rlsel.seeding import rng
 
 SEED = 0

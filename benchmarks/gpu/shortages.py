@@ -19,11 +19,11 @@ import torch
 from rlsel.classifier import Trainer, predict
 from rlsel.classifier.crop import crop_kernels
 from rlsel.classifier.resnet import build_resnet34
-from rlsel.config import build_experiment
-from rlsel.device_memory import GIB, DeviceFullError, release
+from rlsel.commands.generate import generate
+from rlsel.experiment.config import build_experiment
 from rlsel.features import Features
-from rlsel.generating import generate
 from rlsel.generators.histogan.training import Training
+from rlsel.machine.device_memory import GIB, DeviceFullError, release
 from rlsel.rewards import FinetuneConfig, Job, Workbench
 from rlsel.rewards.jobs import Fidelity
 from rlsel.rewards.probe import ProbeConfig

@@ -14,8 +14,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from rlsel.config import build_experiment
 from rlsel.evaluation.truth import batch_of_candidates
+from rlsel.experiment.config import build_experiment
 from rlsel.metrics import auc_binary
 from rlsel.rewards import ProbeConfig
 from rlsel.seeding import rng

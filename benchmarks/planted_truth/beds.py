@@ -17,13 +17,13 @@ from torch import Tensor
 from rlsel.data.image_set import ImageSet
 from rlsel.data.stratify import apportion, draw
 from rlsel.evaluation.truth import auc_within_batches
+from rlsel.experiment.yaml_files import read_yaml
 from rlsel.features import Features
 from rlsel.features.centroids import class_centroids, cosine_distances
 from rlsel.metrics import auc_binary
 from rlsel.rewards import RewardConfig, Workbench
 from rlsel.schema import config
 from rlsel.seeding import derive_seed, rng
-from rlsel.yaml_files import read_yaml
 
 from .faults import KINDS
 from .material import Depth, Source, looks, material, others_extractor, train_extractor

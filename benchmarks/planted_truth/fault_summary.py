@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from rlsel.records import mean_and_std
+from rlsel.metrics import mean_and_std
 
 from .fault_cells import (
     NOTHING,

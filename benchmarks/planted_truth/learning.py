@@ -21,15 +21,15 @@ from envs import SelectionProblem
 from rlsel.algorithms.history import load_checkpoint
 from rlsel.algorithms.policy import keep_most_probable
 from rlsel.algorithms.train import train
-from rlsel.config import Experiment, build_experiment, to_dict
 from rlsel.evaluation.collapse import warn_of_collapse
 from rlsel.evaluation.signal import signal_in
 from rlsel.evaluation.truth import batch_of_candidates
+from rlsel.experiment.config import Experiment, build_experiment, to_dict
 from rlsel.features import CandidateTable, build_problem, describe_candidates
-from rlsel.learning import make_task
 from rlsel.rewards import Fidelity, Ledger, LocalEvaluations, SetReward, Split
 from rlsel.schema import config
 from rlsel.seeding import derive_seed, rng
+from rlsel.stages.learning import make_task
 
 from .beds import Bed, build_bed, hash_of
 from .material import material

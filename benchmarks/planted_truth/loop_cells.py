@@ -15,8 +15,8 @@ import torch
 from rlsel.algorithms.config import AlgorithmConfig
 from rlsel.algorithms.task import Rung, Task
 from rlsel.algorithms.train import train
-from rlsel.config import build_experiment
 from rlsel.controllers import build_controller
+from rlsel.experiment.config import build_experiment
 from rlsel.metrics import auc, auc_binary
 from rlsel.rewards import Job, Ledger, LocalEvaluations, SetReward
 from rlsel.rewards.plan import EvaluatorPlan

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from rlsel.records import mean_and_std
+from rlsel.metrics import mean_and_std
 from rlsel.reporting.wording import decimal
 
 from .paired import compare

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from rlsel.records import mean_and_std
+from rlsel.metrics import mean_and_std
 
 CONFIDENCE = 0.95
 Comparison = dict[str, float]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from rlsel.records import mean_and_std
+from rlsel.metrics import mean_and_std
 from rlsel.reporting.wording import decimal, label
 
 from .bed_tables import (

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rlsel.records import mean_and_std
+from rlsel.metrics import mean_and_std
 
 Cell = dict[str, Any]
 Cells = dict[str, Cell]

@@ -10,10 +10,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from rlsel.atomic_files import write_text
-from rlsel.json_files import to_json
-from rlsel.progress import console, progress_bar
-from rlsel.records import describe_device, installed_versions
+from rlsel.machine.atomic_files import write_text
+from rlsel.machine.json_files import to_json
+from rlsel.machine.progress import console, progress_bar
+from rlsel.runs.record import describe_device, installed_versions
 
 Cell = dict[str, Any]
 Work = Mapping[str, Callable[[], Cell]]

@@ -10,9 +10,9 @@ from pydantic import TypeAdapter
 
 from envs.episodes import SETS_PER_DECISION
 from rlsel.algorithms.config import AlgorithmConfig
-from rlsel.config import merge
+from rlsel.experiment.config import merge
+from rlsel.experiment.yaml_files import read_yaml
 from rlsel.schema import config
-from rlsel.yaml_files import read_yaml
 
 from .learning import Cell, Pay
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import ray
 
-from rlsel.records import mean_and_std
+from rlsel.metrics import mean_and_std
 from rlsel.rewards.plan import EvaluatorPlan
 from rlsel.rewards.work_queue import Request, WorkQueue
 from scaling.pretended import (

@@ -12,8 +12,8 @@ from typing import Any
 import ray
 import yaml
 
-from rlsel.records import FILE_NAME
 from rlsel.rewards import Evaluation, Ledger
+from rlsel.runs.record import FILE_NAME
 from scaling.iteration import Cell, play, stage
 from scaling.pretended import NUM_CANDIDATES, NUM_DECISIONS, Latency, jobs_of
 

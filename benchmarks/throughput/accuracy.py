@@ -7,8 +7,8 @@ import torch
 
 from rlsel import metrics
 from rlsel.classifier import Resident, Trainer
-from rlsel.config import Experiment
 from rlsel.data import Splits, load_splits
+from rlsel.experiment.config import Experiment
 
 from .cells import Cell
 from .naive_peer import train_naively

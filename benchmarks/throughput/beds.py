@@ -8,13 +8,13 @@ import torch
 
 from rlsel.classifier import Resident, fit
 from rlsel.classifier.resident import best_device
-from rlsel.config import Experiment, build_experiment, merge
 from rlsel.data import load_splits
+from rlsel.experiment.config import Experiment, build_experiment, merge
+from rlsel.experiment.yaml_files import read_yaml
 from rlsel.features import extract
 from rlsel.pool import build_pool
 from rlsel.rewards.workbench import Workbench
 from rlsel.seeding import derive_seed
-from rlsel.yaml_files import read_yaml
 
 REPOSITORY = Path(__file__).parents[2]
 PLANTED = REPOSITORY / "tune_configs" / "pcam_planted.yaml"

@@ -10,9 +10,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rlsel.json_files import write_json
-from rlsel.progress import console, progress_bar
-from rlsel.records import describe_device, installed_versions, mean_and_std
+from rlsel.machine.json_files import write_json
+from rlsel.machine.progress import console, progress_bar
+from rlsel.metrics import mean_and_std
+from rlsel.runs.record import describe_device, installed_versions
 
 Cell = dict[str, Any]
 Summarise = Callable[[dict[str, Cell]], dict[str, Any]]

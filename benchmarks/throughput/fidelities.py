@@ -7,7 +7,7 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 
-from rlsel.config import Experiment
+from rlsel.experiment.config import Experiment
 from rlsel.rewards.jobs import Fidelity, Job
 from rlsel.rewards.workbench import Workbench
 

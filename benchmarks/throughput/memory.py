@@ -20,7 +20,7 @@ import torch
 from rlsel.classifier import ClassifierConfig
 from rlsel.data.image_set import ImageSet
 from rlsel.features import Features
-from rlsel.json_files import to_json
+from rlsel.machine.json_files import to_json
 from rlsel.rewards.jobs import Job
 from rlsel.rewards.probe import ProbeConfig
 from rlsel.rewards.workbench import Workbench

@@ -22,7 +22,7 @@ from rlsel.algorithms.history import load_state
 from rlsel.algorithms.task import Task
 from rlsel.controllers import ControllerConfig, build_controller
 from rlsel.controllers.rl_module import SelectionModule
-from rlsel.progress import console
+from rlsel.machine.progress import console
 from rlsel.seeding import derive_seed
 
 CPUS_PER_RUNNER = 0.05

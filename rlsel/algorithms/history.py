@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Float
 
 from rlsel.algorithms.advantages import Taken
-from rlsel.atomic_files import sync, sync_tree, write_bytes, writing
 from rlsel.errors import InputError
-from rlsel.json_files import from_json, to_json, write_json_lines
-from rlsel.progress import console
+from rlsel.machine.atomic_files import sync, sync_tree, write_bytes, writing
+from rlsel.machine.json_files import from_json, to_json, write_json_lines
+from rlsel.machine.progress import console
 
 ITERATIONS = "iterations.jsonl"
 CHECKPOINTS = "checkpoints"

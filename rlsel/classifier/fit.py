@@ -19,9 +19,9 @@ from rlsel.classifier.predict import predict
 from rlsel.classifier.resident import Resident
 from rlsel.classifier.resnet import Weights, build_resnet34, weights_digest
 from rlsel.classifier.steps import GraphedSteps, MakeModel, PlainSteps, Steps
-from rlsel.data.wording import counted
-from rlsel.device_memory import DeviceFullError, is_out_of_memory, release, room_for
-from rlsel.progress import track
+from rlsel.machine.device_memory import DeviceFullError, is_out_of_memory, release, room_for
+from rlsel.machine.progress import track
+from rlsel.machine.wording import counted
 
 RECIPE = 2
 """Raise it when the same settings come to train otherwise: what is stored then counts no longer."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from rlsel.classifier.resident import Precision, Resident, autocast, normalise
 from rlsel.classifier.resnet import features_before_head
-from rlsel.device_memory import in_chunks
+from rlsel.machine.device_memory import in_chunks
 
 CHUNK = 512
 """Images a forward pass, fewer where memory is short; what comes out does not depend on it."""

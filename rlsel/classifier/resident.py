@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
-from rlsel.device_memory import GIB, room_for
+from rlsel.machine.device_memory import GIB, room_for
 
 Precision = Literal["auto", "bf16", "fp32"]
 

@@ -11,7 +11,7 @@ from rlsel.data.image_set import ImageSet
 from rlsel.data.sources import FileSource, FolderSource, ParquetSource
 from rlsel.data.sources.folder import patient_pattern
 from rlsel.data.sources.parquet import columns_of
-from rlsel.data.wording import counted
+from rlsel.machine.wording import counted
 
 FORMS = (
     r"(TCGA-[0-9A-Z]{2}-[0-9A-Z]{4})",

@@ -14,8 +14,8 @@ from rlsel.data.positive_class import with_positive_last
 from rlsel.data.read import read_parts
 from rlsel.data.sources import WHOLE
 from rlsel.data.stratify import cut, draw
-from rlsel.data.wording import counted, first_few
 from rlsel.errors import InputError
+from rlsel.machine.wording import counted, first_few
 from rlsel.seeding import rng
 
 

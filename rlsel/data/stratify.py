@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int
 
-from rlsel.data.wording import counted
 from rlsel.errors import InputError
+from rlsel.machine.wording import counted
 
 Labels = Int[np.ndarray, " n"]
 

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from rlsel.machine.progress import progress_bar
 from rlsel.metrics import SCORE_METRICS
-from rlsel.progress import progress_bar
 from rlsel.rewards import Evaluations, Job
 from rlsel.schema import config
 from rlsel.seeding import derive_seed

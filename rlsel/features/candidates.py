@@ -11,7 +11,6 @@ from jaxtyping import Float, Int
 from scipy.special import log_softmax
 
 from rlsel.data.image_set import ImageSet
-from rlsel.data.kept import Arrays, kept
 from rlsel.features.centroids import (
     class_centroids,
     cosine_distances,
@@ -23,6 +22,7 @@ from rlsel.features.neighbours import (
     nearest_distance,
     nearest_other_distance,
 )
+from rlsel.machine.cache.kept import Arrays, kept
 
 TABLE_VERSION = 1
 """Raise it when a column is computed otherwise."""

@@ -13,20 +13,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlsel.atomic_files import replacing, write_bytes
 from rlsel.classifier import Resident, fit, recipe_of
 from rlsel.classifier.resident import best_device
 from rlsel.data import Splits
-from rlsel.data.decoding.trim import limit_bytes, mark_used, trim
-from rlsel.data.shared_work import entry_of, link, sole_worker
-from rlsel.device_memory import release
 from rlsel.errors import InputError
 from rlsel.features.config import FeaturesConfig
 from rlsel.features.extract import Features, extract
+from rlsel.machine.atomic_files import replacing, write_bytes
+from rlsel.machine.cache.folder import entry_of
+from rlsel.machine.cache.shared_work import link, sole_worker
+from rlsel.machine.cache.trim import limit_bytes, mark_used, trim
+from rlsel.machine.device_memory import release
+from rlsel.machine.progress import console
+from rlsel.machine.threads import few_threads
 from rlsel.pool import Pool
-from rlsel.progress import console
 from rlsel.seeding import derive_seed
-from rlsel.threads import few_threads
 
 FOLDER, NAME = "features", "features"
 """Of the cache, and of the files of an entry."""

@@ -14,8 +14,8 @@ from rlsel.data import (
 from rlsel.data.decoding.resize import resize_set
 from rlsel.data.phantom import PhantomPool, draw_candidates
 from rlsel.data.read import in_class_order, read_whole
-from rlsel.data.wording import counted
 from rlsel.errors import InputError
+from rlsel.machine.wording import counted
 from rlsel.pool.config import FolderPool, NpzPool, ParquetPool, PoolConfig
 from rlsel.pool.parquet_file import read_pool
 from rlsel.pool.planted import PlantedPool, plant

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from rlsel.data import ImageSet, Splits
-from rlsel.data.wording import counted
+from rlsel.machine.wording import counted
 from rlsel.pool.pool import Pool
 
 MAX_STANDARD_ERROR = 0.02

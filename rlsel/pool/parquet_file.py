@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from rlsel.atomic_files import replacing
 from rlsel.data.decoding.resize import Size
 from rlsel.data.image_set import ImageSet
 from rlsel.data.read import read_whole
@@ -25,6 +24,7 @@ from rlsel.data.sources.hugging_face import image_metadata
 from rlsel.data.sources.parquet import open_parquet, row_names
 from rlsel.data.sources.paths import matching_files
 from rlsel.errors import InputError
+from rlsel.machine.atomic_files import replacing
 from rlsel.pool.pool import Pool
 
 NOTES_KEY = b"rlsel_notes"

@@ -4,7 +4,7 @@ from dataclasses import fields, is_dataclass
 
 import numpy as np
 
-from rlsel.data.kept import Arrays
+from rlsel.machine.cache.kept import Arrays
 from rlsel.quality.copies import CopyAudit, Nearness, SpaceAudit
 
 

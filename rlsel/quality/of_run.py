@@ -13,24 +13,24 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from rlsel.atomic_files import replacing
 from rlsel.classifier import ClassifierConfig
 from rlsel.classifier.resident import best_device
 from rlsel.classifier.resnet import build_resnet34
 from rlsel.data import Splits
 from rlsel.data.image_set import ImageSet, concatenate
-from rlsel.data.kept import Arrays, kept
-from rlsel.data.wording import counted
 from rlsel.errors import InputError
 from rlsel.features import Features, extract
 from rlsel.features.centroids import normalise_rows
+from rlsel.machine.atomic_files import replacing
+from rlsel.machine.cache.kept import Arrays, kept
+from rlsel.machine.threads import few_threads
+from rlsel.machine.wording import counted
 from rlsel.pool import Pool
 from rlsel.quality.classification import classification_accuracy_score
 from rlsel.quality.copies import CopyAudit, audit_copies
 from rlsel.quality.kept_audit import from_arrays, to_arrays
 from rlsel.quality.report import describe_risk, judge, selection_risk
 from rlsel.seeding import derive_seed, rng
-from rlsel.threads import few_threads
 
 AUDIT_VERSION, QUALITY_VERSION = 1, 1
 """Raise one when the same images get other figures."""

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import hypergeom, norm
 
-from rlsel.progress import track
+from rlsel.machine.progress import track
 from rlsel.quality.closeness import Closeness, compare_closeness
 from rlsel.quality.copies import CopyAudit, SpaceAudit
 from rlsel.quality.frechet import frechet_distance

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 
-from rlsel.atomic_files import replacing
 from rlsel.data.tiles import lay_out, to_png
+from rlsel.machine.atomic_files import replacing
 
 FILE_NAME = "contact_sheets.npz"
 NUM_RANDOM = 24

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from rlsel.generators.histogan.watch import GRIDS, STEPS
-from rlsel.json_files import from_json
+from rlsel.machine.json_files import from_json
 from rlsel.reporting.style import BLUE, INK, VERMILLION, new_figure
 
 PLACES = (".", "generator")

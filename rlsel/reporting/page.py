@@ -10,8 +10,8 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from rlsel.atomic_files import write_bytes, write_text
-from rlsel.file_names import plain_name
+from rlsel.machine.atomic_files import write_bytes, write_text
+from rlsel.machine.file_names import plain_name
 from rlsel.reporting import selection_figures, training_figures
 from rlsel.reporting.contact_sheets import ContactSheet
 from rlsel.reporting.copies import draw_copies

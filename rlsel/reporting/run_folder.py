@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 from jaxtyping import Bool, Float
 
 from rlsel.errors import InputError
-from rlsel.folder_lock import holder_of
-from rlsel.json_files import from_json
-from rlsel.records import FILE_NAME as RECORD_NAME
-from rlsel.records import Record
+from rlsel.machine.json_files import from_json
 from rlsel.reporting.contact_sheets import ContactSheet, load_contact_sheets
 from rlsel.reporting.generator import GeneratorTrace, read_trace
+from rlsel.runs.lock import holder_of
+from rlsel.runs.record import FILE_NAME as RECORD_NAME
+from rlsel.runs.record import Record
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from rlsel.metrics import SCORE_METRICS
-from rlsel.records import mean_and_std
+from rlsel.metrics import SCORE_METRICS, mean_and_std
 from rlsel.reporting.run_folder import Run, Selection
 from rlsel.reporting.style import BLUE, GRID, INK, MUTED, VERMILLION, new_figure
 from rlsel.reporting.wording import in_order, label

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from rlsel.data.positive_class import describe_positive
 from rlsel.metrics import SCORE_METRICS
-from rlsel.records import Record
 from rlsel.reporting.verdict import compare
 from rlsel.reporting.wording import (
     NOTHING,
@@ -21,6 +20,7 @@ from rlsel.reporting.wording import (
     rounds,
     signed,
 )
+from rlsel.runs.record import Record
 
 MARK = "†"
 """Of a row that has a footnote."""

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from rlsel.records import Record
 from rlsel.reporting.tables import (
     GAIN,
     Row,
@@ -22,6 +21,7 @@ from rlsel.reporting.tables import (
     truth_table,
 )
 from rlsel.reporting.verdict import verdict
+from rlsel.runs.record import Record
 
 GAP = 3
 """Blanks that rich puts between two columns."""

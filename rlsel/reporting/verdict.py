@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from rlsel.records import Record, mean_and_std
+from rlsel.metrics import mean_and_std
 from rlsel.reporting.wording import decimal, in_order, is_free, label, mean_with_std, rounds, signed
+from rlsel.runs.record import Record
 
 METRIC = "accuracy"
 MORE_THAN_A_SEED = (

@@ -2,7 +2,8 @@
 
 import math
 
-from rlsel.records import Record, mean_and_std
+from rlsel.metrics import mean_and_std
+from rlsel.runs.record import Record
 
 LABELS = {
     "real_only": "real only",

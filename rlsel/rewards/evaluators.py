@@ -17,7 +17,7 @@ from ray.exceptions import (
 )
 
 from rlsel.classifier.resident import best_device, multiplies_bf16
-from rlsel.device_memory import DeviceFullError, is_out_of_memory, release
+from rlsel.machine.device_memory import DeviceFullError, is_out_of_memory, release
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job
 from rlsel.rewards.plan import EvaluatorPlan, Place
 from rlsel.rewards.workbench import Workbench

@@ -18,7 +18,7 @@ from rlsel.classifier import ClassifierConfig, Resident, Trainer
 from rlsel.classifier.crop import crop_kernels
 from rlsel.classifier.predict import map_chunks
 from rlsel.classifier.resnet import build_resnet34, split_at
-from rlsel.device_memory import room_for
+from rlsel.machine.device_memory import room_for
 from rlsel.schema import config
 
 

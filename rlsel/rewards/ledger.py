@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from rlsel.errors import InputError
-from rlsel.records import mean_and_std
+from rlsel.metrics import mean_and_std
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job, Metric, Split
 
 LAYOUT = 1

@@ -10,10 +10,10 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from rlsel import cluster
-from rlsel.data.wording import counted
 from rlsel.errors import find_input_error
-from rlsel.progress import console
+from rlsel.machine import cluster
+from rlsel.machine.progress import console
+from rlsel.machine.wording import counted
 from rlsel.rewards.broker import Broker
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job, Metric
 from rlsel.rewards.keys import JobKeys

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from rlsel.data.wording import counted
-from rlsel.progress import console
+from rlsel.machine.progress import console
+from rlsel.machine.wording import counted
 from rlsel.rewards.plan import EvaluatorPlan, Node
 from rlsel.rewards.staff import Staff
 

@@ -16,10 +16,10 @@ from rlsel.classifier.resident import arithmetic, best_device, multiplies_bf16
 from rlsel.classifier.resnet import read_weights
 from rlsel.data import Splits
 from rlsel.data.image_set import ImageSet, concatenate
-from rlsel.data.wording import counted
-from rlsel.device_memory import if_it_fits, room_for
 from rlsel.errors import InputError
 from rlsel.features import Features
+from rlsel.machine.device_memory import if_it_fits, room_for
+from rlsel.machine.wording import counted
 from rlsel.rewards.finetune import FinetuneConfig, Finetuner
 from rlsel.rewards.jobs import SPLITS, Evaluation, Fidelity, Job, Split
 from rlsel.rewards.keys import JobKeys

@@ -18,7 +18,7 @@ from benchmarks.planted_truth.resumable import ResumableRecord
 from benchmarks.planted_truth.studies import cells_of, studies
 from benchmarks.planted_truth.targets_section import targets_section
 from envs import SelectionProblem
-from rlsel.config import build_experiment
+from rlsel.experiment.config import build_experiment
 from rlsel.features.batching import cut_into_batches
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from small_cache import read
 
-from rlsel.data.decoding.trim import ABANDONED_AFTER_S
 from rlsel.data.sources import FolderSource
 from rlsel.errors import InputError
+from rlsel.machine.cache.trim import ABANDONED_AFTER_S
 
 
 @pytest.fixture

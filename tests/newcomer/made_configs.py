@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from rlsel.config import build_experiment, to_dict
+from rlsel.experiment.config import build_experiment, to_dict
 
 GOOD = (
     "data:\n  source: {name: npz, path: d.npz}\n  ratios: {train: 0.5, val: 0.3, test: 0.2}\n"

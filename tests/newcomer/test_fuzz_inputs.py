@@ -20,10 +20,10 @@ from made_configs import COUNTS, config_texts
 from made_inputs import Made, folders, pixels
 from made_tables import npz_files, parquet_files
 
-from rlsel.checking import check_inputs
-from rlsel.config import load_experiment
+from rlsel.commands.check import check_inputs
 from rlsel.data.sources.paths import shown
 from rlsel.errors import CONTROLS, find_input_error
+from rlsel.experiment.config import load_experiment
 from rlsel.pool import InputReport
 
 FILES: dict[str, Callable[[Path], st.SearchStrategy[Made]]] = {

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from small_experiment import iterations
 from small_project import CLASSES, PER_CLASS, SETTINGS, Newcomer, recipe, write_images
-from test_json_files import read_strictly
+from strict_json import read_strictly
 
-from rlsel.config import merge
-from rlsel.records import Record
+from rlsel.experiment.config import merge
+from rlsel.runs.record import Record
 
 pytestmark = pytest.mark.slow
 

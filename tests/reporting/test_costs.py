@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from fake_run import write_fake_run
 
-from rlsel.records import Record
 from rlsel.reporting.tables import cost_facts
+from rlsel.runs.record import Record
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ from markupsafe import escape
 from rich.console import Console
 
 from rlsel.errors import InputError
-from rlsel.records import Record
 from rlsel.reporting import print_table, write_report
 from rlsel.reporting.run_folder import read_run
 from rlsel.reporting.training_figures import draw_reward
+from rlsel.runs.record import Record
 
 HOSTILE = ("<i>", '--><script>alert("1")</script>', "_$x$ 正常/..")
 FULL_FIGURES = {"scores", "reward", "health", "keep_probability", "distances"}

@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from rlsel.records import Record
 from rlsel.reporting.verdict import compare, remarks, verdict
 from rlsel.reporting.wording import decimal, duration, mean_with_std, signed
+from rlsel.runs.record import Record
 
 
 def a_record(num_kept: dict[str, int] | None = None, truth=None, **accuracy) -> Record:

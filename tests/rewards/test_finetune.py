@@ -11,8 +11,8 @@ from small_workbench import NUM_CANDIDATES, none, right, small_workbench
 from benchmarks.gpu.balloon import TensorsUpTo
 from rlsel.classifier.crop import crop_kernels
 from rlsel.classifier.resnet import build_resnet34, split_at
-from rlsel.device_memory import DeviceFullError
 from rlsel.errors import InputError
+from rlsel.machine.device_memory import DeviceFullError
 from rlsel.rewards import FinetuneConfig, Job, Workbench
 
 pytestmark = pytest.mark.slow

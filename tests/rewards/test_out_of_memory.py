@@ -8,7 +8,7 @@ import ray
 from fake_evaluator import job_of
 from small_workbench import small_workbench
 
-from rlsel.device_memory import DeviceFullError
+from rlsel.machine.device_memory import DeviceFullError
 from rlsel.rewards import Evaluation, Fidelity, Job, Workbench, evaluators
 from rlsel.rewards.evaluators import Evaluator
 

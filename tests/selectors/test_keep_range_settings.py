@@ -2,8 +2,8 @@
 
 import pytest
 
-from rlsel.config import build_experiment
 from rlsel.errors import InputError
+from rlsel.experiment.config import build_experiment
 from rlsel.selectors.config import SelectionConfig
 
 CLASSES = ("normal", "tumour")

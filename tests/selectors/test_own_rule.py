@@ -8,8 +8,8 @@ import pytest
 from small_peers import only, small_inputs
 from small_table import small_table
 
-from rlsel.config import build_experiment
 from rlsel.errors import InputError
+from rlsel.experiment.config import build_experiment
 from rlsel.selectors import BaselineInputs, Selection
 from rlsel.selectors.own_rule import own_rule, require_rules
 

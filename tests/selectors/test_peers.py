@@ -7,8 +7,8 @@ import pytest
 from small_peers import NUM_CANDIDATES, right, small_inputs
 from small_table import small_table
 
-from rlsel.config import Experiment, build_experiment
 from rlsel.errors import InputError
+from rlsel.experiment.config import Experiment, build_experiment
 from rlsel.metrics import auc_binary
 from rlsel.selectors import SELECTORS, BaselineInputs, Selection
 from rlsel.selectors.config import METHODS

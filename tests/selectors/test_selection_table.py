@@ -9,8 +9,8 @@ from small_table import small_table
 from rlsel.data import ImageSet
 from rlsel.errors import InputError
 from rlsel.pool import Pool
+from rlsel.runs.selection_table import read_selection, selection_of, write_selection
 from rlsel.selectors import Selection
-from rlsel.selectors.table import read_selection, selection_of, write_selection
 
 NUM = 61
 TABLE = small_table(NUM)

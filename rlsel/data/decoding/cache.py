@@ -19,32 +19,19 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
 from rlsel.data.decoding.decode import Decoded
-from rlsel.data.decoding.trim import limit_bytes, mark_used, remove, temporary_beside, trim
 from rlsel.data.image_set import ImageSet
 from rlsel.data.sources.part import Part
 from rlsel.data.sources.paths import relative_names
 from rlsel.errors import InputError
-from rlsel.progress import console, track
+from rlsel.machine.cache.folder import cache_folder
+from rlsel.machine.cache.trim import limit_bytes, mark_used, remove, temporary_beside, trim
+from rlsel.machine.progress import console, track
 
 FORMAT = 3
 """Part of every key: raise it when decoding or the layout of an entry changes."""
 IMAGES, STATE, CHECKSUMS = "images.npy", "state.json", "checksums.json"
-
-
-def cache_folder() -> Path:
-    """$RLSEL_CACHE, or where this system keeps the caches of a user. It may be deleted any time.
-
-    Raises:
-        InputError: RLSEL_CACHE starts with the home of a user whom nobody knows.
-    """
-    chosen = os.environ.get("RLSEL_CACHE")
-    try:
-        return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("rlsel"))
-    except RuntimeError:
-        raise InputError(f"RLSEL_CACHE is {chosen!r}, and there is no such home folder") from None
 
 
 def through_cache(part: Part, settings: str, build: Callable[[], Decoded]) -> Decoded:

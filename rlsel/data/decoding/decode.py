@@ -20,9 +20,9 @@ from rlsel.data.decoding.pixels import (
 from rlsel.data.decoding.resize import Size
 from rlsel.data.image_set import ImageSet
 from rlsel.data.sources.part import Listing, Payload
-from rlsel.data.wording import by, counted
 from rlsel.errors import InputError
-from rlsel.progress import track
+from rlsel.machine.progress import track
+from rlsel.machine.wording import by, counted
 
 T = TypeVar("T")
 IMAGES_AT_ONCE = 512

@@ -14,8 +14,8 @@ from rlsel.data.sources.paths import existing_folder, given_splits, require_path
 from rlsel.data.sources.split_names import require_splits, split_called
 from rlsel.data.sources.stylegan import has_labels, labelled_part, looks_unlabelled
 from rlsel.data.sources.walk import Found, find_files, is_hidden, subfolders, wanted_below
-from rlsel.data.wording import counted
 from rlsel.errors import InputError
+from rlsel.machine.wording import counted
 from rlsel.schema import config
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")

@@ -16,8 +16,8 @@ import numpy as np
 from rlsel.data.sources.labels import class_indices, lacking, patient_names
 from rlsel.data.sources.part import WHOLE, Listing, Part, Payload
 from rlsel.data.sources.paths import existing
-from rlsel.data.wording import counted
 from rlsel.errors import InputError
+from rlsel.machine.wording import counted
 from rlsel.schema import config
 
 PREFIXES = {"train": "train_", "val": "val_", "test": "test_", WHOLE: ""}

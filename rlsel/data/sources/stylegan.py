@@ -15,8 +15,8 @@ import numpy as np
 from rlsel.data.sources.labels import class_indices, lacking
 from rlsel.data.sources.part import Listing, Part, listed_files
 from rlsel.data.sources.walk import find_files
-from rlsel.data.wording import counted
 from rlsel.errors import InputError
+from rlsel.machine.wording import counted
 
 NAME = "dataset.json"
 IMAGE_NAME = re.compile(r"img\d{8}\.")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rlsel.data.wording import counted
 from rlsel.errors import InputError
+from rlsel.machine.wording import counted
 
 SYSTEM_NAMES = {
     *("__macosx", "__pycache__", "@eadir", "#recycle", "$recycle.bin", "lost+found"),

@@ -7,15 +7,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from rlsel.data.decoding.trim import limit_bytes, mark_used, trim
 from rlsel.data.image_set import ImageSet
-from rlsel.data.shared_work import entry_of, link, sole_worker
 from rlsel.errors import InputError
 from rlsel.generators.histogan.checkpoint import LAYOUT, About
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.train import CHECKPOINT, Trained, train_generator
 from rlsel.generators.histogan.watch import GRIDS, STEPS
-from rlsel.progress import console
+from rlsel.machine.cache.folder import entry_of
+from rlsel.machine.cache.shared_work import link, sole_worker
+from rlsel.machine.cache.trim import limit_bytes, mark_used, trim
+from rlsel.machine.progress import console
 
 
 def train_or_fetch(

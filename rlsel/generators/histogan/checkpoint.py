@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from rlsel.atomic_files import write_bytes
 from rlsel.data.image_set import ImageSet
 from rlsel.errors import InputError
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.training import Training
+from rlsel.machine.atomic_files import write_bytes
 from rlsel.pool.pool import short_digests
 
 LAYOUT = 3

@@ -14,11 +14,11 @@ from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from rlsel.classifier.resident import Precision, autocast
-from rlsel.device_memory import in_chunks, room_for
 from rlsel.generators.histogan.checkpoint import Checkpoint
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.networks import Generator
-from rlsel.progress import progress_bar
+from rlsel.machine.device_memory import in_chunks, room_for
+from rlsel.machine.progress import progress_bar
 from rlsel.seeding import derive_seed
 
 CHUNK = 256

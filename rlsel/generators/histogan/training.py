@@ -20,11 +20,11 @@ from torch.nn.utils import parametrize
 
 from rlsel.classifier import Resident
 from rlsel.classifier.resident import autocast, normalise
-from rlsel.device_memory import if_it_fits
 from rlsel.generators.histogan.augment import augment
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.losses import discriminator_loss, generator_loss
 from rlsel.generators.histogan.networks import Discriminator, Generator
+from rlsel.machine.device_memory import if_it_fits
 from rlsel.seeding import derive_seed, rng
 
 SMALLEST_PART = 4

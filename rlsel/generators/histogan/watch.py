@@ -13,14 +13,14 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
-from rlsel.atomic_files import write_bytes
 from rlsel.data.image_set import ImageSet
 from rlsel.data.tiles import lay_out, to_png
-from rlsel.event_file import EventFile
 from rlsel.generators.histogan.alarms import excess_pattern, spread
 from rlsel.generators.histogan.sampling import calibrate, make, noise_of, to_uint8
 from rlsel.generators.histogan.training import Training
-from rlsel.json_files import from_json, write_json_lines
+from rlsel.machine.atomic_files import write_bytes
+from rlsel.machine.event_file import EventFile
+from rlsel.machine.json_files import from_json, write_json_lines
 
 STEPS = "steps.jsonl"
 GRIDS = "grids"

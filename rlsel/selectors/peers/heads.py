@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from rlsel.progress import track
+from rlsel.machine.progress import track
 from rlsel.selectors.peers.inputs import PeerInputs
 
 if TYPE_CHECKING:

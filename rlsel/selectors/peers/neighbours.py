@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from rlsel.features.centroids import normalise_rows
-from rlsel.progress import progress_bar
+from rlsel.machine.progress import progress_bar
 from rlsel.selectors.peers.inputs import PeerInputs
 
 CHUNK = 256

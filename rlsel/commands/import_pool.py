@@ -1,0 +1,74 @@
+"""`rlsel import`: images of any other generator become a pool, with the audit of our own."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rlsel.data import load_splits
+from rlsel.data.pattern import pattern_by_class, warn_of_pattern
+from rlsel.errors import InputError
+from rlsel.experiment.config import Experiment
+from rlsel.machine.atomic_files import write_bytes
+from rlsel.pool import FolderPool, NpzPool, ParquetPool, Pool, PoolConfig, build_pool, write_pool
+from rlsel.pool.build import require_enough
+from rlsel.quality.of_run import audit_of, nearest_pairs, without_copies
+from rlsel.quality.report import describe_copies
+from rlsel.reporting.copies import draw_pairs
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was written, and what the audit found."""
+
+    pool: Pool
+    copies: str
+    """What the audit found; copies are still in the pool unless they were to be dropped."""
+    warnings: tuple[str, ...]
+    picture: Path
+    """The candidates most like a training image, each above it."""
+
+
+def import_pool(
+    experiment: Experiment,
+    images: str,
+    to: Path,
+    source: str | None = None,
+    drop_copies: bool = False,
+) -> Imported:
+    """Read images, make them fit the real ones of an experiment, look for copies, write a pool.
+
+    Args:
+        images: A folder with a folder for each class, a Parquet file or glob, or an NPZ file.
+        to: The Parquet file to write; the picture lies beside it.
+        source: Where the images come from, for the record; None names the path.
+        drop_copies: Leave out candidates that copy a training image, as `audit.drop_copies` does.
+
+    Raises:
+        InputError: the images or the real ones are wrong, or `to` is there already.
+    """
+    if to.exists():
+        raise InputError(f"{to}: is there already; choose another --to")
+    splits = load_splits(experiment.data, experiment.seed)
+    pool = build_pool(_config_of(images), splits, experiment.data, experiment.seed)
+    pool = replace(pool, source=source) if source else pool
+    audit = audit_of(splits, pool, None, experiment.seed)
+    pairs = nearest_pairs(splits, pool, audit)
+    kept = pool
+    if drop_copies or experiment.audit.drop_copies:
+        kept = without_copies(pool, audit)
+    require_enough(kept)
+    write_pool(kept, to)
+    picture = to.with_suffix(".copies.png")
+    write_bytes(picture, draw_pairs(pairs.candidates, pairs.originals))
+    patterns = pattern_by_class(kept.candidates), pattern_by_class(splits.train)
+    return Imported(kept, describe_copies(audit), tuple(warn_of_pattern(*patterns)), picture)
+
+
+def _config_of(images: str) -> PoolConfig:
+    path = Path(images).expanduser()
+    if path.is_dir() and not any(path.glob("*.parquet")):
+        return FolderPool(path=images)
+    if path.is_dir():
+        return ParquetPool(path=str(path / "*.parquet"))
+    if path.suffix == ".npz":
+        return NpzPool(path=images)
+    return ParquetPool(path=images)

@@ -1,0 +1,72 @@
+"""What trials are compared by: read before anything starts, so that a mistake costs no trial."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rlsel.commands.check import read_inputs
+from rlsel.commands.tuning.grid import Point
+from rlsel.experiment.config import Experiment, to_dict
+from rlsel.machine.json_files import to_json
+from rlsel.machine.progress import track
+from rlsel.rewards.jobs import Fidelity, Metric
+
+INPUTS = ("data", "pool", "generator", "audit", "classifier", "selection")
+"""Blocks that reading may depend on."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """A selection-val."""
+
+    digest: str
+    num: int
+    num_of_rarest: int
+    """Of the class with fewest."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What gives a point its figures on selection-val: those of one judge alone are compared."""
+
+    metric: Metric
+    fidelity: Fidelity
+    images: tuple[Images, ...]
+    """One for each seed."""
+
+    @property
+    def num_images(self) -> int:
+        return min(images.num for images in self.images)
+
+    def __str__(self) -> str:
+        return f"{self.metric} by {self.fidelity} on {self.num_images:,} images"
+
+
+def read_judges(points: Sequence[Point]) -> list[Judge]:
+    """Read the inputs of all trials, those that are the same once.
+
+    Raises:
+        InputError: an input is wrong; the message is the one that `rlsel check` gives.
+    """
+    wanted = {_inputs_of(e): e for point in points for e in point.experiments}
+    found = {
+        key: _read(experiment)
+        for key, experiment in track(wanted.items(), "Reading inputs", len(wanted))
+    }
+    return [_judge(p, tuple(found[_inputs_of(e)] for e in p.experiments)) for p in points]
+
+
+def _inputs_of(experiment: Experiment) -> str:
+    settings = to_dict(experiment)
+    return to_json([experiment.seed, *(settings[block] for block in INPUTS)])
+
+
+def _read(experiment: Experiment) -> Images:
+    splits, _ = read_inputs(experiment)
+    images = splits.selection_val
+    return Images(images.digest, len(images), min(images.counts.values()))
+
+
+def _judge(point: Point, images: tuple[Images, ...]) -> Judge:
+    reward = point.experiments[0].reward
+    _, last = reward.rungs[-1]
+    return Judge(reward.metric, reward.final_fidelity or last, images)

@@ -1,0 +1,239 @@
+"""`Experiment`: the stages' own Configs put together; read from YAML, which states differences."""
+
+import hashlib
+import json
+import re
+import unicodedata
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from rlsel.algorithms.config import OF_PPO_ALONE, AlgorithmConfig
+from rlsel.classifier import ClassifierConfig
+from rlsel.controllers.config import ControllerConfig, TransformerConfig
+from rlsel.data.config import DataConfig
+from rlsel.errors import InputError
+from rlsel.evaluation.rounds import EvaluationConfig
+from rlsel.experiment.explain import explain
+from rlsel.experiment.paths import at_folder, relative_paths
+from rlsel.experiment.presets import PRESETS
+from rlsel.experiment.yaml_files import read_yaml, to_yaml_text
+from rlsel.features.config import FeaturesConfig
+from rlsel.generators.histogan.config import HistoGANConfig
+from rlsel.pool.config import PhantomPool, PoolConfig
+from rlsel.quality.config import AuditConfig
+from rlsel.rewards.plan import EvaluatorsConfig
+from rlsel.rewards.reward import RewardConfig
+from rlsel.schema import config
+from rlsel.selectors.config import SelectionConfig
+
+DOES_NOT_CHANGE_RESULTS = ("name", "seed", "folder", "evaluators")
+"""Left out of the hash, so runs of one experiment share it whatever their seed or machine."""
+MOST_NAMED = 4
+"""Settings that a message names; others are counted."""
+MOVED_TOGETHER = ("epochs", "batch_size", "optimizer", "lr", "precision", "weights")
+"""Settings of the classifier that say nothing of the extractor's."""
+OF_SEVERAL_KINDS = ("source", "pool", "controller")
+"""Blocks whose `name` says which settings they have."""
+
+
+@config
+class Experiment:
+    """Everything a run depends on. Every default is what our own benchmarks show to work."""
+
+    name: Annotated[str, Field(pattern=r"^\w[\w.-]*$")] = "default"
+    """What run folders and reports are called: letters of any script, digits and . _ -"""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """The one seed of a run; every stage derives its own from it by name."""
+    folder: str = ""
+    """Where relative paths begin: the folder of the config file, filled in when that is read."""
+    data: DataConfig = Field(default_factory=DataConfig)
+    """The real images and their splits."""
+    pool: PoolConfig = Field(default_factory=PhantomPool)
+    """The candidates."""
+    generator: HistoGANConfig | None = None
+    """Trained on the real training images to make the candidates, in the place of `pool`."""
+    audit: AuditConfig = Field(default_factory=AuditConfig)
+    """How candidates are judged as images, and what is done about copies of training images."""
+    classifier: ClassifierConfig = Field(default_factory=ClassifierConfig)
+    """The ResNet34 of full rewards and of the final scores."""
+    features: FeaturesConfig = Field(default_factory=FeaturesConfig)
+    """Features, batches, and what the controller sees."""
+    reward: RewardConfig = Field(default_factory=RewardConfig)
+    """What the controller is paid for."""
+    evaluators: EvaluatorsConfig = Field(default_factory=EvaluatorsConfig)
+    """The pool of workers that carry out evaluations."""
+    controller: ControllerConfig = Field(default_factory=TransformerConfig)
+    """The network that decides."""
+    algorithm: AlgorithmConfig = Field(default_factory=AlgorithmConfig)
+    """How it learns."""
+    selection: SelectionConfig = Field(default_factory=SelectionConfig)
+    """Which methods compete, and for how many places."""
+    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+    """The final scores."""
+
+    def __post_init__(self) -> None:
+        for rung in self.reward.climb:
+            if rung.from_iteration > self.algorithm.iterations:
+                raise ValueError(
+                    f"reward.climb: {rung.fidelity} begins at iteration {rung.from_iteration}, and "
+                    f"there are algorithm.iterations: {self.algorithm.iterations}"
+                )
+        if self.generator is not None and self.pool != PhantomPool():
+            raise ValueError("generator and pool exclude each other: give one of them")
+        if self.selection.has_range and self.controller.name in ("gru", "gru_attention"):
+            raise ValueError(
+                f"selection.keep_range: a {self.controller.name} decides before it has seen all of "
+                "a class, so it cannot hold a range; take controller.name transformer or mlp"
+            )
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What is allowed, and probably not what is wanted."""
+        if self.selection.has_range and self.features.order != "random":
+            return (
+                "selection.keep_range holds in every batch, and batches cut by distance hold "
+                "unequal shares of good candidates; set features.order: random",
+            )
+        return ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Settings that people expect to move together and that differ."""
+        standard, extractor = ClassifierConfig(), self.features.extractor
+        alone = [
+            f"{name} {getattr(self.classifier, name)} (there {getattr(extractor, name)})"
+            for name in MOVED_TOGETHER
+            if getattr(self.classifier, name) != getattr(standard, name) == getattr(extractor, name)
+        ]
+        if not alone:
+            return ()
+        return (
+            f"classifier has {', '.join(alone)}, and features.extractor keeps its own: set both if "
+            "both are meant",
+        )
+
+    @property
+    def hash(self) -> str:
+        """Twelve hex digits, shared by experiments that differ in name, seed or machine alone."""
+        content = relative_paths(to_dict(self), self.folder)
+        for name in DOES_NOT_CHANGE_RESULTS:
+            content.pop(name)
+        # Settings that came later and say nothing, so that runs of before keep their hash.
+        for block, name in (("generator", "classes"), ("data", "positive_class")):
+            if content[block] and content[block][name] is None:
+                del content[block][name]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+    def with_seed(self, seed: int) -> "Experiment":
+        return replace(self, seed=seed)
+
+
+_experiment = TypeAdapter(Experiment)
+
+
+def load_experiment(path: Path | None) -> Experiment:
+    """Read a YAML file, whose relative paths begin at its folder; None gives the built-in default.
+
+    Raises:
+        InputError: no such file, no YAML, an unknown key, a wrong type or value.
+    """
+    if path is None:
+        return default_experiment()
+    content = read_yaml(path)
+    if "experiment" in content or "grid" in content:
+        raise InputError(f"{path}: is a sweep; run it with: rlsel tune {path}")
+    folder = content.get("folder")
+    if folder != "":  # which complete configs have that were never read from a file
+        content = at_folder(content, path.parent / str(folder or ""), str(path))
+    content.setdefault("name", name_after(path))
+    return build_experiment(content, str(path))
+
+
+def name_after(path: Path) -> str:
+    """What an experiment is called by the file of its config: `my run.yaml` gives my-run."""
+    words = re.sub(r"[^\w.-]+", "-", unicodedata.normalize("NFC", path.stem))
+    return words.strip("-.") or "unnamed"
+
+
+def default_experiment() -> Experiment:
+    """What `rlsel run` does without a config: the phantom, small enough for two cores."""
+    return build_experiment({"preset": "default"}, "the built-in default")
+
+
+def build_experiment(content: dict[str, Any], origin: str) -> Experiment:
+    """An experiment from nested settings, as YAML has them. `origin` is named in errors.
+
+    The key `preset` names the settings that these are laid over.
+    """
+    preset = content.get("preset")
+    if preset is not None and (not isinstance(preset, str) or preset not in PRESETS):
+        raise InputError(f"{origin}: preset is {preset!r}; known are {', '.join(PRESETS)}")
+    laid_over = merge(
+        PRESETS[preset] if preset else {}, {k: v for k, v in content.items() if k != "preset"}
+    )
+    try:
+        # JSON, because strict validation lets lists be tuples and text be paths only there.
+        return _experiment.validate_json(json.dumps(laid_over, default=str))
+    except ValidationError as error:
+        raise InputError(f"{origin}: {explain(error, Experiment)}") from None
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`over` laid over `base`, key by key.
+
+    A block of another kind replaces the whole block; another algorithm keeps all that it knows.
+    """
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            merged[key] = _merge_block(key, old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _merge_block(key: str, base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    if (
+        key in OF_SEVERAL_KINDS
+        and "name" in base
+        and over.get("name", base["name"]) != base["name"]
+    ):
+        return over
+    if key == "algorithm" and over.get("name") == "reinforce":
+        base = {name: value for name, value in base.items() if name not in OF_PPO_ALONE}
+    return merge(base, over)
+
+
+def to_dict(experiment: Experiment) -> dict[str, Any]:
+    """Every setting, as plain JSON values."""
+    return _experiment.dump_python(experiment, mode="json")
+
+
+def to_yaml(experiment: Experiment) -> str:
+    """The complete config, readable by `load_experiment`."""
+    return to_yaml_text(to_dict(experiment))
+
+
+def describe_differences(there: Experiment, here: Experiment) -> str:
+    """The settings that differ, by their dotted keys, but for those that change no result."""
+    theirs, ours = (_flattened(to_dict(experiment)) for experiment in (there, here))
+    differing = [
+        f"{key} is {theirs.get(key)!r} there and {ours.get(key)!r} here"
+        for key in sorted({**theirs, **ours})
+        if theirs.get(key) != ours.get(key)
+        and (key == "seed" or key.split(".")[0] not in DOES_NOT_CHANGE_RESULTS)
+    ]
+    more = f"; and {len(differing) - MOST_NAMED} more" if len(differing) > MOST_NAMED else ""
+    return "; ".join(differing[:MOST_NAMED]) + more
+
+
+def _flattened(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        inner = _flattened(value, f"{prefix}{key}.") if isinstance(value, dict) else {}
+        flat |= inner or {f"{prefix}{key}": value}
+    return flat

@@ -1,0 +1,161 @@
+"""Files that are either the old one or the whole new one, whatever happens while they are written.
+
+The new text goes to a hidden file in the same folder, reaches the disk, and only then takes the
+name. A full disk or a folder without write permission is the user's to mend: an `InputError`.
+"""
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rlsel.errors import InputError
+from rlsel.machine.file_names import MAX_BYTES, shortened
+
+REMEDIES = {
+    errno.ENOSPC: "no space is left: free some, or choose a folder on another disk",
+    errno.EDQUOT: "your disk quota is used up: free some space, or choose another folder",
+    errno.EACCES: "permission is denied: make it writable, or choose another folder",
+    errno.EPERM: "permission is denied: make it writable, or choose another folder",
+    errno.EROFS: "the file system is read-only: choose another folder",
+    errno.ENAMETOOLONG: "that name is too long for this file system: choose a shorter one",
+    errno.ENOTDIR: "a part of that path is a file, not a folder: choose another folder",
+}
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say what the user can do where `path` cannot be written.
+
+    Raises:
+        InputError: the folder is full or cannot be written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        remedy = REMEDIES.get(error.errno or 0)
+        if remedy is None:
+            raise
+        raise InputError(f"{path.parent}: cannot write {path.name}: {remedy}") from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Hand out a temporary path beside `path`; what the caller writes there becomes `path` at once.
+
+    If the body raises, `path` stays as it was and the temporary file is removed. The folder is
+    made where it is missing. The temporary name ends like `path`, as writers go by the suffix.
+
+    Raises:
+        InputError: the folder is full or cannot be written to.
+    """
+    stem = shortened(path.stem, MAX_BYTES - len(f"..12345678{path.suffix}".encode()))
+    temporary = path.with_name(f".{stem}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        with writing(path):
+            make_folder(path.parent)
+            yield temporary
+            sync(temporary)
+            temporary.replace(path)
+            sync(path.parent)
+    finally:
+        with suppress(OSError):  # gone already, where the rename went through
+            temporary.unlink(missing_ok=True)
+
+
+UNFINISHED = ".unfinished"
+
+
+def require_empty(folder: Path) -> None:
+    """Refuse a folder with something in it; what a killed `filling` left does not count.
+
+    Raises:
+        InputError: `folder` is a file, or not empty.
+    """
+    if folder.is_dir():
+        free = all(path.name == UNFINISHED for path in folder.iterdir())
+    else:
+        free = not folder.exists()
+    if not free:
+        raise InputError(f"{folder}: exists and is not empty; choose a new folder")
+
+
+@contextmanager
+def filling(folder: Path) -> Iterator[Path]:
+    """Hand out an empty folder within `folder`; all that is put there moves up in the end.
+
+    If the body raises, nothing of it is left, and neither is `folder` where it was not there.
+
+    Raises:
+        InputError: `folder` is not empty, or cannot be written to.
+    """
+    require_empty(folder)
+    was_there, work = folder.exists(), folder / UNFINISHED
+    moved: list[Path] = []
+    try:
+        shutil.rmtree(work, ignore_errors=True)
+        with writing(work):
+            make_folder(work)
+            yield work
+            for path in sorted(work.iterdir()):
+                moved.append(path.rename(folder / path.name))
+            work.rmdir()
+    except BaseException:
+        for path in moved:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+        shutil.rmtree(work, ignore_errors=True)
+        if not was_there:
+            with suppress(OSError):  # it never came to be, or somebody else has put something there
+                folder.rmdir()
+        raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make it where it is missing, and what it lies in.
+
+    Raises:
+        InputError: the system takes no folder there.
+        OSError: anything else; within `writing` that is told as well.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # as /proc answers, which holds what the system puts there
+        raise InputError(f"{folder}: cannot be made: choose another folder") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` with this text, as UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Replace `path` with these bytes."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def sync_tree(folder: Path) -> None:
+    """Have the disk hold a folder with all that is in it."""
+    for path in folder.rglob("*"):
+        sync(path)
+    sync(folder)
+
+
+def sync(path: Path) -> None:
+    """Have the disk hold it. For a folder this makes the new name last; some systems refuse it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        if path.is_dir():  # may be written to but not listed
+            return
+        raise
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL or not path.is_dir():
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,85 @@
+"""Keeps the image cache within bounds: of what is too much, the least recently used goes first."""
+
+import os
+import secrets
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from rlsel.errors import InputError
+from rlsel.machine.progress import console
+
+DEFAULT_GIB = 20.0
+ABANDONED_AFTER_S = 24 * 3600.0
+"""Nobody writes one entry for so long: what bears a temporary name then is of a killed process."""
+
+
+def limit_bytes() -> float:
+    """$RLSEL_CACHE_GIB, or 20 GiB.
+
+    Raises:
+        InputError: it is no number, or below 0.
+    """
+    chosen = os.environ.get("RLSEL_CACHE_GIB") or str(DEFAULT_GIB)
+    with suppress(ValueError):
+        if (gib := float(chosen)) >= 0:
+            return gib * 2**30
+    raise InputError(f"RLSEL_CACHE_GIB is {chosen!r}; it takes a number of GiB, such as 20 or 0.5")
+
+
+def mark_used(entry: Path) -> None:
+    """Note the time on the folder of an entry, for `trim` to go by."""
+    with suppress(OSError):  # a cache that may only be read is not trimmed either
+        os.utime(entry)
+
+
+def trim(folder: Path, newest: Path, limit: float) -> None:
+    """Remove entries until those in `folder` take up at most `limit` bytes; `newest` stays.
+
+    A process that has an entry mapped goes on reading it: its pages live until they are let go.
+    Network file systems promise that to processes of the same machine alone.
+    """
+    total, num_dropped = 0, 0
+    for used_at, entry in sorted(_by_time(folder), reverse=True):
+        if entry.name.startswith("."):
+            if time.time() - used_at > ABANDONED_AFTER_S:
+                shutil.rmtree(entry, ignore_errors=True)
+            continue
+        total += _size(entry)
+        if total > limit and entry != newest:
+            remove(entry)
+            num_dropped += 1
+    if num_dropped:
+        console.print(
+            f"{folder}: dropped the {num_dropped} least recently used entries "
+            f"to stay below {limit / 2**30:g} GiB (RLSEL_CACHE_GIB)",
+            markup=False,
+        )
+
+
+def temporary_beside(entry: Path) -> Path:
+    """A name that no other process uses, and that is never taken for an entry."""
+    return entry.with_name(f".{entry.name}.{secrets.token_hex(4)}")
+
+
+def remove(entry: Path) -> None:
+    """Take an entry away, for others at one blow."""
+    aside = temporary_beside(entry)
+    with suppress(OSError):  # another process was faster, or the folder may only be read
+        entry.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _by_time(folder: Path) -> list[tuple[float, Path]]:
+    found = []
+    for entry in folder.iterdir():
+        with suppress(FileNotFoundError):  # another process has just removed it
+            found.append((entry.stat().st_mtime, entry))
+    return found
+
+
+def _size(entry: Path) -> int:
+    with suppress(FileNotFoundError):
+        return sum(file.stat().st_size for file in entry.rglob("*"))
+    return 0

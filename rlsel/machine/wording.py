@@ -1,0 +1,31 @@
+"""Numbers and sizes as people write them, for notes and errors."""
+
+import os
+import re
+from collections.abc import Sequence
+
+
+def counted(number: int, noun: str) -> str:
+    """1 image, 1,473 images."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def by(size: tuple[int, int]) -> str:
+    """A size in pixels, height first: 96x96."""
+    return f"{size[0]}x{size[1]}"
+
+
+def first_few(names: Sequence[str], num: int = 4) -> str:
+    """'a', 'b', 'c', 'd' and 9 more."""
+    more = f" and {len(names) - num} more" if len(names) > num else ""
+    return ", ".join(map(repr, names[:num])) + more
+
+
+def below_here(text: str) -> str:
+    """The same message with paths below the working folder as one would type them there."""
+    here = os.getcwd()
+    if here == os.sep:
+        return text
+    return re.sub(
+        rf"{re.escape(here)}(?:/|(?=[\s),;:]|$))", lambda m: "" if m[0].endswith("/") else ".", text
+    )

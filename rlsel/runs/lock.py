@@ -1,0 +1,114 @@
+"""A folder that one process works in at a time: a lock, and a note of whose it is.
+
+The lock is the operating system's and goes with its process, however that ends. So a note that a
+killed process left behind says nothing by itself.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from rlsel.machine.atomic_files import REMEDIES, make_folder, writing
+from rlsel.errors import InputError
+from rlsel.machine.progress import console
+
+LOCK = ".lock"
+HOLDER = ".lock-holder"
+PATIENCE_S = 2.0
+"""A command that only asks who holds a folder has the lock for a moment; the workers of a run that
+was killed end within one."""
+
+
+class FolderLock:
+    """Holds a folder until it is released or the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder, which is there already.
+
+        Raises:
+            InputError: another process has it, named in the message; or it cannot be written to.
+        """
+        self._folder = folder
+        self._lock = FileLock(folder / LOCK, thread_local=False)
+        try:
+            self._lock.acquire(timeout=PATIENCE_S)
+            (folder / HOLDER).write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        except Timeout:
+            raise InputError(
+                f"{folder}: is in use by {_holder(folder)}; wait for it or end it, or choose "
+                "another --out"
+            ) from None
+        except (OSError, NotImplementedError) as error:
+            self._lock.release()
+            _go_on_without(folder, error)
+
+    def release(self) -> None:
+        """Let others have the folder; done twice it changes nothing."""
+        if self._lock.is_locked:
+            with suppress(OSError):
+                (self._folder / HOLDER).unlink(missing_ok=True)
+            self._lock.release()
+
+    def give_up(self) -> None:
+        """Release a folder of which nothing is to stay."""
+        with suppress(OSError):
+            (self._folder / LOCK).unlink(missing_ok=True)
+        self.release()
+
+
+@contextmanager
+def holding(folder: Path) -> Iterator[None]:
+    """Make the folder where it is missing, and hold it within the block.
+
+    Raises:
+        InputError: as `FolderLock`.
+    """
+    with writing(folder / LOCK):
+        make_folder(folder)
+    lock = FolderLock(folder)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def holder_of(folder: Path) -> str | None:
+    """The process and host that work in a folder now, or None."""
+    if not (folder / LOCK).exists():
+        return None
+    try:
+        with FileLock(folder / LOCK, thread_local=False, timeout=0):
+            return None
+    except Timeout:
+        return _holder(folder)
+    except (OSError, NotImplementedError):  # no locks here, or not for us
+        return None
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether nothing is in a folder but what a lock left."""
+    return all(file.name in (LOCK, HOLDER) for file in folder.iterdir())
+
+
+def _holder(folder: Path) -> str:
+    try:
+        return (folder / HOLDER).read_text() or "another process"
+    except OSError:
+        return "another process"
+
+
+def _go_on_without(folder: Path, error: Exception) -> None:
+    if isinstance(error, OSError) and error.errno in REMEDIES:
+        with writing(folder / LOCK):
+            raise error
+    reason = (isinstance(error, OSError) and error.strerror) or str(error)
+    console.print(
+        f"warning: {folder}: its file system has no locks ({reason}), so nothing keeps a second "
+        "rlsel from working in it at the same time",
+        style="yellow",
+        markup=False,
+    )

@@ -1,0 +1,67 @@
+"""`selection.parquet`: one row a candidate, with everything its selection was based on."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rlsel.machine.atomic_files import replacing
+from rlsel.errors import InputError
+from rlsel.features import CandidateTable
+from rlsel.pool import Pool
+from rlsel.selectors.selection import Selection
+
+FILE_NAME = "selection.parquet"
+
+
+def write_selection(
+    run_dir: Path, pool: Pool, table: CandidateTable, batch_N: np.ndarray, selection: Selection
+) -> None:
+    """Write the learned selection, or that of another method where nothing was learned."""
+    names = np.array(pool.candidates.class_names)
+    learned = selection.method == "controller"
+    columns = {
+        "candidate_id": pool.candidates.ids.astype(str),
+        "class": names[pool.candidates.labels],
+        "batch": batch_N,
+        "distance": table.own_distance.astype(np.float64),
+        "nearest_other_distance": table.other_distance.astype(np.float64),
+        "knn_label_agreement": table.knn_label_agreement.astype(np.float64),
+        "label_log_probability": table.label_log_probability.astype(np.float64),
+        "margin": table.margin.astype(np.float64),
+        "nearest_real": table.nearest_real.astype(np.float64),
+        "nearest_candidate": table.nearest_candidate.astype(np.float64),
+        "keep_probability": selection.score_N if learned else [None] * len(pool),
+        "kept": selection.kept_N,
+        "kind": [None] * len(pool) if pool.kinds is None else pool.kinds.astype(str),
+        "useful": [None] * len(pool) if pool.useful is None else pool.useful,
+    }
+    types = {"keep_probability": pa.float64(), "kind": pa.string(), "useful": pa.bool_()}
+    arrays = {name: pa.array(values, type=types.get(name)) for name, values in columns.items()}
+    metadata = {"method": selection.method, "class_names": "\n".join(pool.candidates.class_names)}
+    content = pa.table(arrays).replace_schema_metadata(metadata)
+    with replacing(run_dir / FILE_NAME) as temporary:
+        pq.write_table(content, temporary)
+
+
+def read_selection(run_dir: Path) -> pa.Table:
+    """Read it back.
+
+    Raises:
+        InputError: the run has none yet.
+    """
+    path = run_dir / FILE_NAME
+    if not path.exists():
+        raise InputError(f"{run_dir}: has no {FILE_NAME} yet; is the run finished?")
+    return pq.read_table(path)
+
+
+def selection_of(run_dir: Path) -> Selection:
+    """The selection that a run ended with, from its file."""
+    content = read_selection(run_dir)
+    method = (content.schema.metadata or {}).get(b"method", b"").decode()
+    kept_N = np.array(content.column("kept").to_pylist(), dtype=bool)
+    probabilities = content.column("keep_probability").to_pylist()
+    score_N = None if None in probabilities else np.array(probabilities, dtype=np.float64)
+    return Selection(method, kept_N[None], score_N)

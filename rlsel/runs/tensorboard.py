@@ -1,0 +1,49 @@
+"""The figures of every iteration, for TensorBoard."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from rlsel.machine.event_file import EventFile
+
+FOLDER = "tensorboard"
+GROUPS = {
+    "reward": (
+        "reward_mean",
+        "reward_std",
+        "reward_val",
+        "selection_val",
+        "noise_floor",
+        "spread_between_sets",
+    ),
+    "policy": ("keep_fraction", "entropy", "kl", "clip_fraction", "num_selected"),
+    "learning": ("lr", "grad_norm", "explained_variance", "positive_advantages"),
+}
+"""Heading -> figures under it; those that an iteration lacks are left out."""
+
+
+class TensorBoard:
+    """Writes `tensorboard/` in a run folder; `tensorboard --logdir RUN` shows it, also live."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._events = EventFile(run_dir / FOLDER)
+
+    def __enter__(self) -> "TensorBoard":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._events.close()
+
+    def show(self, row: dict[str, Any]) -> None:
+        """The figures of one iteration, over the evaluations that it took so far."""
+        step = int(row["evaluations"])
+        figures = {
+            f"{group}/{name}": row.get(name, math.nan)
+            for group, names in GROUPS.items()
+            for name in names
+        }
+        figures |= {
+            f"kept_of_class/{name}": share for name, share in row["keep_fraction_per_class"].items()
+        }
+        self._events.add({k: v for k, v in figures.items() if math.isfinite(v)}, step)
+        self._events.flush()

@@ -1,0 +1,113 @@
+"""What a run has to say of its own reward and policy, before anybody trusts a number of it.
+
+How much of the reward is noise, whether there is a signal in it, whether the policy has collapsed
+or fits the validation images: figures for the record, lines for the terminal, warnings.
+"""
+
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from envs import SelectionProblem
+from rlsel.evaluation.collapse import warn_of_collapse
+from rlsel.evaluation.overfitting import warn_of_overfitting
+from rlsel.evaluation.signal import describe_signal, signal_in, warn_of_no_signal
+from rlsel.experiment.config import Experiment
+from rlsel.machine.progress import console
+from rlsel.rewards import Fidelity, SetReward, Split
+from rlsel.rewards.noise import describe_noise, measure_noise_floor, warn_of_noise
+from rlsel.rewards.pool import EvaluationPool
+from rlsel.runs.folder import RunFolder
+from rlsel.seeding import derive_seed
+
+if TYPE_CHECKING:
+    from rlsel.algorithms.train import Learned
+
+
+def set_reward(
+    experiment: Experiment,
+    pool: EvaluationPool,
+    fidelity: Fidelity,
+    split: Split,
+    enough: float = 0.0,
+) -> SetReward:
+    """The worth of sets by one fidelity, on one split."""
+    reward = experiment.reward
+    # One seed for every set of candidates: sets are to be compared, not seeds.
+    seed = derive_seed(experiment.seed, "reward")
+    repeats = 1 if fidelity == "probe" else reward.repeats
+    # A message costs more than a probe; but env runners can only ask the evaluators.
+    is_cheap = fidelity == "probe" and not reward.needs_evaluators
+    evaluations = pool.here if is_cheap else pool.evaluations
+    return SetReward(evaluations, fidelity, reward.metric, seed, split, repeats, enough)
+
+
+def look_at_noise(
+    experiment: Experiment, problem: SelectionProblem, pool: EvaluationPool, folder: RunFolder
+) -> dict[Fidelity, float]:
+    """Measure, print and record how much of each fidelity's reward is noise.
+
+    Returns:
+        the standard error at which repeats of a fidelity may stop.
+    """
+    reward = experiment.reward
+    enough: dict[Fidelity, float] = {}
+    if not reward.noise_floor_seeds:
+        return enough
+    # A coin for each candidate that a reward covers; of a gain, which is the difference of two
+    # such sets, this is the noise of one.
+    share = 0.5 if reward.covers in ("kept", "gain") else 0.5 / problem.num_decisions
+    noise: dict[str, float] = {}
+    warnings = list(folder.record.warnings)
+    for _, fidelity in reward.rungs:
+        floor = measure_noise_floor(
+            set_reward(experiment, pool, fidelity, "reward_val"),
+            problem.num_candidates,
+            share,
+            reward.noise_floor_seeds,
+            experiment.seed,
+        )
+        enough[fidelity] = reward.enough * floor.between_sets
+        figures = asdict(floor) | {"signal_to_noise": floor.signal_to_noise}
+        noise |= {
+            f"{fidelity}.{name}": float(value)
+            for name, value in figures.items()
+            if math.isfinite(value)
+        }
+        console.print(describe_noise(fidelity, reward.metric, floor), markup=False)
+        if floor.is_drowned:
+            warnings.append(warn_of_noise(fidelity, reward.metric, floor))
+    folder.update(noise=noise, warnings=list(dict.fromkeys(warnings)))
+    return enough
+
+
+def _standard_errors(experiment: Experiment, pool: EvaluationPool) -> dict[str, float]:
+    """How far the rewards that were paid for more than once can be off: of each fidelity."""
+    figures: dict[str, float] = {}
+    for _, fidelity in experiment.reward.rungs if experiment.reward.repeats > 1 else ():
+        repeated = pool.repeats(fidelity, experiment.reward.metric)
+        errors = [found.standard_error for found in repeated]
+        if errors:
+            figures[f"{fidelity}.standard_error_median"] = float(np.median(errors))
+            figures[f"{fidelity}.standard_error_max"] = max(errors)
+            figures[f"{fidelity}.repeats_mean"] = float(np.mean([r.num_seeds for r in repeated]))
+    return figures
+
+
+def look_back(
+    learned: "Learned", experiment: Experiment, pool: EvaluationPool, folder: RunFolder
+) -> None:
+    """When learning has ended: figures and warnings for the record, a line for the terminal."""
+    noise, warnings = _standard_errors(experiment, pool), list(folder.record.warnings)
+    signal = signal_in(learned.taken)
+    if signal:
+        noise |= {"signal.correlation": signal.correlation, "signal.p_value": signal.p_value}
+        console.print(describe_signal(signal), markup=False)
+        warnings += [] if signal.is_there else [warn_of_no_signal(signal)]
+    start_of_last_rung, _ = experiment.reward.rungs[-1]
+    warnings += warn_of_overfitting(learned.rows[start_of_last_rung - 1 :])
+    warnings += warn_of_collapse(learned.rows, learned.last_probability_N)
+    # A run that was cut off after this says it all once more.
+    folder.update(noise=folder.record.noise | noise, warnings=list(dict.fromkeys(warnings)))
