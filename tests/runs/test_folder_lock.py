@@ -17,8 +17,9 @@ from rlsel.experiment.config import build_experiment
 from rlsel.errors import InputError
 from rlsel.runs.lock import HOLDER, LOCK, FolderLock, holder_of, holding, is_empty
 from rlsel.runs.record import Record
-from rlsel.reporting.run_folder import read_run
-from rlsel.runs.folder import RunFolder, claim
+from rlsel.runs.read import read_run
+from rlsel.runs.claim import claim
+from rlsel.runs.folder import RunFolder
 
 EXPERIMENT = build_experiment({"name": "mine"}, "here")
 SCRIPT = """
