@@ -18,12 +18,13 @@ from rlsel.data import Splits
 from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.errors import InputError
 from rlsel.features import Features
+from rlsel.heads import HeadFeatures, LogisticHeads
 from rlsel.machine.device_memory import if_it_fits, room_for
 from rlsel.machine.wording import counted
 from rlsel.rewards.finetune import FinetuneConfig, Finetuner
 from rlsel.rewards.jobs import SPLITS, Evaluation, Fidelity, Job, Split
 from rlsel.rewards.keys import JobKeys
-from rlsel.rewards.probe import LogisticHeads, ProbeConfig, ProbeFeatures
+from rlsel.rewards.probe import ProbeConfig
 from rlsel.rewards.reward import RewardConfig
 
 DIGITS = 10
@@ -241,9 +242,9 @@ class Workbench:
         return self._residents[split]
 
     @cached_property
-    def _probe_features(self) -> ProbeFeatures:
+    def _probe_features(self) -> HeadFeatures:
         both_NF = np.concatenate((self.features.train, self.features.candidates))
-        return ProbeFeatures(self.probe, both_NF)
+        return HeadFeatures(self.probe.num_components, both_NF)
 
     @cached_property
     def _probe_heads(self) -> LogisticHeads:
