@@ -9,7 +9,16 @@ from rlsel.data.pattern import pattern_by_class, warn_of_pattern
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
 from rlsel.machine.atomic_files import write_bytes
-from rlsel.pool import EmbeddingsPool, FolderPool, NpzPool, ParquetPool, Pool, PoolConfig, build_pool, write_pool
+from rlsel.pool import (
+    EmbeddingsPool,
+    FolderPool,
+    NpzPool,
+    ParquetPool,
+    Pool,
+    PoolConfig,
+    build_pool,
+    write_pool,
+)
 from rlsel.pool.build import require_enough
 from rlsel.quality.of_run import audit_of, without_copies
 from rlsel.quality.pairs import nearest_pairs

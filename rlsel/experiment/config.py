@@ -173,7 +173,9 @@ def build_experiment(content: dict[str, Any], origin: str) -> Experiment:
 
     The key `preset` names the settings that these are laid over.
     """
-    source = content.get("data", {}).get("source") if isinstance(content.get("data"), dict) else None
+    source = (
+        content.get("data", {}).get("source") if isinstance(content.get("data"), dict) else None
+    )
     if isinstance(source, dict) and source.get("name") == "embeddings":
         content = merge(OF_EMBEDDINGS, content)
     preset = content.get("preset")

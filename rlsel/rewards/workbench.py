@@ -18,6 +18,7 @@ from rlsel.classifier.resnet import read_weights
 from rlsel.data import Splits
 from rlsel.data.samples import SampleSet
 from rlsel.features import Features
+from rlsel.heads import HeadFeatures, LogisticHeads
 from rlsel.machine.device_memory import if_it_fits, room_for
 from rlsel.machine.wording import counted
 from rlsel.rewards.embedding_trainings import EmbeddingTrainings
@@ -25,7 +26,7 @@ from rlsel.rewards.finetune import FinetuneConfig
 from rlsel.rewards.image_trainings import ImageTrainings
 from rlsel.rewards.jobs import SPLITS, Evaluation, Fidelity, Job, Split
 from rlsel.rewards.keys import JobKeys
-from rlsel.rewards.probe import LogisticHeads, ProbeConfig, ProbeFeatures
+from rlsel.rewards.probe import ProbeConfig
 from rlsel.rewards.reward import RewardConfig
 
 DIGITS = 10
@@ -208,9 +209,9 @@ class Workbench:
         )
 
     @cached_property
-    def _probe_features(self) -> ProbeFeatures:
+    def _probe_features(self) -> HeadFeatures:
         both_NF = np.concatenate((self.features.train, self.features.candidates))
-        return ProbeFeatures(self.probe, both_NF)
+        return HeadFeatures(self.probe.num_components, both_NF)
 
     @cached_property
     def _probe_heads(self) -> LogisticHeads:

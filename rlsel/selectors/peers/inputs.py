@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from rlsel.data.samples import SampleSet
 from rlsel.features import Features
-from rlsel.rewards.probe import ProbeConfig, ProbeFeatures
+from rlsel.heads import HeadFeatures
 from rlsel.selectors.peers.config import PeersConfig
 
 
@@ -72,7 +72,7 @@ class PeerInputs:
         return self._components.project(self.reward_val_RF)
 
     @cached_property
-    def _components(self) -> ProbeFeatures:
+    def _components(self) -> HeadFeatures:
         """The coordinates of the probe: centred, one common scale, a column of ones at the end."""
-        config = ProbeConfig(num_components=self.config.num_components)
-        return ProbeFeatures(config, np.concatenate((self.train_TF, self.candidates_NF)))
+        both_MF = np.concatenate((self.train_TF, self.candidates_NF))
+        return HeadFeatures(self.config.num_components, both_MF)
