@@ -296,7 +296,7 @@ def _with_distinct_ids(
         within, repeats = np.unique(part.ids, return_counts=True)
         if repeats.max() > 1:
             raise InputError(
-                f"{source.path or source.train}: the id {within[repeats.argmax()]!r} stands there "
+                f"{source.path or source.train}: the id {str(within[repeats.argmax()])!r} stands there "
                 f"{repeats.max()} times; give each sample its own"
             )
     return {
