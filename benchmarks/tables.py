@@ -3,7 +3,6 @@
 python benchmarks/tables.py
 """
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from planted_truth.loop_section import loop_section
 from planted_truth.paired import compare
 from planted_truth.planted_figures import draw_curves
 from planted_truth.planted_section import planted_section
+from recording import read_record
 from scaling.section import scaling_section
 from throughput.sections import growth_section, throughput_section
 
@@ -47,10 +47,10 @@ def main() -> None:
     parts = [INTRODUCTION]
     for path in sorted((HERE / "records").glob("whole_run_*.json")):
         name = path.stem.removeprefix("whole_run_")
-        parts.append(_section(TITLES.get(name, name), name, json.loads(path.read_text())))
+        parts.append(_section(TITLES.get(name, name), name, read_record(path)))
     parts += _cost_sections()
     parts += _planted_truth()
-    parts.append(_ledger(json.loads((HERE / "records" / "ledger_speed.json").read_text())))
+    parts.append(_ledger(read_record(HERE / "records" / "ledger_speed.json")))
     write_text(PAGE, "\n".join(parts))
     _fill_readme()
 
@@ -61,7 +61,7 @@ def _planted_truth() -> list[str]:
     paths = [HERE / "records" / f"planted_truth_{part}.json" for part in parts]
     if not all(path.exists() for path in paths):
         return []
-    learned, beds, selections = (json.loads(path.read_text()) for path in paths)
+    learned, beds, selections = (read_record(path) for path in paths)
     draw_curves(learned["cells"], beds["cells"])
     return [planted_section(learned, beds, selections)]
 
@@ -86,16 +86,16 @@ def _cost_sections() -> list[str]:
     }
     paths = {name: HERE / "records" / f"{name}.json" for name in sections}
     return [
-        sections[name](json.loads(path.read_text()), name)
+        sections[name](read_record(path), name)
         for name, path in paths.items()
-        if path.exists() and json.loads(path.read_text())["summary"]
+        if path.exists() and read_record(path)["summary"]
     ]
 
 
 def _fill_readme() -> None:
     """The short table between the README's markers, of the run on real images."""
-    record = json.loads((HERE / "records" / "whole_run_pcam_planted.json").read_text())
-    runs = record["runs"]
+    record = read_record(HERE / "records" / "whole_run_pcam_planted.json")
+    runs = list(record["cells"].values())
     rounds = len(next(iter(runs[0]["scores"].values()))["accuracy"])
     rows = [_row("trained on real +", "test accuracy", "test AUC", "candidates kept")]
     rows.append(_row("---", "---:", "---:", "---:"))
@@ -104,7 +104,7 @@ def _fill_readme() -> None:
         rows.append(_row(label(method), *scores, str(runs[0]["num_kept"][method])))
     note = (
         f"500 real PCam patches at 32 px, 1,024 candidates of which half have a wrong label; "
-        f"mean ± sample std of {rounds} trainings; {record['device']}."
+        f"mean ± sample std of {rounds} trainings; {record['hardware']}."
     )
     before, _, rest = README.read_text().partition(MARKERS[0])
     after = rest.partition(MARKERS[1])[2]
@@ -113,15 +113,15 @@ def _fill_readme() -> None:
 
 
 def _section(title: str, name: str, record: dict[str, Any]) -> str:
-    runs, summary = record["runs"], record["summary"]
+    runs, summary = list(record["cells"].values()), record["summary"]
     rounds = len(next(iter(runs[0]["scores"].values()))["accuracy"])
     seeds = ", ".join(str(run["seed"]) for run in runs)
     lines = [
         f"## {title}",
         "",
-        f"Seeds {seeds}, {rounds} rounds each; {record['device']}; torch "
+        f"Seeds {seeds}, {rounds} rounds each; {record['hardware']}; torch "
         f"{record['versions']['torch']}, ray {record['versions']['ray']}; config "
-        f"`{record['config_hash']}`; record `whole_run_{name}.json`. Mean ± sample std "
+        f"`{record['config']['config_hash']}`; record `whole_run_{name}.json`. Mean ± sample std "
         + ("over seeds of the means of rounds; " if len(runs) > 1 else "over rounds; ")
         + "the last column is the controller's accuracy less the method's, "
         + (

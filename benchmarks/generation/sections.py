@@ -25,7 +25,7 @@ def speed_section(record: Content, name: str) -> str:
         "| size | channels | batch | threads | ours | plain | times the peer | n |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for cell in record["cells"]:
+    for cell in record["cells"].values():
         config, rates, times = cell["config"], cell["images_per_s"], cell["times_plain"]
         lines.append(
             f"| {cell['size_px']} px | {config['channels']} | {config['batch_size']} "
@@ -38,10 +38,10 @@ def speed_section(record: Content, name: str) -> str:
 
 def quality_section(content: Content, name: str) -> str:
     """What a recipe makes: a grid, its figures beside those of real images, time."""
-    run, summary = content["run"], content["summary"]
+    run, summary, seed = content["cells"]["run"], content["summary"], content["config"]["seed"]
     recipe = name.removeprefix("generator_quality_")
     record = replace(
-        Record(name=recipe, config_hash="", seed=run["seed"], finished=True),
+        Record(name=recipe, config_hash="", seed=seed, finished=True),
         quality=run["quality"],
         classification=run["classification"],
         pattern=run.get("pattern", {}),
@@ -49,7 +49,7 @@ def quality_section(content: Content, name: str) -> str:
     lines = [
         f"## What the generator makes (`rlsel generate tune_configs/{recipe}.yaml`)",
         "",
-        f"{run['device']}; torch {run['versions']['torch']}; seed {run['seed']}; record "
+        f"{content['hardware']}; torch {content['versions']['torch']}; seed {seed}; record "
         f"`{name}.json`, by `python benchmarks/generator_quality.py {recipe}`. "
         f"{summary['minutes_of_training']:.0f} minutes of training at "
         f"{summary['images_per_s']:.0f} images/s. A row a class; the first latent seeds, not "

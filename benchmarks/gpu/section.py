@@ -36,7 +36,7 @@ def correct_section(record: Record, name: str) -> str:
 
 def paper_section(record: Record, name: str) -> str:
     """Final scores of the paper's line, with the GAN's training in seconds beside them."""
-    plan, run = record["plan"], record["run"]
+    plan, run = record["cells"]["plan"], record["cells"]["run"]
     scores = dict(record["summary"]["scores"])
     augmented = scores.pop(AUGMENTED, None)
     rows = {label(method): scores[method] for method in in_order(list(scores))}

@@ -7,13 +7,17 @@ Record = dict[str, Any]
 
 def loop_section(record: Record, name: str) -> str:
     """Ours beside the plain loop, and where the time goes."""
-    each, summary = record["evaluations"], record["summary"]
+    each, summary, cells = record["config"]["evaluations"], record["summary"], record["cells"]
+    ours_and_plain = (
+        [cell for key, cell in cells.items() if key.startswith(f"{side} | ")]
+        for side in ("ours", "plain loop")
+    )
     rows = [
         (str(seed), f"{ours['seconds']:.1f}", f"{plain['seconds']:.1f}",
          f"{ours['seconds'] / plain['seconds']:.2f}")
-        for seed, (ours, plain) in enumerate(zip(record["ours"], record["plain_loop"], strict=True))
+        for seed, (ours, plain) in enumerate(zip(*ours_and_plain, strict=True))
     ]  # fmt: skip
-    parts = ", ".join(f"{part} {ms:.2f}" for part, ms in record["profile"].items())
+    parts = ", ".join(f"{part} {ms:.2f}" for part, ms in cells["profile"].items())
     return "\n".join(
         [
             "## How fast the learning loop turns",
@@ -32,7 +36,7 @@ def loop_section(record: Record, name: str) -> str:
             f"By the profiler, which slows all of it, ms an evaluation: {parts}. Where evaluations "
             "are asked of actors, an answer takes "
             f"{summary['actor_overhead_ms']:.1f} ms beyond the work itself "
-            f"(n = {record['actors']['n']}).",
+            f"(n = {cells['actors']['n']}).",
             "",
         ]
     )
