@@ -9,7 +9,7 @@ import pytest
 import torch
 from small_peers import NUM_CANDIDATES, only, small_inputs
 
-from rlsel.rewards.probe import LogisticHeads
+from rlsel.heads import LogisticHeads
 from rlsel.selectors.peers import heads
 from rlsel.selectors.peers.neighbours import shapley_of_votes
 from rlsel.selectors.peers.subsets import SetUtility, data_banzhaf, tmc_shapley

@@ -59,7 +59,7 @@ def confident_learning(inputs: PeerInputs, rng: np.random.Generator) -> Float[np
 
 
 def logistic_head(inputs: PeerInputs, num_rows: int) -> "LogisticRegression":
-    """The probe's head (`rlsel.rewards.probe`), by scikit-learn, to be fitted on `num_rows` rows.
+    """The probe's head (`rlsel.heads`), by scikit-learn, to be fitted on `num_rows` rows.
 
     The column of ones is the bias, penalised like the rest.
     """

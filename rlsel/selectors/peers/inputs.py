@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from rlsel.data.image_set import ImageSet
+from rlsel.data.samples import SampleSet
 from rlsel.features import Features
-from rlsel.rewards.probe import ProbeConfig, ProbeFeatures
+from rlsel.heads import HeadFeatures
 from rlsel.selectors.peers.config import PeersConfig
 
 
@@ -34,9 +34,9 @@ class PeerInputs:
     def of(
         cls,
         features: Features,
-        train: ImageSet,
-        reward_val: ImageSet,
-        candidates: ImageSet,
+        train: SampleSet,
+        reward_val: SampleSet,
+        candidates: SampleSet,
         config: PeersConfig,
     ) -> "PeerInputs":
         """The part of a run's features that peers may see."""
@@ -72,7 +72,7 @@ class PeerInputs:
         return self._components.project(self.reward_val_RF)
 
     @cached_property
-    def _components(self) -> ProbeFeatures:
+    def _components(self) -> HeadFeatures:
         """The coordinates of the probe: centred, one common scale, a column of ones at the end."""
-        config = ProbeConfig(num_components=self.config.num_components)
-        return ProbeFeatures(config, np.concatenate((self.train_TF, self.candidates_NF)))
+        both_MF = np.concatenate((self.train_TF, self.candidates_NF))
+        return HeadFeatures(self.config.num_components, both_MF)

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
+from rlsel.heads import LogisticHeads
 from rlsel.machine.progress import progress_bar
 from rlsel.metrics import auc
-from rlsel.rewards.probe import LogisticHeads
 from rlsel.rewards.workbench import PROBES_AT_ONCE
 from rlsel.selectors.peers.inputs import PeerInputs
 
