@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from recording import Cell
 
 from rlsel.classifier import ClassifierConfig, Resident, Trainer, predict
 
-from .cells import Cell
 from .naive_peer import train_naively
 
 PRELOADED = ["torch", "torchvision.transforms.v2", "rlsel.classifier"]

@@ -96,7 +96,7 @@ def _probability(task: Task, history: History, iteration: int) -> Float[np.ndarr
 
     One iteration alone is noisy, and a policy that has learned for long is sure of nearly
     everything, so that its order of the candidates says little; the mean over all policies keeps
-    the order that the first found (docs/benchmarks.md, "How much it takes").
+    the order that the first found (docs/benchmarks/planted_truth.md, "How much it takes").
     """
     return history.averaged_probability(task.rung(iteration + 1).from_iteration - 1, iteration)
 

@@ -35,8 +35,9 @@ def find_truth(
     """Every method's ranking and mask; every free score at the same budget; the batch index alone.
 
     `controller_within_batches` ranks only inside each batch, so what the order of the batches gives
-    away does not count; what a batch and a class together give away still does (docs/benchmarks.md,
-    "Every free score and every peer"). `batch_index` is what the order alone is worth.
+    away does not count; what a batch and a class together give away still does
+    (docs/benchmarks/planted_truth.md, "Every free score and every peer"). `batch_index` is what the
+    order alone is worth.
     """
     batch_N = batch_of_candidates(problem)
     # Real only has nothing to be judged by; a controller that keeps nothing still ranks.

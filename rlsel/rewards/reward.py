@@ -40,7 +40,7 @@ class RewardConfig:
     leaves the choice to the fidelity that was learned by."""
     metric: Metric = "auc"
     """On reward-val: `accuracy` (paper), `auc`, or `log_loss` after recalibration. AUC and log-loss
-    rank sets alike and better than accuracy does (docs/benchmarks.md)."""
+    rank sets alike and better than accuracy does (docs/benchmarks/reward_fidelity.md)."""
     repeats: Annotated[int, Field(ge=1)] = 1
     """Trainings an evaluation is the mean of, each with a seed of its own, the same for all sets.
     The ledger holds them one by one, so the standard error of every evaluation is known. A probe

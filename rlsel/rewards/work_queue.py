@@ -43,8 +43,8 @@ class WorkQueue:
     An iteration is as long as its slowest episode, and an episode's jobs come one after the other:
     with the longest job first throughout, episodes that keep few candidates would fall behind, and
     in the end they would run alone. So all advance by turns, and at the end of an iteration, where
-    all are at their last decision, the longest job goes first. docs/benchmarks.md has the shares
-    of time that evaluators are at work with each order.
+    all are at their last decision, the longest job goes first. docs/benchmarks/speed.md,
+    "Evaluators and episodes", has the share of time that evaluators are at work with each order.
     """
 
     def __init__(self) -> None:

@@ -32,7 +32,7 @@ from rlsel.rewards.reward import RewardConfig
 DIGITS = 10
 """Of a score, behind the point."""
 PROBES_AT_ONCE = 128
-"""Heads solved side by side; more of them gain no time (docs/benchmarks.md)."""
+"""Heads solved side by side; more of them gain no time (docs/benchmarks/speed.md)."""
 
 
 @dataclass(frozen=True)
