@@ -15,7 +15,6 @@ from envs.types import RewardFn, SelectionProblem, score_all
 
 Observation = dict[str, np.ndarray]
 Covers = Literal["decision", "gain", "kept", "contrast"]
-SmoothingScope = Literal["run", "episode"]
 SETS_PER_DECISION: dict[Covers, int] = {"decision": 1, "gain": 1, "kept": 1, "contrast": 2}
 """Evaluations that a reward takes; of a gain, what was kept before has its score already."""
 
@@ -33,7 +32,6 @@ class Episodes:
         num_episodes: int = 1,
         covers: Covers = "decision",
         alpha: float = 0.0,
-        smoothing_scope: SmoothingScope = "run",
     ) -> None:
         """Check the settings; `reset` begins.
 
@@ -42,13 +40,12 @@ class Episodes:
         """
         if covers not in get_args(Covers):
             raise ValueError(f"covers is {covers!r}; known are {', '.join(get_args(Covers))}")
-        if smoothing_scope not in get_args(SmoothingScope):
-            raise ValueError(f"smoothing_scope is {smoothing_scope!r}; known are run, episode")
         if not 0.0 <= alpha < 1.0:
             raise ValueError(f"alpha is {alpha}; it must lie in [0, 1)")
         self.problem, self.reward_fn, self.num_episodes = problem, reward_fn, num_episodes
-        self.covers, self.alpha, self.smoothing_scope = covers, alpha, smoothing_scope
+        self.covers, self.alpha = covers, alpha
         self.smoothed_P: Float[np.ndarray, " p"] | None = None
+        """The smoothed reward so far; `reset` leaves it, as the paper's t counts decisions."""
         self.kept_PN = np.zeros((num_episodes, problem.num_candidates), dtype=bool)
         self.decision = 0
         self._worth_P: Float[np.ndarray, " p"] | None = None
@@ -65,8 +62,6 @@ class Episodes:
         self.kept_PN = np.zeros_like(self.kept_PN)
         self.decision = 0
         self._worth_P = None
-        if self.smoothing_scope == "episode":
-            self.smoothed_P = None
         return self._observe()
 
     def step(

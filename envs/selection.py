@@ -7,14 +7,7 @@ import numpy as np
 from gymnasium import spaces
 from jaxtyping import Bool, Int8
 
-from envs.episodes import (
-    Covers,
-    Episodes,
-    Observation,
-    SmoothingScope,
-    first_of,
-    observation_space,
-)
+from envs.episodes import Covers, Episodes, Observation, first_of, observation_space
 from envs.phantom import phantom_problem
 from envs.types import RewardFn, SelectionProblem
 
@@ -38,7 +31,8 @@ class SampleSelectionEnv(gymnasium.Env[Observation, Int8[np.ndarray, " k"]]):
 
     Reward:
         `reward_fn` of what `covers` names, smoothed as in Eq. 5 of the paper:
-        q_1 = r_1, q_t = alpha q_(t-1) + (1 - alpha) r_t. With `alpha` 0 it is the raw score.
+        q_1 = r_1, q_t = alpha q_(t-1) + (1 - alpha) r_t, where t counts decisions and runs on
+        over episodes. With `alpha` 0 it is the raw score.
 
         | `covers` | score of a decision | evaluations | bias |
         | --- | --- | ---: | --- |
@@ -63,7 +57,6 @@ class SampleSelectionEnv(gymnasium.Env[Observation, Int8[np.ndarray, " k"]]):
         reward_fn: RewardFn | None = None,
         covers: Covers = "decision",
         alpha: float = 0.0,
-        smoothing_scope: SmoothingScope = "run",
     ) -> None:
         """Make the environment; without arguments it is a small phantom with a known answer.
 
@@ -72,8 +65,6 @@ class SampleSelectionEnv(gymnasium.Env[Observation, Int8[np.ndarray, " k"]]):
             reward_fn: Worth of a set of candidates, higher is better.
             covers: Which sets a decision is paid for; see above.
             alpha: Weight of the past in the smoothed reward, in [0, 1); the paper has 0.8.
-            smoothing_scope: Whether the smoothing runs on over the episodes of a `run` or starts
-                afresh with every `episode`.
 
         Raises:
             ValueError: only one of `problem` and `reward_fn` is given, or a setting is unknown.
@@ -82,7 +73,7 @@ class SampleSelectionEnv(gymnasium.Env[Observation, Int8[np.ndarray, " k"]]):
             raise ValueError("problem and reward_fn go together: give both or neither")
         if problem is None or reward_fn is None:
             problem, reward_fn = phantom_problem(np.random.default_rng(0))
-        self._episodes = Episodes(problem, reward_fn, 1, covers, alpha, smoothing_scope)
+        self._episodes = Episodes(problem, reward_fn, 1, covers, alpha)
         self.action_space = spaces.MultiBinary(problem.batch_size)
         self.observation_space = observation_space(problem)
 

@@ -7,7 +7,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from envs.episodes import Covers, Episodes, Observation, SmoothingScope, observation_space
+from envs.episodes import Covers, Episodes, Observation, observation_space
 from envs.types import RewardFn, SelectionProblem
 
 
@@ -28,11 +28,10 @@ class SampleSelectionVectorEnv(VectorEnv):
         num_envs: int = 1,
         covers: Covers = "decision",
         alpha: float = 0.0,
-        smoothing_scope: SmoothingScope = "run",
     ) -> None:
         """Settings are those of `SampleSelectionEnv`; smoothing goes on in each place by itself."""
         self.num_envs = num_envs
-        self.episodes = Episodes(problem, reward_fn, num_envs, covers, alpha, smoothing_scope)
+        self.episodes = Episodes(problem, reward_fn, num_envs, covers, alpha)
         self.single_action_space = spaces.MultiBinary(problem.batch_size)
         self.single_observation_space = observation_space(problem)
         self.action_space = batch_space(self.single_action_space, num_envs)

@@ -27,6 +27,8 @@ from rlsel.seeding import derive_seed
 
 CPUS_PER_RUNNER = 0.05
 """What an env runner books; it mostly waits for evaluations."""
+MAX_GRAD_NORM = 0.5
+"""Gradients are scaled down to this norm."""
 RESTART_DELAY_S = 1.0
 """How long an env runner that met an error waits before it starts again; RLlib's own is 60."""
 
@@ -91,13 +93,12 @@ def ppo_config(
             num_epochs=config.num_epochs if is_ppo else 1,
             minibatch_size=minibatch_size if is_ppo else None,
             train_batch_size_per_learner=batch_size,
-            grad_clip=config.max_grad_norm,
+            grad_clip=MAX_GRAD_NORM,
             grad_clip_by="global_norm",
             use_kl_loss=False,
             learner_class=learner.SelectionLearner,
             learner_config_dict={
                 "algorithm": config,
-                "total_steps": total_steps,
                 "num_minibatches": math.ceil(batch_size / minibatch_size),
             },
         )
@@ -140,7 +141,7 @@ def _make_environment_here(name: str, context: dict[str, Any]) -> SampleSelectio
 
 def _make_environment(task: Task, context: dict[str, Any]) -> SampleSelectionVectorEnv:
     return SampleSelectionVectorEnv(
-        task.problem, task.rungs[0].reward, context["num_envs"], **task.env_settings
+        task.problem, task.reward, context["num_envs"], **task.env_settings
     )
 
 

@@ -13,7 +13,7 @@ CreditName = Literal["shared", "ridge", "factored"]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 LR: dict[Name, float] = {"ppo": 2.5e-4, "reinforce": 2e-3}
-OF_PPO_ALONE = ("clip", "clip_end", "ratio", "num_epochs", "minibatch_size")
+OF_PPO_ALONE = ("clip", "ratio", "num_epochs", "minibatch_size")
 
 
 @config
@@ -34,9 +34,6 @@ class CreditConfig:
     own: NotNegative = 0.2
     """Of both: how much of a candidate's worth is its own, against what its descriptors tell, as
     a ratio of variances. 0 sees the descriptors alone."""
-    noise: Positive = 1.0
-    """Of both: variance of a reward that no candidate explains, against the variance of what a
-    decision's candidates explain together."""
 
 
 @config
@@ -55,9 +52,7 @@ class AlgorithmConfig:
     lr_end: NotNegative | None = 0.0
     """Learning rate at the end, in a straight line; None keeps `lr`."""
     clip: Positive = 0.2
-    """Epsilon of PPO's clipped ratio at the start (paper: 0.2)."""
-    clip_end: Positive | None = None
-    """Epsilon at the end, in a straight line; None keeps `clip`."""
+    """Epsilon of PPO's clipped ratio (paper: 0.2)."""
     ratio: Ratio = "per_candidate"
     """Clip the ratio of each candidate's decision, or the joint ratio of the whole mask (paper)."""
     baseline: Baseline = "decision"
@@ -72,15 +67,9 @@ class AlgorithmConfig:
     minibatch_size: Annotated[int, Field(ge=1)] = 32
     """Decisions a gradient step of PPO."""
     entropy_coeff: NotNegative = 0.0
-    """Bonus on the mean entropy of a decision on one candidate, in nats, at the start."""
-    entropy_coeff_end: NotNegative | None = None
-    """Bonus at the end, in a straight line; None keeps `entropy_coeff`."""
-    value_coeff: NotNegative = 0.5
-    """Weight of the value loss; only with `baseline: value`."""
+    """Bonus on the mean entropy of a decision on one candidate, in nats."""
     weight_decay: NotNegative = 0.0
     """Of AdamW, times the learning rate, at every step."""
-    max_grad_norm: Positive = 0.5
-    """Gradients are scaled down to this norm."""
     num_env_runners: Annotated[int | None, Field(ge=0)] = None
     """Processes that walk through episodes, one episode each at a time; they cost a tenth of a
     core and must divide `episodes`. None chooses from the number of evaluators; 0 walks through

@@ -99,7 +99,7 @@ class RidgeCredit:
         }
 
     def _ridge(self) -> Tensor:
-        """Noise over prior variance, so that noise is `noise` times what candidates explain."""
+        """Noise over prior variance, so that noise is as large as what candidates explain."""
         explained, count = [], []
         for sums in self._sums.values():
             x_KF, gram_KK = sums.candidates_KF, sums.gram_KK
@@ -107,7 +107,7 @@ class RidgeCredit:
             explained.append(by_descriptors + self.config.own * gram_KK.trace())
             count.append(sums.count)
         # Where all did the same only rounding is left, which must not be taken for a difference.
-        return self.config.noise * (sum(explained) / sum(count)).clamp(min=1e-8)
+        return (sum(explained) / sum(count)).clamp(min=1e-8)
 
     def get_state(self) -> dict[int, dict[str, Any]]:
         return {decision: dict(vars(sums)) for decision, sums in self._sums.items()}

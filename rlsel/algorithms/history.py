@@ -41,9 +41,14 @@ class History:
     """`rollouts.Iteration.smoothed` of the next iteration."""
     taken: list[Taken] = field(default_factory=list)
 
-    def averaged_probability(self, first: int, last: int) -> Float[np.ndarray, " n"]:
-        """Mean over iterations from `first` to `last`, counted from 0: both of them count."""
-        return np.mean(self.probabilities_TN[first : last + 1], axis=0)
+    def mean_probability(self, iteration: int) -> Float[np.ndarray, " n"]:
+        """Keep probabilities after an iteration, counted from 0: the mean over all up to it.
+
+        One iteration alone is noisy. A policy that has learned for long is sure of nearly every
+        candidate, so its order of the candidates says little. The mean over all policies keeps the
+        order that the first ones found (docs/benchmarks.md, "How much it takes").
+        """
+        return np.mean(self.probabilities_TN[: iteration + 1], axis=0)
 
 
 def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:

@@ -13,7 +13,6 @@ import torch
 from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.util.metrics import Counter
 
-from envs import RewardFn
 from envs.episodes import Episodes
 from rlsel.seeding import derive_seed
 
@@ -33,8 +32,6 @@ class Iteration:
     """Of the run."""
     number: int
     num_runners: int
-    reward: RewardFn | None = None
-    """What environments pay from now on; None leaves what they pay."""
     smoothed: Mapping[int, float] = field(default_factory=dict)
     """Number of an episode -> Eq. 5's state: the smoothed reward after that of the iteration
     before."""
@@ -93,8 +90,6 @@ def _begin(iteration: Iteration, env_runner: Any) -> None:
     episodes = _episodes(env_runner)
     if episodes is None:
         return
-    if iteration.reward is not None:
-        episodes.reward_fn = iteration.reward
     episodes.smoothed_P = _as_array(iteration.smoothed, range(episodes.num_episodes))
 
 

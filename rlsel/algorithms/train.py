@@ -83,22 +83,12 @@ def train(
     best = _choose(task, history)
     write_rows(run_dir, history)
     return Learned(
-        _probability(task, history, best),
+        history.mean_probability(best),
         history.probabilities_TN[-1],
         best + 1,
         history.rows,
         history.taken,
     )
-
-
-def _probability(task: Task, history: History, iteration: int) -> Float[np.ndarray, " n"]:
-    """Keep probabilities that an iteration, counted from 0, comes to: mean over its rung so far.
-
-    One iteration alone is noisy, and a policy that has learned for long is sure of nearly
-    everything, so that its order of the candidates says little; the mean over all policies keeps
-    the order that the first found (docs/benchmarks.md, "How much it takes").
-    """
-    return history.averaged_probability(task.rung(iteration + 1).from_iteration - 1, iteration)
 
 
 def _choose(task: Task, history: History) -> int:
@@ -107,16 +97,14 @@ def _choose(task: Task, history: History) -> int:
     The best few are compared by the final judge, where there is one; their rows get its score.
     """
     iterations = len(history.rows)
-    of_last_rung = task.rung(iterations).from_iteration - 1
     late = iterations - max(FINALISTS, math.ceil(CHOSEN_AMONG * iterations))
     ranked = sorted(
-        range(max(of_last_rung, late, 0), iterations),
-        key=lambda i: -history.rows[i]["selection_val"],
+        range(max(late, 0), iterations), key=lambda i: -history.rows[i]["selection_val"]
     )
     if task.final_judge is None:
         return ranked[0]
     finalists = ranked[:FINALISTS]
-    kept = [task.select(_probability(task, history, i)) for i in finalists]
+    kept = [task.select(history.mean_probability(i)) for i in finalists]
     scores = _at_once((task.final_judge, kept_N) for kept_N in kept)
     for i, score in zip(finalists, scores, strict=True):
         history.rows[i]["final_selection_val"] = score
@@ -127,17 +115,8 @@ def _iterate(
     algorithm: Algorithm, task: Task, history: History, seed: int, iteration: int
 ) -> dict[str, Any]:
     start = time.monotonic()
-    group, rung = algorithm.env_runner_group, task.rung(iteration + 1)
-    if rung.from_iteration == iteration + 1:
-        history.smoothed = {}  # rewards of two rungs have nothing to do with each other
-    told = rollouts.Iteration(
-        seed,
-        iteration,
-        max(group.num_remote_workers(), 1),
-        # Every time, since a runner that was lost comes back with the first rung.
-        rung.reward if len(task.rungs) > 1 else None,
-        history.smoothed,
-    )
+    group = algorithm.env_runner_group
+    told = rollouts.Iteration(seed, iteration, max(group.num_remote_workers(), 1), history.smoothed)
     result = _sample_and_update(algorithm, told)
     history.taken.append(algorithm.learner_group._learner.advantages.taken)
     module = algorithm.learner_group._learner.module[DEFAULT_MODULE_ID].unwrapped()
@@ -147,9 +126,9 @@ def _iterate(
     )
     states = group.foreach_env_runner(rollouts.smoothed_rewards)
     history.smoothed = {number: q for state in states for number, q in state.items()}
-    kept_N = task.select(_probability(task, history, iteration))
+    kept_N = task.select(history.mean_probability(iteration))
     row = {"iteration": iteration + 1} | _figures(result, task, history, kept_N)
-    judged, rewarded = _at_once([(rung.judge, kept_N), (rung.reward, kept_N)])
+    judged, rewarded = _at_once([(task.judge, kept_N), (task.reward, kept_N)])
     row |= {"selection_val": judged, "reward_val": rewarded}
     row["seconds"] = time.monotonic() - start
     history.rows.append(row)

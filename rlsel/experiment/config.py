@@ -75,12 +75,6 @@ class Experiment:
     """The final scores."""
 
     def __post_init__(self) -> None:
-        for rung in self.reward.climb:
-            if rung.from_iteration > self.algorithm.iterations:
-                raise ValueError(
-                    f"reward.climb: {rung.fidelity} begins at iteration {rung.from_iteration}, and "
-                    f"there are algorithm.iterations: {self.algorithm.iterations}"
-                )
         if self.generator is not None and self.pool != PhantomPool():
             raise ValueError("generator and pool exclude each other: give one of them")
         if self.selection.has_range and self.controller.name in ("gru", "gru_attention"):

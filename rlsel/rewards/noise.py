@@ -9,6 +9,8 @@ from rlsel.rewards.jobs import Fidelity, Job, Metric
 from rlsel.rewards.reward import SetReward, repeated_seeds
 from rlsel.seeding import rng
 
+SEEDS = 3
+"""Seeds of one set, and sets under one seed, where an evaluation is dear."""
 PROBED_SETS = 16
 """Sets whose spread is looked at where an evaluation costs next to nothing."""
 
@@ -38,13 +40,14 @@ class NoiseFloor:
 
 
 def measure_noise_floor(
-    reward: SetReward, num_candidates: int, share: float, num_seeds: int, seed: int
+    reward: SetReward, num_candidates: int, share: float, seed: int, num_seeds: int = SEEDS
 ) -> NoiseFloor:
     """Evaluate one random set under several seeds, and several sets under one seed.
 
     Args:
         reward: What is to be measured; its repeats are left out.
         share: Chance of each candidate to be in a set; as large as the sets that are paid for.
+        seed: Of the random sets.
         num_seeds: Of each, 2 or more. The evaluations are in the ledger like all others.
     """
     is_probe = reward.fidelity == "probe"

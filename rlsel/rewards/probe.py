@@ -15,6 +15,9 @@ from torch import Tensor, nn
 
 from rlsel.schema import config
 
+MAX_STEPS = 30
+"""Newton steps at most."""
+
 
 @config
 class ProbeConfig:
@@ -24,8 +27,6 @@ class ProbeConfig:
     """Principal components of real + candidates; the prototype's value (METHOD.md)."""
     l2: Annotated[float, Field(gt=0)] = 0.003
     """Penalty on the squared weights against the mean log-loss, at unit mean squared feature."""
-    max_steps: Annotated[int, Field(ge=1)] = 30
-    """Newton steps at most."""
 
 
 class LogisticHeads:
@@ -41,7 +42,7 @@ class LogisticHeads:
         labels_N: Int[Tensor, " n"],
         num_classes: int,
         l2: float,
-        max_steps: int = 30,
+        max_steps: int = MAX_STEPS,
         tolerance: float = 1e-5,
     ) -> None:
         """Prepare what all subsets share.

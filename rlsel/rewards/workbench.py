@@ -252,7 +252,6 @@ class Workbench:
             torch.from_numpy(np.concatenate((self.train.labels, self.candidates.labels))),
             self.train.num_classes,
             self.probe.l2,
-            self.probe.max_steps,
         )
 
     @cached_property

@@ -34,10 +34,10 @@ def learn(
     from rlsel.selectors.controller import learn_selection
 
     reward = experiment.reward
-    enough = look_at_noise(experiment, problem, pool, folder)
+    look_at_noise(experiment, problem, pool, folder)
 
     def by(fidelity: Fidelity, split: Split) -> SetReward:
-        return set_reward(experiment, pool, fidelity, split, enough.get(fidelity, 0.0))
+        return set_reward(experiment, pool, fidelity, split)
 
     task = make_task(experiment, problem, class_names, by)
     with (
@@ -47,7 +47,7 @@ def learn(
 
         def show(row: dict[str, Any]) -> None:
             folder.update()
-            board.show(row | _noise_beside(row, experiment, folder))
+            board.show(row | _noise_floor(experiment, folder))
             bar.advance(
                 note=f"{reward.metric} reward {row['reward_mean']:.4f}, "
                 f"selection-val {row['selection_val']:.4f}, kept {row['keep_fraction']:.0%}, "
@@ -77,17 +77,14 @@ def learn(
     return selection
 
 
-def _noise_beside(
-    row: dict[str, Any], experiment: Experiment, folder: RunFolder
-) -> dict[str, float]:
-    """What the noise floor was measured to be, for what paid in an iteration."""
-    started = [f for start, f in experiment.reward.rungs if start <= row["iteration"]]
-    known = folder.record.noise
+def _noise_floor(experiment: Experiment, folder: RunFolder) -> dict[str, float]:
+    """What the noise floor was measured to be."""
+    fidelity, known = experiment.reward.fidelity, folder.record.noise
     named = {"noise_floor": "between_seeds", "spread_between_sets": "between_sets"}
     return {
-        name: known[f"{started[-1]}.{figure}"]
+        name: known[f"{fidelity}.{figure}"]
         for name, figure in named.items()
-        if f"{started[-1]}.{figure}" in known
+        if f"{fidelity}.{figure}" in known
     }
 
 
@@ -98,21 +95,15 @@ def make_task(
     by: Callable[[Fidelity, Split], RewardFn],
 ) -> "Task":
     """What an experiment wants learned; `by` gives the worth of sets by a fidelity on a split."""
-    from rlsel.algorithms.task import Rung, Task
+    from rlsel.algorithms.task import Task
 
     reward, final = experiment.reward, experiment.reward.final_fidelity
     return Task(
         problem=problem,
-        rungs=tuple(
-            Rung(by(fidelity, "reward_val"), by(fidelity, "selection_val"), start)
-            for start, fidelity in reward.rungs
-        ),
+        reward=by(reward.fidelity, "reward_val"),
+        judge=by(reward.fidelity, "selection_val"),
         final_judge=by(final, "selection_val") if final else None,
-        env_settings={
-            "covers": reward.covers,
-            "alpha": reward.alpha,
-            "smoothing_scope": reward.smoothing_scope,
-        },
+        env_settings={"covers": reward.covers, "alpha": reward.alpha},
         keep_fraction=experiment.selection.keep_fraction,
         keep_ranges=experiment.selection.ranges_of(class_names),
         class_names=class_names,

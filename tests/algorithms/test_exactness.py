@@ -9,7 +9,7 @@ import pytest
 
 from envs import RewardFn, SelectionProblem, phantom_problem
 from rlsel.algorithms.config import AlgorithmConfig, CreditConfig
-from rlsel.algorithms.task import Rung, Task
+from rlsel.algorithms.task import Task
 from rlsel.algorithms.train import Learned, train
 from rlsel.controllers.config import GRUConfig, MLPConfig, TransformerConfig
 
@@ -55,7 +55,7 @@ def learn(
     controller: str, algorithm: str, reward: RewardFn, run_dir: Path, seed: int = 0, **changed: Any
 ) -> Learned:
     settings = {"name": algorithm, "episodes": 64, **ALGORITHMS[algorithm], **changed}
-    task = Task(one_decision()[0], (Rung(reward, reward),), {"covers": "decision"})
+    task = Task(one_decision()[0], reward, reward, {"covers": "decision"})
     config = AlgorithmConfig(**settings)
     return train(config, CONTROLLERS[controller], task, seed, run_dir, num_env_runners=0)
 
