@@ -39,7 +39,8 @@ INTRODUCTION = """\
 
 Made by `python benchmarks/tables.py` from `benchmarks/records/`; every raw value is there. Scores
 are test scores of a ResNet34 trained afresh on real + selected images. Methods that select keep
-the same number of candidates as the controller; `keep all` and the oracle do not.
+the same number of candidates as the controller; `keep all` and the oracle do not. A config is named
+by a hash of all its settings; a version of rlsel with other settings gives it another one.
 """
 
 
@@ -121,7 +122,8 @@ def _section(title: str, name: str, record: dict[str, Any]) -> str:
         "",
         f"Seeds {seeds}, {rounds} rounds each; {record['device']}; torch "
         f"{record['versions']['torch']}, ray {record['versions']['ray']}; config "
-        f"`{record['config_hash']}`; record `whole_run_{name}.json`. Mean ± sample std "
+        f"`{record['config_hash']}` of rlsel {record['versions']['rlsel']}; record "
+        f"`whole_run_{name}.json`. Mean ± sample std "
         + ("over seeds of the means of rounds; " if len(runs) > 1 else "over rounds; ")
         + "the last column is the controller's accuracy less the method's, "
         + (

@@ -106,13 +106,7 @@ def select_and_score(
         keep_weights="finetune" in experiment.reward.fidelities,
     )
     features = extracted.features
-    table = describe_candidates(
-        features,
-        pool.candidates,
-        splits.train,
-        splits.reward_val,
-        experiment.features.num_neighbours,
-    )
+    table = describe_candidates(features, pool.candidates, splits.train, splits.reward_val)
     problem = build_problem(
         experiment.features, features, table, len(splits.class_names), rng(seed, "batches")
     )

@@ -23,8 +23,9 @@ def fidelity_section(record: dict[str, Any], name: str) -> str:
         "## Which cheap reward says most about full training",
         "",
         f"{record['device']}; torch {record['versions']['torch']}; config "
-        f"`{record['config_hash']}`; record `{name}.json`, by `python benchmarks/{name}.py`. Real "
-        f"PCam, 500 real patches at 32 px and sets out of the 1,024 candidates of "
+        f"`{record['config_hash']}` of rlsel {record['versions']['rlsel']}; record `{name}.json`, "
+        f"by `python benchmarks/{name}.py`. Real PCam, 500 real patches at 32 px and sets out of "
+        "the 1,024 candidates of "
         f"`tune_configs/pcam_planted.yaml`. The truth of a set is its test accuracy after full "
         f"training on real + set, mean of {record['n']} seeds; the trainings of the truth that a "
         "full reward is paid by are left out of the truth it is compared with. Rewards are of "

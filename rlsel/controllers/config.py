@@ -27,9 +27,8 @@ class TransformerConfig:
     name: Literal["transformer"] = "transformer"
     """The architecture."""
     hidden_size: EvenSize = 64
-    """Width of a token; the paper gives none."""
-    feedforward_size: Size = 128
-    """Width inside the feed-forward layers; the paper gives none."""
+    """Width of a token, and half of the width inside the feed-forward layers; the paper gives
+    neither."""
     num_layers: Size = 2
     """Encoder layers."""
     num_heads: Size = 2
@@ -44,9 +43,7 @@ class TransformerConfig:
             )
 
     def build_encoder(self) -> nn.Module:
-        return TransformerEncoder(
-            self.hidden_size, self.feedforward_size, self.num_layers, self.num_heads
-        )
+        return TransformerEncoder(self.hidden_size, self.num_layers, self.num_heads)
 
 
 @config
@@ -74,16 +71,14 @@ class MLPConfig:
     name: Literal["mlp"] = "mlp"
     """The architecture."""
     hidden_size: EvenSize = 64
-    """Width between layers."""
-    feedforward_size: Size = 128
-    """Width inside the layers."""
+    """Width between layers, and half of the width inside them."""
     num_layers: Size = 2
     """Residual layers."""
     positions: Positions = "none"
     """Position in the sorted batch, if it is to be told."""
 
     def build_encoder(self) -> nn.Module:
-        return MLPEncoder(self.hidden_size, self.feedforward_size, self.num_layers)
+        return MLPEncoder(self.hidden_size, self.num_layers)
 
 
 ControllerConfig = Annotated[TransformerConfig | GRUConfig | MLPConfig, Field(discriminator="name")]

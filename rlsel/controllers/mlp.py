@@ -11,14 +11,14 @@ from torch import Tensor, nn
 class MLPEncoder(nn.Module):
     """Residual layers; no candidate sees another."""
 
-    def __init__(self, hidden_size: int, feedforward_size: int, num_layers: int) -> None:
+    def __init__(self, hidden_size: int, num_layers: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             nn.Sequential(
                 nn.LayerNorm(hidden_size),
-                nn.Linear(hidden_size, feedforward_size),
+                nn.Linear(hidden_size, 2 * hidden_size),
                 nn.ReLU(),
-                nn.Linear(feedforward_size, hidden_size),
+                nn.Linear(2 * hidden_size, hidden_size),
             )
             for _ in range(num_layers)
         )

@@ -13,13 +13,9 @@ from torch import Tensor, nn
 class TransformerEncoder(nn.Module):
     """Layers of self-attention; without positions the order of the candidates does not matter."""
 
-    def __init__(
-        self, hidden_size: int, feedforward_size: int, num_layers: int, num_heads: int
-    ) -> None:
+    def __init__(self, hidden_size: int, num_layers: int, num_heads: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            EncoderLayer(hidden_size, feedforward_size, num_heads) for _ in range(num_layers)
-        )
+        self.layers = nn.ModuleList(EncoderLayer(hidden_size, num_heads) for _ in range(num_layers))
 
     def forward(
         self, h_BKH: Float[Tensor, "b k h"], valid_BK: Bool[Tensor, "b k"]
@@ -32,7 +28,7 @@ class TransformerEncoder(nn.Module):
 class EncoderLayer(nn.Module):
     """Multi-head self-attention (Eq. 1 and 2), then a ReLU feed-forward layer (Eq. 3)."""
 
-    def __init__(self, hidden_size: int, feedforward_size: int, num_heads: int) -> None:
+    def __init__(self, hidden_size: int, num_heads: int) -> None:
         super().__init__()
         if hidden_size % num_heads:
             raise ValueError(f"hidden_size {hidden_size} is no multiple of num_heads {num_heads}")
@@ -42,9 +38,9 @@ class EncoderLayer(nn.Module):
         self.combine_heads = nn.Linear(hidden_size, hidden_size)
         self.feedforward = nn.Sequential(
             nn.LayerNorm(hidden_size),
-            nn.Linear(hidden_size, feedforward_size),
+            nn.Linear(hidden_size, 2 * hidden_size),
             nn.ReLU(),
-            nn.Linear(feedforward_size, hidden_size),
+            nn.Linear(2 * hidden_size, hidden_size),
         )
 
     def forward(

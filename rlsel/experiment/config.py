@@ -17,6 +17,7 @@ from rlsel.data.config import DataConfig
 from rlsel.errors import InputError
 from rlsel.evaluation.rounds import EvaluationConfig
 from rlsel.experiment.explain import explain
+from rlsel.experiment.gone import require_none_gone
 from rlsel.experiment.paths import at_folder, relative_paths
 from rlsel.experiment.presets import PRESETS
 from rlsel.experiment.yaml_files import read_yaml, to_yaml_text
@@ -33,7 +34,7 @@ DOES_NOT_CHANGE_RESULTS = ("name", "seed", "folder", "evaluators")
 """Left out of the hash, so runs of one experiment share it whatever their seed or machine."""
 MOST_NAMED = 4
 """Settings that a message names; others are counted."""
-MOVED_TOGETHER = ("epochs", "batch_size", "optimizer", "lr", "precision", "weights")
+MOVED_TOGETHER = ("epochs", "batch_size", "lr", "precision", "weights")
 """Settings of the classifier that say nothing of the extractor's."""
 OF_SEVERAL_KINDS = ("source", "pool", "controller")
 """Blocks whose `name` says which settings they have."""
@@ -115,10 +116,6 @@ class Experiment:
         content = relative_paths(to_dict(self), self.folder)
         for name in DOES_NOT_CHANGE_RESULTS:
             content.pop(name)
-        # Settings that came later and say nothing, so that runs of before keep their hash.
-        for block, name in (("generator", "classes"), ("data", "positive_class")):
-            if content[block] and content[block][name] is None:
-                del content[block][name]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     def with_seed(self, seed: int) -> "Experiment":
@@ -162,6 +159,7 @@ def build_experiment(content: dict[str, Any], origin: str) -> Experiment:
 
     The key `preset` names the settings that these are laid over.
     """
+    require_none_gone(content, origin)
     preset = content.get("preset")
     if preset is not None and (not isinstance(preset, str) or preset not in PRESETS):
         raise InputError(f"{origin}: preset is {preset!r}; known are {', '.join(PRESETS)}")

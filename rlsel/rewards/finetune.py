@@ -24,7 +24,7 @@ from rlsel.schema import config
 
 @config
 class FinetuneConfig:
-    """A short training that starts from the extractor; optimizer and batches are the classifier's.
+    """A short training that starts from the extractor; batches are those of the classifier.
 
     The defaults are the cheapest that ranked sets like full training with every seed tried
     (benchmarks/reward_fidelity.py: Spearman at least .8); 10 epochs say as much per second.

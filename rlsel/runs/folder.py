@@ -14,6 +14,7 @@ from rlsel.machine.file_names import shortened
 from rlsel.runs.lock import FolderLock, is_empty
 from rlsel.runs.record import FILE_NAME as RECORD_NAME
 from rlsel.runs.record import Record, describe_device, installed_versions
+from rlsel.experiment.gone import without_gone
 from rlsel.experiment.yaml_files import read_yaml
 
 CONFIG = "config.yaml"
@@ -162,13 +163,13 @@ def _gpu_name() -> str | None:
 
 
 def read_experiment(run_dir: Path) -> Experiment:
-    """The experiment that a run folder belongs to."""
+    """The experiment that a run folder belongs to; settings that are gone are passed over."""
     path = run_dir / CONFIG
     if not run_dir.is_dir():
         raise InputError(f"{run_dir}: there is no such run folder")
     if not path.exists():
         raise InputError(f"{run_dir}: is no run folder: it has no {CONFIG}")
-    return build_experiment(read_yaml(path), str(path))
+    return build_experiment(without_gone(read_yaml(path)), str(path))
 
 
 def _require_same(path: Path, experiment: Experiment) -> None:

@@ -18,10 +18,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*Overriding environment:UserWarning"),
 ]
 CONTROLLERS: dict[str, Any] = {
-    "transformer": TransformerConfig(hidden_size=16, feedforward_size=16, num_layers=1),
+    "transformer": TransformerConfig(hidden_size=16, num_layers=1),
     "gru": GRUConfig(hidden_size=16),
     "gru_attention": GRUConfig(name="gru_attention", hidden_size=16),
-    "mlp": MLPConfig(hidden_size=16, feedforward_size=16, num_layers=1),
+    "mlp": MLPConfig(hidden_size=16, num_layers=1),
 }
 ALGORITHMS: dict[str, Any] = {
     "ppo": {"iterations": 15, "lr": 0.01},

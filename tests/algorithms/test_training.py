@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:.*Overriding environment:UserWarning"),
 ]
-CONTROLLER = TransformerConfig(hidden_size=8, feedforward_size=16, num_layers=1)
+CONTROLLER = TransformerConfig(hidden_size=8, num_layers=1)
 SHORT = AlgorithmConfig(iterations=4, episodes=4, lr=0.02, num_epochs=2, minibatch_size=19)
 LONG_MEMORY = replace(SHORT, credit=CreditConfig(name="ridge"))
 ENV_SETTINGS = {"covers": "decision", "alpha": 0.8}

@@ -73,10 +73,7 @@ def test_settings_change_the_key_of_their_own_fidelity_alone() -> None:
     [
         {"epochs": 3},
         {"batch_size": 17},
-        {"optimizer": "sgd"},
         {"lr": 0.0011},
-        {"schedule": "cosine"},
-        {"weight_decay": 0.011},
         {"flips": False},
         {"colour_jitter": 0.1},
         {"acceleration": "none"},

@@ -9,12 +9,8 @@ from rlsel.schema import config
 
 @config
 class PeersConfig:
-    """What the peers may spend, and the model that they spend it on."""
+    """What the peers may spend. Their heads are those of the probe with its default settings."""
 
-    num_components: Annotated[int, Field(ge=1)] = 48
-    """Principal components of real + candidates that the heads see, as the probe does."""
-    l2: Annotated[float, Field(gt=0)] = 0.003
-    """Penalty of the logistic heads, on the scale of `reward.probe.l2`."""
     num_neighbours: Annotated[int, Field(ge=1)] = 10
     """K of KNN-Shapley."""
     num_bags: Annotated[int, Field(ge=2)] = 100

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from rlsel.machine.progress import track
-from rlsel.selectors.peers.inputs import PeerInputs
+from rlsel.selectors.peers.inputs import HEAD, PeerInputs
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
@@ -67,7 +67,7 @@ def logistic_head(inputs: PeerInputs, num_rows: int) -> "LogisticRegression":
 
     # scikit-learn's C stands against the sum of losses, `l2` against their mean; and with more than
     # two classes scikit-learn penalises the weights, the probe twice what they differ by.
-    penalty = inputs.config.l2 * num_rows * (1 if inputs.num_classes == 2 else 2)
+    penalty = HEAD.l2 * num_rows * (1 if inputs.num_classes == 2 else 2)
     return LogisticRegression(
         C=1.0 / penalty, solver="newton-cholesky", fit_intercept=False, tol=1e-6
     )

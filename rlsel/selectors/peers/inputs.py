@@ -15,6 +15,9 @@ from rlsel.features import Features
 from rlsel.rewards.probe import ProbeConfig, ProbeFeatures
 from rlsel.selectors.peers.config import PeersConfig
 
+HEAD = ProbeConfig()
+"""Of the heads that peers train."""
+
 
 @dataclass(frozen=True)
 class PeerInputs:
@@ -74,5 +77,4 @@ class PeerInputs:
     @cached_property
     def _components(self) -> ProbeFeatures:
         """The coordinates of the probe: centred, one common scale, a column of ones at the end."""
-        config = ProbeConfig(num_components=self.config.num_components)
-        return ProbeFeatures(config, np.concatenate((self.train_TF, self.candidates_NF)))
+        return ProbeFeatures(HEAD, np.concatenate((self.train_TF, self.candidates_NF)))

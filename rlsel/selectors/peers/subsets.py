@@ -11,7 +11,7 @@ from rlsel.machine.progress import progress_bar
 from rlsel.metrics import auc
 from rlsel.rewards.probe import LogisticHeads
 from rlsel.rewards.workbench import PROBES_AT_ONCE
-from rlsel.selectors.peers.inputs import PeerInputs
+from rlsel.selectors.peers.inputs import HEAD, PeerInputs
 
 AT_ONCE = 32
 """Sets of an order that are tried side by side: fewer are for nothing when it is left."""
@@ -28,7 +28,7 @@ class SetUtility:
             torch.from_numpy(np.concatenate((inputs.train_TP, inputs.candidates_NP))),
             torch.from_numpy(np.concatenate((inputs.train_labels_T, inputs.labels_N))),
             inputs.num_classes,
-            inputs.config.l2,
+            HEAD.l2,
         )
 
     def __call__(self, sets_MN: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
