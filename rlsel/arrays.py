@@ -13,15 +13,14 @@ from rlsel.data.splits import require_every_class
 from rlsel.data.stratify import cut
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment, build_experiment
-from rlsel.machine.monitoring import PeakMemory
 from rlsel.pipeline import select_and_score
 from rlsel.pool import Pool, write_pool
 from rlsel.pool.build import require_enough
-from rlsel.runs.folder import claim, new_record
+from rlsel.runs.claim import claim, new_record
 from rlsel.seeding import rng
 from rlsel.selectors import Selection
 from rlsel.selectors.peers import require_packages
-from rlsel.stages.candidates import POOL
+from rlsel.stages.candidates import POOL, Candidates
 
 Labelled = tuple[np.ndarray, np.ndarray]
 COMMAND = "rlsel.select(..., out=...)"
@@ -83,14 +82,14 @@ def select(
     pool = Pool(sets["candidates"], source="arrays given to rlsel.select")
     require_enough(pool)
     experiment.selection.ranges_of(names)
-    with tempfile.TemporaryDirectory() as temporary, PeakMemory() as memory:
+    with tempfile.TemporaryDirectory() as temporary:
         path = Path(out) if out else Path(temporary) / "run"
         blank = new_record(experiment, command=COMMAND)
         with claim(experiment, path, resume=out is not None, blank=blank) as folder:
             folder.require_same(splits.train.digest, pool.digest)
             if out and not (path / POOL).exists():  # nobody else could bring the arrays back
                 write_pool(pool, path / POOL)
-            return select_and_score(experiment, splits, pool, folder, memory)
+            return select_and_score(experiment, splits, Candidates(pool), folder)
 
 
 def _require_used(experiment: Experiment) -> None:

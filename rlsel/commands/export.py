@@ -21,9 +21,9 @@ from rlsel.machine.file_names import DistinctNames, distinct_names, folder_name,
 from rlsel.machine.progress import track
 from rlsel.machine.wording import by
 from rlsel.pool.originals import originals
-from rlsel.runs.folder import read_experiment
+from rlsel.runs.config_file import read_experiment
+from rlsel.runs.reopen import reopen_pool
 from rlsel.runs.selection_table import FILE_NAME, read_selection
-from rlsel.stages.candidates import reopen_pool
 
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif", "BMP": ".bmp", "WEBP": ".webp"}
 """Format -> suffix, for images that a user's Parquet file holds."""

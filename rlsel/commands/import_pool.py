@@ -10,7 +10,8 @@ from rlsel.experiment.config import Experiment
 from rlsel.machine.atomic_files import write_bytes
 from rlsel.pool import FolderPool, NpzPool, ParquetPool, Pool, PoolConfig, build_pool, write_pool
 from rlsel.pool.build import require_enough
-from rlsel.quality.of_run import audit_of, nearest_pairs, without_copies
+from rlsel.quality.of_run import audit_of, without_copies
+from rlsel.quality.pairs import nearest_pairs
 from rlsel.quality.report import describe_copies
 from rlsel.reporting.copies import draw_pairs
 

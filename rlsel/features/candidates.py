@@ -22,7 +22,7 @@ from rlsel.features.neighbours import (
     nearest_distance,
     nearest_other_distance,
 )
-from rlsel.machine.cache.kept import Arrays, kept
+from rlsel.machine.cache.kept import ARRAYS, Arrays, Work, kept
 
 TABLE_VERSION = 1
 """Raise it when a column is computed otherwise."""
@@ -82,7 +82,7 @@ def describe_candidates(
     def compute() -> Arrays:
         return vars(_describe(features, candidates, train, reward_val, num_neighbours))
 
-    return CandidateTable(**kept("candidate table", inputs, compute))
+    return CandidateTable(**kept(Work("candidate table", inputs, compute, ARRAYS)))
 
 
 def _describe(

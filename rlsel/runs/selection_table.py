@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rlsel.machine.atomic_files import replacing
 from rlsel.errors import InputError
 from rlsel.features import CandidateTable
+from rlsel.machine.atomic_files import replacing
 from rlsel.pool import Pool
 from rlsel.selectors.selection import Selection
 

@@ -5,7 +5,7 @@ or fits the validation images: figures for the record, lines for the terminal, w
 """
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,11 +19,27 @@ from rlsel.machine.progress import console
 from rlsel.rewards import Fidelity, SetReward, Split
 from rlsel.rewards.noise import describe_noise, measure_noise_floor, warn_of_noise
 from rlsel.rewards.pool import EvaluationPool
-from rlsel.runs.folder import RunFolder
 from rlsel.seeding import derive_seed
 
 if TYPE_CHECKING:
     from rlsel.algorithms.train import Learned
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How much of a reward is noise, measured before anything is learned."""
+
+    figures: dict[str, float]
+    """`fidelity.figure`, as the record has them."""
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Hindsight:
+    """What the rewards and the policy say of themselves when learning has ended."""
+
+    figures: dict[str, float]
+    warnings: list[str]
 
 
 def set_reward(
@@ -40,10 +56,8 @@ def set_reward(
     return SetReward(evaluations, fidelity, reward.metric, seed, split, repeats)
 
 
-def look_at_noise(
-    experiment: Experiment, problem: SelectionProblem, pool: EvaluationPool, folder: RunFolder
-) -> None:
-    """Measure, print and record how much of the reward is noise."""
+def look_at_noise(experiment: Experiment, problem: SelectionProblem, pool: EvaluationPool) -> Noise:
+    """Measure and print how much of the reward is noise."""
     reward = experiment.reward
     # A coin for each candidate that a reward covers; of a gain, which is the difference of two
     # such sets, this is the noise of one.
@@ -54,26 +68,24 @@ def look_at_noise(
         share,
         experiment.seed,
     )
-    figures = asdict(floor) | {"signal_to_noise": floor.signal_to_noise}
-    noise = {
-        f"{reward.fidelity}.{name}": float(value)
-        for name, value in figures.items()
-        if math.isfinite(value)
-    }
     console.print(describe_noise(reward.fidelity, reward.metric, floor), markup=False)
-    warnings = list(folder.record.warnings)
-    if floor.is_drowned:
-        warnings.append(warn_of_noise(reward.fidelity, reward.metric, floor))
-    folder.update(noise=noise, warnings=list(dict.fromkeys(warnings)))
+    figures = asdict(floor) | {"signal_to_noise": floor.signal_to_noise}
+    return Noise(
+        {
+            f"{reward.fidelity}.{name}": float(value)
+            for name, value in figures.items()
+            if math.isfinite(value)
+        },
+        [warn_of_noise(reward.fidelity, reward.metric, floor)] if floor.is_drowned else [],
+    )
 
 
 def _standard_errors(experiment: Experiment, pool: EvaluationPool) -> dict[str, float]:
     """How far the rewards that were paid for more than once can be off."""
     reward = experiment.reward
-    errors = []
-    if reward.repeats > 1:
-        repeated = pool.repeats(reward.fidelity, reward.metric)
-        errors = [found.standard_error for found in repeated]
+    if reward.repeats == 1:
+        return {}
+    errors = [found.standard_error for found in pool.repeats(reward.fidelity, reward.metric)]
     if not errors:
         return {}
     return {
@@ -82,17 +94,14 @@ def _standard_errors(experiment: Experiment, pool: EvaluationPool) -> dict[str, 
     }
 
 
-def look_back(
-    learned: "Learned", experiment: Experiment, pool: EvaluationPool, folder: RunFolder
-) -> None:
-    """When learning has ended: figures and warnings for the record, a line for the terminal."""
-    noise, warnings = _standard_errors(experiment, pool), list(folder.record.warnings)
+def look_back(learned: "Learned", experiment: Experiment, pool: EvaluationPool) -> Hindsight:
+    """Whether the reward carried a signal, and whether the policy collapsed or fits validation."""
+    figures, warnings = _standard_errors(experiment, pool), []
     signal = signal_in(learned.taken)
     if signal:
-        noise |= {"signal.correlation": signal.correlation, "signal.p_value": signal.p_value}
+        figures |= {"signal.correlation": signal.correlation, "signal.p_value": signal.p_value}
         console.print(describe_signal(signal), markup=False)
         warnings += [] if signal.is_there else [warn_of_no_signal(signal)]
     warnings += warn_of_overfitting(learned.rows)
     warnings += warn_of_collapse(learned.rows, learned.last_probability_N)
-    # A run that was cut off after this says it all once more.
-    folder.update(noise=folder.record.noise | noise, warnings=list(dict.fromkeys(warnings)))
+    return Hindsight(figures, warnings)

@@ -16,7 +16,7 @@ from rlsel.errors import InputError
 from rlsel.experiment.config import build_experiment, load_experiment, to_dict
 from rlsel.experiment.gone import GONE
 from rlsel.experiment.yaml_files import read_yaml, to_yaml_text
-from rlsel.runs.folder import CONFIG, read_experiment
+from rlsel.runs.config_file import CONFIG, read_experiment
 
 
 def with_gone(content: dict[str, Any], keys: list[str]) -> dict[str, Any]:

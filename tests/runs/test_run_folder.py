@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from rlsel.runs import folder as run_folder
-from rlsel.experiment.config import Experiment, build_experiment
 from rlsel.errors import InputError
+from rlsel.experiment.config import Experiment, build_experiment
+from rlsel.runs import folder as run_folder
+from rlsel.runs.claim import RUNS, claim
+from rlsel.runs.config_file import CONFIG, read_experiment
+from rlsel.runs.folder import RunFolder
 from rlsel.runs.record import Record
-from rlsel.runs.folder import CONFIG, RUNS, RunFolder, claim, read_experiment
 
 EXPERIMENT = build_experiment({"name": "mine"}, "here")
 STEM = f"mine-{EXPERIMENT.hash[:6]}-seed0"
@@ -161,17 +163,19 @@ def test_time_worked_adds_up_over_the_pieces_of_a_run(
     now = 100.0
     monkeypatch.setattr(run_folder.time, "monotonic", lambda: now)
     first = take(tmp_path / "run")
-    now = 107.0
-    first.finish_stage("data")
+    with first.stage("data"):
+        now = 107.0
     now = 110.0
     first.update()
 
     now = 1000.0
     second = take(tmp_path / "run", resume=True)
-    now = 1005.0
-    second.finish_stage("data")
-    now = 1007.0
-    second.finish_stage("features")
+    with second.stage("data"):
+        now = 1005.0
+    with second.stage("features") as stage:
+        now = 1006.0
+        stage.book_time()
+        now = 1007.0
 
     record = Record.read(tmp_path / "run")
     assert record.wall_s == pytest.approx(10 + 7)

@@ -19,7 +19,7 @@ from test_arrays import labelled, select
 
 from rlsel.data import load_splits
 from rlsel.pool import Pool, build_pool, write_pool
-from rlsel.stages.candidates import reopen_pool
+from rlsel.runs.reopen import reopen_pool
 
 pytestmark = pytest.mark.slow
 
