@@ -1,4 +1,4 @@
-"""What was learned so far, as it lies in the run folder: one line an iteration, one checkpoint."""
+"""Progress of the learning in the run folder: a line for every iteration, and a checkpoint."""
 
 import io
 import os
@@ -27,18 +27,17 @@ OLD_STATE = "rllib"
 CHECKSUMS = "checksums.json"
 CONTENTS = {STATE, "probabilities.npy", "history.json"}
 ARRAY = "a NumPy array"
-"""Stands before one that is stored as a tensor, since some of the state are tensors."""
+"""Key that marks an array stored as a tensor. Other parts of the state are tensors anyway."""
 
 
 @dataclass
 class History:
-    """Per finished iteration: a row of figures, the keep probability of every candidate, and the
-    decisions that were taken."""
+    """For each finished iteration: figures, keep probabilities, and the decisions."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     probabilities_TN: list[Float[np.ndarray, " n"]] = field(default_factory=list)
     smoothed: dict[int, float] = field(default_factory=dict)
-    """`rollouts.Iteration.smoothed` of the next iteration."""
+    """`rollouts.Iteration.smoothed` for the next iteration."""
     taken: list[Taken] = field(default_factory=list)
 
     def mean_probability(self, iteration: int) -> Float[np.ndarray, " n"]:
@@ -52,21 +51,23 @@ class History:
 
 
 def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:
-    """Write the state after an iteration, then remove the last but one before it.
+    """Write the state after an iteration. Of the older checkpoints only the newest stays.
 
-    The folder gets its final name only when the disk holds all of it, so a kill or a power cut
-    leaves the old or the new. The one before stays, in case that a disk does not keep its word.
+    The folder gets its final name once the disk holds all of it, so after a kill or a power cut
+    either the old or the new checkpoint is complete. The one before stays in case the disk has
+    confirmed a write that it then lost.
     """
     folder = run_dir / CHECKPOINTS
     final = folder / f"iteration_{len(history.rows):05d}"
     partial = folder / "partial"
     shutil.rmtree(partial, ignore_errors=True)
-    # An iteration in a file of its own, which is written once: over a long run they are many MB.
+    # Each iteration has a file of its own, which is written once. In a long run they are many MB.
     np.savez(taken := io.BytesIO(), **vars(history.taken[-1]))
     write_bytes(_taken_path(run_dir, len(history.rows)), taken.getvalue())
     with writing(final):
         partial.mkdir(parents=True)
-        # By way of memory: NumPy and PyTorch report a full disk without an error number.
+        # Written to memory first, since NumPy and PyTorch report a full disk without its error
+        # number.
         np.save(probabilities := io.BytesIO(), np.stack(history.probabilities_TN))
         torch.save(_plain(algorithm.get_state()), state := io.BytesIO())
         rows = {"rows": history.rows, "smoothed": history.smoothed}
@@ -91,17 +92,17 @@ def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:
 
 
 def write_rows(run_dir: Path, history: History) -> None:
-    """`iterations.jsonl`, whole or not at all."""
+    """Write `iterations.jsonl`, completely or not at all."""
     write_json_lines(run_dir / ITERATIONS, history.rows)
 
 
 def load_checkpoint(run_dir: Path) -> tuple[History, Path] | None:
-    """The newest sound checkpoint and where the algorithm's own state lies, or None.
+    """The newest undamaged checkpoint and the file of the algorithm's state; None if there is none.
 
-    A damaged one is named, and the one before it is taken.
+    A damaged checkpoint is reported, and the one before it is taken.
 
     Raises:
-        InputError: none of them is sound.
+        InputError: all checkpoints are damaged.
     """
     found = sorted((run_dir / CHECKPOINTS).glob("iteration_*"), reverse=True)
     for number, folder in enumerate(found, start=1):
@@ -123,7 +124,7 @@ def load_checkpoint(run_dir: Path) -> tuple[History, Path] | None:
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """An algorithm's state as `save_checkpoint` left it. Loading it cannot run any code."""
+    """The algorithm's state that `save_checkpoint` wrote. Loading it cannot run any code."""
     return _with_arrays(torch.load(path, map_location="cpu", weights_only=True))
 
 
@@ -159,7 +160,7 @@ def _checksum(content: bytes) -> str:
 
 
 def _plain(state: Any) -> Any:
-    """Numbers, text, tensors and containers alone, which PyTorch loads without unpickling."""
+    """The state as numbers, text, tensors and containers, which load without unpickling."""
     if isinstance(state, dict):
         return {key: _plain(value) for key, value in state.items()}
     if isinstance(state, list | tuple):
@@ -170,7 +171,7 @@ def _plain(state: Any) -> Any:
 
 
 def _with_arrays(state: Any) -> Any:
-    """`_plain` undone."""
+    """The inverse of `_plain`."""
     if isinstance(state, dict) and [*state] == [ARRAY]:
         return state[ARRAY].numpy()
     if isinstance(state, dict):

@@ -33,10 +33,10 @@ def clipped_surrogate(
     counts_BX: Float[Tensor, "b x"],
     clip: float,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """PPO's objective (Eq. 4), averaged over the terms that count, and the share it clipped.
+    """PPO's objective (Eq. 4), averaged over the terms that count, and the share that is clipped.
 
     Args:
-        log_ratio_BX: log pi_new - log pi_old of each candidate's decision, or of the whole mask.
+        log_ratio_BX: log pi_new - log pi_old, of each candidate's decision or of the whole mask.
         counts_BX: 1 where a term counts, 0 on padding.
 
     Source: Schulman et al. 2017. The paper's Eq. 6 divides by another action's probability, which
@@ -62,8 +62,8 @@ def score_function(
 class SelectionLearner(PPOTorchLearner):
     """RLlib's PPO learner with our advantages and our loss.
 
-    Settings of ours arrive in `learner_config_dict`: `algorithm`, an `AlgorithmConfig`;
-    `num_minibatches` of a pass over an iteration.
+    Our own settings arrive in `learner_config_dict`: `algorithm` is an `AlgorithmConfig`, and
+    `num_minibatches` is the number of minibatches in a pass over an iteration.
     """
 
     def build(self) -> None:
@@ -71,7 +71,7 @@ class SelectionLearner(PPOTorchLearner):
         super().build()
         credit = self._settings.credit
         self._credit = RidgeCredit(credit) if credit.name != "shared" else None
-        # After advantage estimation, which PPO's own `build` has appended last.
+        # Ours runs after RLlib's advantage estimation, which `super().build()` appends last.
         self.advantages = Advantages(self._settings.baseline, self._credit)
         assert self._learner_connector is not None
         self._learner_connector.append(self.advantages)
@@ -91,8 +91,8 @@ class SelectionLearner(PPOTorchLearner):
         )
 
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
-        # Minibatches are shuffled by NumPy's global generator; seeded by progress, an update is the
-        # same in a resumed run.
+        # NumPy's global generator shuffles minibatches. Its seed depends on the progress of the
+        # run, so an update is the same in a resumed run.
         done = int(timesteps[NUM_ENV_STEPS_SAMPLED_LIFETIME])
         seed_everything(derive_seed(self.config.seed, "update", done))
         super().before_gradient_based_update(timesteps=timesteps)
@@ -135,7 +135,7 @@ class SelectionLearner(PPOTorchLearner):
             ENTROPY_PER_CANDIDATE: entropy,
             **self.advantages.diagnostics,
         }
-        # Of the last pass over all decisions.
+        # The window averages over the last pass, which sees all decisions.
         self.metrics.log_dict(diagnostics, key=module_id, window=self._ours["num_minibatches"])
         return loss
 

@@ -1,4 +1,4 @@
-"""`Task`: what is to be learned, as the learning loop is handed it.
+"""`Task`: the input of the learning loop.
 
 Shape letters: N candidates.
 """
@@ -16,13 +16,13 @@ from rlsel.controllers import KeepRanges
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be learned: the problem, what it pays, and what chooses among checkpoints."""
+    """The problem, its reward, and the score that chooses among iterations."""
 
     problem: SelectionProblem
     reward: RewardFn
-    """Paid during learning; sees reward-val."""
+    """Paid during learning; looks at reward-val."""
     judge: RewardFn
-    """Scores a whole selection after every iteration; sees selection-val, which no reward does."""
+    """Scores a whole selection after every iteration; looks at selection-val."""
     env_settings: dict[str, Any]
     """`covers` and `alpha` of the environment."""
     keep_fraction: float | None = None
@@ -30,12 +30,12 @@ class Task:
     keep_ranges: KeepRanges | None = None
     """Least and greatest share of each class that every decision keeps; None leaves it free."""
     class_names: tuple[str, ...] = ()
-    """For the figures; without them classes go by number."""
+    """Names for the figures; if empty, classes are named by their numbers."""
     final_judge: RewardFn | None = None
     """Compares the best iterations once more; None leaves the choice to `judge`."""
 
     def select(self, probability_N: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
-        """The mask that keep probabilities come to."""
+        """The selection that follows from keep probabilities, as a mask over the pool."""
         if self.keep_ranges:
             return keep_within_ranges(probability_N, self.problem.labels_N, self.keep_ranges)
         return keep_most_probable(probability_N, self.keep_fraction)

@@ -1,4 +1,4 @@
-"""The learning loop: rollouts, updates, a look at selection-val, a checkpoint."""
+"""The learning loop: rollouts, an update, a score on selection-val, a checkpoint."""
 
 import math
 import time
@@ -26,26 +26,26 @@ from rlsel.controllers import ControllerConfig
 from rlsel.seeding import derive_seed
 
 FINALISTS = 3
-"""Checkpoints that the final judge compares."""
+"""Iterations that the final judge compares."""
 CHOSEN_AMONG = 0.25
-"""Share of the iterations, the last ones, of which one is chosen, and `FINALISTS` at least. An
-earlier one that scores better on selection-val does so by luck more often than not: it had less to
-learn from."""
+"""One of the last iterations is chosen: of this share of them, and of `FINALISTS` at least. An
+earlier iteration has learned from fewer rewards, so a better score on selection-val is mostly
+luck."""
 MAX_ATTEMPTS = 5
-"""At an iteration. One is lost where every env runner was, and one more until they are back."""
+"""Attempts at an iteration. Attempts fail while all env runners are lost or restarting."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """The outcome: keep probabilities at the chosen iteration, and how it went."""
+    """The outcome: keep probabilities at the chosen iteration, and figures of all iterations."""
 
     keep_probability_N: Float[np.ndarray, " n"]
     last_probability_N: Float[np.ndarray, " n"]
-    """Of the last policy alone, which is what may have collapsed."""
+    """Of the last policy alone, which shows whether the policy has collapsed."""
     chosen_iteration: int
     rows: list[dict[str, Any]]
     taken: list[Taken]
-    """Of every iteration, what was kept and what was paid for it."""
+    """The decisions of every iteration, with their rewards."""
 
 
 def train(
@@ -60,13 +60,13 @@ def train(
     """Learn for `config.iterations`, going on from the newest checkpoint in `run_dir`.
 
     Args:
-        num_env_runners: Processes that roll out episodes, one by one; must divide
-            `config.episodes`. 0 takes all of them in step in this process, and asks for the worth
-            of all their sets at once.
-        on_iteration: Called with the row of each finished iteration, those resumed included.
+        num_env_runners: Processes that play episodes, each one at a time; the number must divide
+            `config.episodes`. 0 plays all episodes in step in this process and asks for the worths
+            of all their sets together.
+        on_iteration: Called with the figures of each iteration, those before a resume included.
     """
     history, saved = load_checkpoint(run_dir) or (History(), None)
-    write_rows(run_dir, history)  # drops rows of an iteration whose checkpoint was not completed
+    write_rows(run_dir, history)  # an iteration without a complete checkpoint loses its row
     for row in history.rows:
         on_iteration(row)
     if len(history.rows) < config.iterations:
@@ -92,9 +92,9 @@ def train(
 
 
 def _choose(task: Task, history: History) -> int:
-    """The iteration, counted from 0, whose selection is best on selection-val; of the last ones.
+    """The iteration, counted from 0, whose selection is best on selection-val, of the last ones.
 
-    The best few are compared by the final judge, where there is one; their rows get its score.
+    If there is a final judge, it compares the best few, and their rows get its scores.
     """
     iterations = len(history.rows)
     late = iterations - max(FINALISTS, math.ceil(CHOSEN_AMONG * iterations))
@@ -136,7 +136,7 @@ def _iterate(
 
 
 def _at_once(asked: Iterable[tuple[RewardFn, np.ndarray]]) -> list[float]:
-    """Answers to (who, set), asked side by side, as evaluators may be free for all of them."""
+    """The worth of each set by its reward function, asked for in parallel."""
     with ThreadPoolExecutor() as threads:
         return list(threads.map(lambda question: question[0](question[1]), asked))
 

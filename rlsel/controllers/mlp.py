@@ -1,7 +1,7 @@
-"""A feed-forward network for each candidate by itself, as in DVRL.
+"""A feed-forward network that looks at each candidate alone, as in DVRL.
 
-Source: Yoon et al. 2020, "Data Valuation using Reinforcement Learning". Departure: residual layers
-that normalise first, as in the transformer, so that the two differ in the attention alone.
+Source: Yoon et al. 2020, "Data Valuation using Reinforcement Learning". Departure: the layers are
+residual and normalise first, so that this network and the transformer differ in attention alone.
 """
 
 from jaxtyping import Bool, Float
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class MLPEncoder(nn.Module):
-    """Residual layers; no candidate sees another."""
+    """Residual layers, applied to each candidate alone."""
 
     def __init__(self, hidden_size: int, num_layers: int) -> None:
         super().__init__()

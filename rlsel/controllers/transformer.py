@@ -2,8 +2,8 @@
 
 Shape letters: B decisions, K candidates per decision, H hidden size, A attention heads, E = H / A.
 
-Source: Ye et al. 2020, section 2.1. Departures: layers normalise before they compute, which trains
-without warm-up; no dropout, since rollouts and updates must give the same probabilities.
+Source: Ye et al. 2020, section 2.1. Departures: layers normalise first, so that training needs no
+warm-up. There is no dropout, since rollouts and updates must give the same probabilities.
 """
 
 from jaxtyping import Bool, Float
@@ -52,7 +52,7 @@ class EncoderLayer(nn.Module):
             .view(batch, places, 3, self.num_heads, hidden // self.num_heads)
             .permute(2, 0, 3, 1, 4)
         )
-        # A row without any candidate attends to everything rather than to nothing, which is NaN.
+        # A row without candidates attends to everything: attention to nothing would be NaN.
         seen_BK = valid_BK | ~valid_BK.any(1, keepdim=True)
         attended_BAKE = nn.functional.scaled_dot_product_attention(
             *heads_3BAKE.unbind(0), attn_mask=seen_BK[:, None, None, :]

@@ -1,4 +1,4 @@
-"""From evaluations to the number the controller is paid."""
+"""From evaluations to the reward of the controller."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,27 +17,29 @@ from rlsel.seeding import derive_seed
 
 @config
 class RewardConfig:
-    """What the controller is paid for. The paper: full, accuracy, kept, alpha 0.8."""
+    """The reward of the controller. The paper has: full, accuracy, kept, alpha 0.8."""
 
     fidelity: Fidelity = "probe"
-    """`full` trains a ResNet34 (paper); `finetune` trains the last stages of the extractor on;
-    `probe` refits a logistic head on frozen features."""
+    """How a set of candidates is evaluated. `full` trains a ResNet34 (paper), `finetune` goes on
+    training the last stages of the extractor, `probe` refits a logistic head on frozen features."""
     final_fidelity: Fidelity | None = None
     """Compares the three best checkpoints once more, on selection-val, when learning has ended;
     None leaves the choice to `fidelity`."""
     metric: Metric = "auc"
-    """On reward-val: `accuracy` (paper), `auc`, or `log_loss` after recalibration. AUC and log-loss
-    rank sets alike and better than accuracy does (docs/benchmarks.md)."""
+    """Metric on reward-val: `accuracy` (paper), `auc`, or `log_loss` after recalibration. AUC and
+    log-loss rank sets alike, and better than accuracy does (docs/benchmarks.md)."""
     repeats: Annotated[int, Field(ge=1)] = 1
-    """Trainings an evaluation is the mean of, each with a seed of its own, the same for all sets.
-    The ledger holds them one by one, so the standard error of every evaluation is known. A probe
-    is never repeated."""
+    """Trainings of which an evaluation is the mean. Each has a seed of its own, and all sets have
+    the same seeds. The ledger holds every training, so the standard error of every evaluation is
+    known. A probe is never repeated."""
     covers: Covers = "decision"
-    """This `decision`'s candidates alone; their `contrast` to those discarded, which is a second
-    set; the `gain` of adding them; or all `kept` (paper). Bias and cost: docs/architecture.md."""
+    """Which candidates a decision is rewarded for. `decision`: those that it keeps. `contrast`: the
+    same, less the worth of those that it discards, which is a second evaluation. `gain`: what
+    they add to those kept before. `kept`: all kept so far (paper). docs/architecture.md has the
+    bias and the cost of each."""
     alpha: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Weight of the past in the smoothed reward, which runs on over episodes, as the paper's t
-    counts decisions; 0 is raw, the paper has 0.8."""
+    """Weight of earlier rewards in the smoothed reward (Eq. 5 of the paper, which has 0.8). The
+    smoothing continues from one episode to the next. 0 smooths nothing."""
     probe: ProbeConfig = Field(default_factory=ProbeConfig)
     """The head of the probe fidelity."""
     finetune: FinetuneConfig = Field(default_factory=FinetuneConfig)
@@ -57,16 +59,18 @@ class RewardConfig:
 
     @property
     def needs_evaluators(self) -> bool:
-        """Whether a reward is so dear that episodes ask evaluators for it. The final judge does not
-        count, since it is asked a few times in all."""
+        """Whether episodes ask the evaluators for rewards; probes are solved in the driver.
+
+        The final judge does not count, since it is asked only a few times.
+        """
         return self.fidelity != "probe"
 
 
 @dataclass(frozen=True)
 class SetReward:
-    """The environment's `RewardFn`: worth of a set of candidates on one split.
+    """The environment's `RewardFn`: the worth of a set of candidates on one split.
 
-    The same seeds for every set, so that sets are compared and not seeds.
+    Every set is trained with the same seeds, so that differences come from the sets.
     """
 
     evaluations: Evaluations
@@ -80,7 +84,7 @@ class SetReward:
         return float(self.many(np.asarray(kept_N, dtype=bool)[None])[0])
 
     def many(self, masks_MN: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
-        """The worths of many sets, means over repeats; all trainings are asked for together."""
+        """The worth of each set, its mean over repeats. All trainings are asked for together."""
         seeds = repeated_seeds(self.seed, self.repeats)
         jobs = [
             Job(mask_N, self.fidelity, seed, self.split) for mask_N in masks_MN for seed in seeds

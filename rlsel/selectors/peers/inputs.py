@@ -1,4 +1,4 @@
-"""`PeerInputs`: what a peer may look at, and no more.
+"""`PeerInputs`: all that a peer may use.
 
 Shape letters in this package: T real training images, R images of reward-val, N candidates,
 F features, P principal components and a one.
@@ -16,13 +16,13 @@ from rlsel.rewards.probe import ProbeConfig, ProbeFeatures
 from rlsel.selectors.peers.config import PeersConfig
 
 HEAD = ProbeConfig()
-"""Of the heads that peers train."""
+"""Settings of the heads that peers train."""
 
 
 @dataclass(frozen=True)
 class PeerInputs:
-    """Features and labels of train, reward-val and the candidates; nothing of selection-val or
-    test."""
+    """Features and labels of train, reward-val and the candidates. Selection-val and test are not
+    among them."""
 
     train_TF: Float[np.ndarray, "t f"]
     train_labels_T: Int[np.ndarray, " t"]
@@ -42,7 +42,7 @@ class PeerInputs:
         candidates: ImageSet,
         config: PeersConfig,
     ) -> "PeerInputs":
-        """The part of a run's features that peers may see."""
+        """Take the part of a run's features that peers may see."""
         return cls(
             train_TF=features.train,
             train_labels_T=train.labels,
@@ -56,7 +56,7 @@ class PeerInputs:
 
     @property
     def trusted(self) -> tuple[Float[np.ndarray, "m p"], Int[np.ndarray, " m"]]:
-        """Components and labels of train and reward-val together."""
+        """Components and labels of train and reward-val, whose labels can be trusted."""
         return (
             np.concatenate((self.train_TP, self.reward_val_RP)),
             np.concatenate((self.train_labels_T, self.reward_val_labels_R)),
@@ -76,5 +76,5 @@ class PeerInputs:
 
     @cached_property
     def _components(self) -> ProbeFeatures:
-        """The coordinates of the probe: centred, one common scale, a column of ones at the end."""
+        """The features in the coordinates of the probe."""
         return ProbeFeatures(HEAD, np.concatenate((self.train_TF, self.candidates_NF)))
