@@ -22,7 +22,6 @@ from rlsel.algorithms.history import load_state
 from rlsel.algorithms.task import Task
 from rlsel.controllers import ControllerConfig, build_controller
 from rlsel.controllers.rl_module import SelectionModule
-from rlsel.machine.progress import console
 from rlsel.seeding import derive_seed
 
 CPUS_PER_RUNNER = 0.05
@@ -154,19 +153,10 @@ def forget(run_dir: Path) -> None:
 
 
 def restore(algorithm: Algorithm, saved: Path | None) -> None:
-    """Take up the state that `save_checkpoint` left; None leaves it as it is."""
+    """Restore the state that `save_checkpoint` wrote; None changes nothing."""
     if saved is None:
         return
-    if saved.is_dir():
-        # Pickles are programs.
-        console.print(
-            f"note: {saved}: is of an older rlsel, and reading it can run code; resume it only if "
-            "you know who made this run folder",
-            markup=False,
-        )
-        algorithm.restore_from_path(str(saved.resolve()))
-    else:
-        algorithm.set_state(load_state(saved))
+    algorithm.set_state(load_state(saved))
     # Ray 2.60 leaves the remote runners with fresh weights here, and they would sample the next
     # iteration from a policy that was never trained.
     weights = algorithm.learner_group._learner.module[DEFAULT_MODULE_ID].get_state()

@@ -22,8 +22,6 @@ from rlsel.machine.progress import console
 ITERATIONS = "iterations.jsonl"
 CHECKPOINTS = "checkpoints"
 STATE = "algorithm.pt"
-OLD_STATE = "rllib"
-"""A folder of RLlib's own making, as earlier versions left it; reading it unpickles."""
 CHECKSUMS = "checksums.json"
 CONTENTS = {STATE, "probabilities.npy", "history.json"}
 ARRAY = "a NumPy array"
@@ -134,25 +132,18 @@ def _read(run_dir: Path, folder: Path) -> tuple[History, Path]:
     smoothed = {int(number): q for number, q in state["smoothed"].items()}
     probabilities_TN = list(np.load(folder / "probabilities.npy"))
     taken = [_read_taken(_taken_path(run_dir, i + 1)) for i in range(len(state["rows"]))]
-    is_old = not (folder / CHECKSUMS).exists()
-    history = History(state["rows"], probabilities_TN, smoothed, taken)
-    return history, folder / (OLD_STATE if is_old else STATE)
+    return History(state["rows"], probabilities_TN, smoothed, taken), folder / STATE
 
 
 def _require_sound(folder: Path) -> None:
     """Raises ValueError that names the file which is not as it was written."""
-    if (folder / CHECKSUMS).exists():
-        sums = dict(from_json((folder / CHECKSUMS).read_text(encoding="utf-8")))
-        if sums.keys() != CONTENTS:
-            raise ValueError(f"{CHECKSUMS} is not as it was written")
-        for name, expected in sums.items():
-            if _checksum((folder / name).read_bytes()) != expected:
-                size = (folder / name).stat().st_size
-                raise ValueError(f"{name}, of {size} bytes, is not as it was written")
-        return
-    for path in sorted(folder.rglob("*")):  # as before there were checksums
-        if path.is_file() and not path.stat().st_size:
-            raise ValueError(f"{path.relative_to(folder)} has 0 bytes")
+    sums = dict(from_json((folder / CHECKSUMS).read_text(encoding="utf-8")))
+    if sums.keys() != CONTENTS:
+        raise ValueError(f"{CHECKSUMS} is not as it was written")
+    for name, expected in sums.items():
+        if _checksum((folder / name).read_bytes()) != expected:
+            size = (folder / name).stat().st_size
+            raise ValueError(f"{name}, of {size} bytes, is not as it was written")
 
 
 def _checksum(content: bytes) -> str:

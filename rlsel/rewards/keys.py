@@ -7,9 +7,6 @@ import numpy as np
 
 from rlsel.rewards.jobs import Fidelity, Job, Split
 
-PLAIN = "cpu fp32"
-"""Not named in a key, so that ledgers from before it could be are still read."""
-
 
 @dataclass(frozen=True)
 class JobKeys:
@@ -18,7 +15,7 @@ class JobKeys:
     candidate_ids_N: np.ndarray
     recipes: dict[tuple[Fidelity, Split], str]
     """Digest of the data and settings that a result depends on beside seed and kept candidates."""
-    arithmetic: str = PLAIN
+    arithmetic: str = "cpu fp32"
     """Device and precision of the evaluators (`classifier.resident.arithmetic`)."""
 
     def __call__(self, job: Job) -> str:
@@ -27,7 +24,7 @@ class JobKeys:
         seed = job.seed if job.fidelity != "probe" else 0
         recipe = self.recipes[job.fidelity, job.split]
         # A probe is always solved on a CPU in double precision.
-        if job.fidelity != "probe" and self.arithmetic != PLAIN:
+        if job.fidelity != "probe":
             recipe += f"\0{self.arithmetic}"
         state = blake2b(recipe.encode(), digest_size=16)
         state.update(f"\0{seed}\0".encode())

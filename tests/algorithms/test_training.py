@@ -11,7 +11,7 @@ import pytest
 
 from envs import AdditiveReward, SelectionProblem, phantom_problem
 from rlsel.algorithms.config import AlgorithmConfig, CreditConfig
-from rlsel.algorithms.history import CHECKPOINTS, ITERATIONS, save_checkpoint
+from rlsel.algorithms.history import CHECKPOINTS, ITERATIONS
 from rlsel.algorithms.policy import keep_most_probable
 from rlsel.algorithms.task import Task
 from rlsel.algorithms.train import Learned, train
@@ -85,34 +85,6 @@ def test_a_resumed_training_ends_as_one_that_was_never_interrupted(
         "iteration_00003",
         "iteration_00004",
     ]
-
-
-def test_a_training_whose_checkpoint_an_older_version_left_goes_on(
-    uninterrupted: Learned,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def save_as_before(run_dir: Path, history: Any, algorithm: Any) -> None:
-        save_checkpoint(run_dir, history, algorithm)
-        folder = run_dir / CHECKPOINTS / f"iteration_{len(history.rows):05d}"
-        (folder / "checksums.json").unlink()
-        (folder / "algorithm.pt").unlink()
-        algorithm.save_to_path(str(folder / "rllib"))
-
-    def interrupt(row: dict[str, Any]) -> None:
-        if row["iteration"] == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr("rlsel.algorithms.train.save_checkpoint", save_as_before)
-    with pytest.raises(KeyboardInterrupt):
-        train(SHORT, CONTROLLER, small_task(), 3, tmp_path, 0, on_iteration=interrupt)
-    monkeypatch.undo()
-
-    resumed = train(SHORT, CONTROLLER, small_task(), 3, tmp_path, 0)
-
-    assert np.array_equal(resumed.keep_probability_N, uninterrupted.keep_probability_N)
-    assert "reading it can run code" in capsys.readouterr().out
 
 
 def test_a_resumed_training_remembers_what_it_knew_of_the_candidates(

@@ -10,7 +10,6 @@ from small_workbench import NUM_CANDIDATES, none, probe_job, right, small_workbe
 
 from rlsel.classifier import ClassifierConfig
 from rlsel.rewards import Job, ProbeConfig, Workbench
-from rlsel.rewards.keys import JobKeys
 
 BENCH = small_workbench()
 FULL = Job(right(), "full", seed=0, split="reward_val")
@@ -165,10 +164,3 @@ def test_what_was_trained_in_another_arithmetic_has_another_key(arithmetic: str)
     for fidelity in ("full", "finetune"):
         assert other(replace(FULL, fidelity=fidelity)) != plain(replace(FULL, fidelity=fidelity))
     assert other(PROBE) == plain(PROBE), "it is solved on a CPU in any case"
-
-
-def test_ledgers_of_cpus_from_before_are_still_read() -> None:
-    keys = JobKeys(np.array(["a", "b"]), {("full", "reward_val"): "recipe"}, "cpu fp32")
-    job = Job(np.array([True, False]), "full", 0, "reward_val")
-
-    assert keys(job) == "60885b15c9175fa1d0a20b3079fd7197"
