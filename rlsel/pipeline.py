@@ -12,7 +12,6 @@ from rlsel.data import Splits
 from rlsel.experiment.config import Experiment, default_experiment
 from rlsel.features import extraction
 from rlsel.machine.progress import console
-from rlsel.quality.of_run import risk_of
 from rlsel.reporting import print_table, write_report
 from rlsel.rewards import Workbench
 from rlsel.rewards.pool import evaluation_pool
@@ -138,7 +137,7 @@ def select_and_score(
         with folder.stage("final evaluation"):
             selections = choose(experiment, splits, pool, described, learned and learned.selection)
             shown = selections[-1] if learned else selections[1]
-            folder.write_selection(pool, described, shown, risk_of(examined.copies, shown.kept_N))
+            folder.write_selection(splits, pool, described, examined, shown)
             scores = score(experiment, splits, evaluators.evaluations, selections)
         folder.write_evaluations(evaluators)
 

@@ -23,7 +23,8 @@ from rlsel.classifier.resident import Precision
 from rlsel.classifier.resnet import build_resnet34, split_at
 from rlsel.classifier.steps import loss_of
 from rlsel.generators.histogan.training import Training
-from rlsel.rewards.probe import LogisticHeads, ProbeConfig
+from rlsel.heads import LogisticHeads
+from rlsel.rewards.probe import ProbeConfig
 
 from .size import Size
 

@@ -17,11 +17,11 @@ from rlsel.algorithms.task import Task
 from rlsel.algorithms.train import train
 from rlsel.controllers import build_controller
 from rlsel.experiment.config import build_experiment
+from rlsel.heads import HeadFeatures, LogisticHeads
 from rlsel.metrics import auc, auc_binary
 from rlsel.rewards import Job, Ledger, LocalEvaluations, SetReward
 from rlsel.rewards.plan import EvaluatorPlan
 from rlsel.rewards.pool import open_run, running_broker
-from rlsel.rewards.probe import LogisticHeads, ProbeFeatures
 
 from .learning import Prepared, prepare
 from .material import material
@@ -31,7 +31,7 @@ DECISIONS = 8
 NUM_ASKED = 200
 PARTS = {
     "rollouts": ("ray/rllib/env/single_agent_env_runner.py", "_sample"),
-    "of which heads of probes": ("rlsel/rewards/probe.py", "fit"),
+    "of which heads of probes": ("rlsel/heads/logistic.py", "fit"),
     "of which metrics of probes": ("rlsel/rewards/workbench.py", "_score"),
     "of which ledger": ("rlsel/rewards/ledger.py", "put_many"),
     "updates": ("ray/rllib/core/learner/learner.py", "update"),
@@ -123,7 +123,8 @@ def _train(prepared: Prepared, settings: AlgorithmConfig, seed: int) -> np.ndarr
 def _plain_worths(prepared: Prepared) -> Callable[[np.ndarray], list[float]]:
     """AUC on reward-val of the heads on real + each set; nothing is written down."""
     bed, config = prepared.bed, build_experiment({}, "defaults").reward.probe
-    features = ProbeFeatures(config, np.concatenate((bed.features.train, bed.features.candidates)))
+    both_NF = np.concatenate((bed.features.train, bed.features.candidates))
+    features = HeadFeatures(config.num_components, both_NF)
     labels_N = np.concatenate((bed.real.labels, bed.candidates.labels))
     heads = LogisticHeads(
         torch.from_numpy(features.training_NP), torch.from_numpy(labels_N), 2, config.l2

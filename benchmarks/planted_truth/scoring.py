@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from rlsel import metrics
+from rlsel.heads import HeadFeatures, LogisticHeads
 from rlsel.rewards import ProbeConfig
-from rlsel.rewards.probe import LogisticHeads, ProbeFeatures
 
 from .beds import Bed
 from .material import material
@@ -20,7 +20,7 @@ def probe_scores(bed: Bed, masks_MN: np.ndarray) -> dict[str, np.ndarray]:
     """Accuracy and AUC of the head on real + kept: reward-val, selection-val and test."""
     config, given = ProbeConfig(), material(bed.config.source)
     both = np.concatenate((bed.features.train, bed.features.candidates))
-    features = ProbeFeatures(config, both)
+    features = HeadFeatures(config.num_components, both)
     labels_N = np.concatenate((bed.real.labels, bed.candidates.labels))
     heads = LogisticHeads(
         torch.from_numpy(features.training_NP),

@@ -56,13 +56,12 @@ def _count_tables(report: InputReport, class_names: tuple[str, ...], width: int)
     yield _table(("", *FACTS), [[part, *fact] for part, fact in zip(parts, facts, strict=True)])
 
 
-FACTS = ("total", "size (px)", "patients")
+FACTS = ("total", "each", "patients")
 
 
 def _facts(row: CountRow) -> tuple[str, str, str]:
     patients = "unknown" if row.num_patients is None else f"{row.num_patients:,}"
-    height, width = row.size_px
-    return f"{row.total:,}", f"{height} x {width}", patients
+    return f"{row.total:,}", row.shape, patients
 
 
 def _fits(table: Table, width: int) -> bool:

@@ -7,7 +7,7 @@ every image), a `CandidateTable` (distances, neighbours, probabilities) and, cut
 
 from rlsel.features.candidates import CandidateTable, describe_candidates
 from rlsel.features.config import FeaturesConfig
-from rlsel.features.extract import Extracted, Features, extract, extract_features, extraction
+from rlsel.features.extract import Extracted, Features, extract_features, extraction
 from rlsel.features.problem import build_problem
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "FeaturesConfig",
     "build_problem",
     "describe_candidates",
-    "extract",
     "extract_features",
     "extraction",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import log_softmax
 
-from rlsel.data.image_set import ImageSet
+from rlsel.data.samples import SampleSet
 from rlsel.features.centroids import (
     class_centroids,
     cosine_distances,
@@ -66,9 +66,9 @@ class CandidateTable:
 
 def describe_candidates(
     features: Features,
-    candidates: ImageSet,
-    train: ImageSet,
-    reward_val: ImageSet,
+    candidates: SampleSet,
+    train: SampleSet,
+    reward_val: SampleSet,
     num_neighbours: int = NUM_NEIGHBOURS,
 ) -> CandidateTable:
     """Compute the table, or find it in the cache. Neighbours are sought among train and reward-val,
@@ -87,9 +87,9 @@ def describe_candidates(
 
 def _describe(
     features: Features,
-    candidates: ImageSet,
-    train: ImageSet,
-    reward_val: ImageSet,
+    candidates: SampleSet,
+    train: SampleSet,
+    reward_val: SampleSet,
     num_neighbours: int,
 ) -> CandidateTable:
     centroids_CF = class_centroids(features.train, train.labels, train.num_classes)

@@ -17,8 +17,9 @@ from rlsel.classifier import Resident, fit, recipe_of
 from rlsel.classifier import extract_features as extract_features_of
 from rlsel.classifier.resident import best_device, computed_by
 from rlsel.data import Splits
-from rlsel.data.image_set import ImageSet
+from rlsel.data.image_set import ImageSet, as_images
 from rlsel.features.config import FeaturesConfig
+from rlsel.heads import head_logits
 from rlsel.machine.atomic_files import replacing, write_bytes
 from rlsel.machine.cache.kept import Form, Work
 from rlsel.machine.device_memory import release
@@ -72,6 +73,8 @@ def extract_features(
     Raises:
         DeviceFullError: the images do not fit into the memory of the GPU.
     """
+    if not isinstance(splits.train, ImageSet):
+        return Extracted(_as_they_are(splits, pool))
     device = best_device()
     train = Resident.put(splits.train.images, splits.train.labels, device)
     with few_threads():
@@ -88,9 +91,9 @@ def extract_features(
             fitted.model,
             device,
             train=splits.train,
-            candidates=pool.candidates,
-            reward_val=splits.reward_val,
-            selection_val=splits.selection_val,
+            candidates=as_images(pool.candidates),
+            reward_val=as_images(splits.reward_val),
+            selection_val=as_images(splits.selection_val),
         )
     weights = {}
     if keep_weights:
@@ -98,6 +101,20 @@ def extract_features(
     del fitted, train
     release()  # evaluators may be on the same GPU
     return Extracted(features, weights)
+
+
+def _as_they_are(splits: Splits, pool: Pool) -> Features:
+    """Ready-made embeddings are features already; a head on those of train gives the logits."""
+    train, candidates = splits.train, pool.candidates
+    return Features(
+        train=train.values,
+        candidates=candidates.values,
+        reward_val=splits.reward_val.values,
+        selection_val=splits.selection_val.values,
+        candidate_logits=head_logits(
+            train.values, train.labels, candidates.values, train.num_classes
+        ),
+    )
 
 
 def extract(

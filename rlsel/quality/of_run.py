@@ -13,13 +13,16 @@ import numpy as np
 from jaxtyping import Bool
 
 from rlsel.classifier import ClassifierConfig, recipe_of
+from rlsel.classifier.mlp import MLPConfig
 from rlsel.classifier.resident import best_device, computed_by
 from rlsel.classifier.resnet import build_resnet34
 from rlsel.data import Splits
-from rlsel.data.image_set import ImageSet, concatenate
+from rlsel.data.image_set import ImageSet, as_images
+from rlsel.data.samples import SampleSet, concatenate
 from rlsel.errors import InputError
-from rlsel.features import Features, extract
+from rlsel.features import Features
 from rlsel.features.centroids import normalise_rows
+from rlsel.features.extract import extract
 from rlsel.machine.cache.kept import ARRAYS, FIGURES, Arrays, Work, kept
 from rlsel.machine.threads import few_threads
 from rlsel.machine.wording import counted
@@ -31,7 +34,7 @@ from rlsel.quality.pairs import Pairs, nearest_pairs
 from rlsel.quality.report import describe_risk, judge, selection_risk
 from rlsel.seeding import derive_seed, rng
 
-AUDIT_VERSION, QUALITY_VERSION = 1, 1
+AUDIT_VERSION, QUALITY_VERSION = 2, 1
 """Raise one when the same images get other figures."""
 
 
@@ -98,10 +101,10 @@ def features_by(weights: Path, splits: Splits, pool: Pool) -> Features:
         return extract(
             model.to(device),
             device,
-            train=splits.train,
-            candidates=pool.candidates,
-            reward_val=splits.reward_val,
-            selection_val=splits.selection_val,
+            train=as_images(splits.train),
+            candidates=as_images(pool.candidates),
+            reward_val=as_images(splits.reward_val),
+            selection_val=as_images(splits.selection_val),
         )
 
 
@@ -112,7 +115,12 @@ def require_weights(weights: Path | None) -> None:
 
 
 def classification_of(
-    images: ImageSet, splits: Splits, config: ClassifierConfig, rounds: int, seed: int, name: str
+    images: SampleSet,
+    splits: Splits,
+    config: ClassifierConfig | MLPConfig,
+    rounds: int,
+    seed: int,
+    name: str,
 ) -> dict[str, list[float]]:
     """`classification_accuracy_score`, with the seeds that final scores are trained with.
 
@@ -136,7 +144,7 @@ def classification_of(
     return kept(Work(what, inputs, compute, FIGURES, made_on=computed_by()))
 
 
-def as_many_of(real: ImageSet, candidates: ImageSet, seed: int) -> ImageSet:
+def as_many_of(real: SampleSet, candidates: SampleSet, seed: int) -> SampleSet:
     """Of each class as many real images as there are candidates, or all if they are fewer."""
     random = rng(seed, "as many real images")
     rows = [
@@ -147,10 +155,10 @@ def as_many_of(real: ImageSet, candidates: ImageSet, seed: int) -> ImageSet:
 
 
 def audit_of(splits: Splits, pool: Pool, features: Features | None, seed: int) -> CopyAudit:
-    """By pixels, which decide, and by features where there are any; from the cache where it was
-    made before."""
+    """By content, which decides, and by features where there are any; from the cache where it was
+    made before. Embeddings are their own features, and are looked at once."""
     of_three = None
-    if features is not None:
+    if features is not None and isinstance(splits.train, ImageSet):
         unseen = np.concatenate((features.reward_val, features.selection_val))
         of_three = (features.candidates, features.train, unseen)
     sets = (pool.candidates, splits.train, _held_out(splits))
@@ -168,5 +176,5 @@ def risk_of(audit: CopyAudit, selected_N: Bool[np.ndarray, " n"]) -> dict[str, A
     return asdict(risk) | {"raised": risk.raised, "said": describe_risk(risk)}
 
 
-def _held_out(splits: Splits) -> ImageSet:
+def _held_out(splits: Splits) -> SampleSet:
     return concatenate([splits.reward_val, splits.selection_val])

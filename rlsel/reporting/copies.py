@@ -14,7 +14,7 @@ def draw_copies(run_dir: Path) -> tuple[bytes, int] | None:
     """`draw_pairs` of a run and how many of them, the first ones, count as copies; None where it
     left none."""
     pairs = read_pairs(run_dir)
-    if pairs is None:
+    if pairs is None or pairs.candidates is None or pairs.originals is None:
         return None
     return draw_pairs(pairs.candidates, pairs.originals), int(pairs.flagged.sum())
 

@@ -5,17 +5,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-from rlsel.data import Splits
+from rlsel.data import ImageSet, Splits
 from rlsel.errors import InputError
 from rlsel.evaluation.rounds import Scores
 from rlsel.evaluation.truth import batch_of_candidates
 from rlsel.machine.cache.kept import Work, kept
 from rlsel.machine.monitoring import PeakMemory
 from rlsel.pool import InputReport, Pool
+from rlsel.quality.of_run import risk_of
 from rlsel.quality.pairs import Pairs, write_pairs
 from rlsel.rewards import Fidelity
 from rlsel.rewards.pool import EvaluationPool
@@ -53,21 +54,24 @@ class RunFolder:
         self._wall_before_s = record.wall_s
         self._start = time.monotonic()
         self._memory_before_gib = np.nan_to_num(record.peak_memory_gib)
-        self._memory = PeakMemory()
+        self._memory: PeakMemory | None = None
 
     def __enter__(self) -> "RunFolder":
-        self._memory.__enter__()
+        self._memory = PeakMemory().__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._memory.__exit__(None, None, None)
+        if self._memory is not None:
+            self._memory.__exit__(None, None, None)
         self._lock.release()
 
     def update(self, **changes: object) -> None:
         """Change the record and write it, with time and memory so far: a kill loses neither."""
         always = {
             "wall_s": self._wall_before_s + time.monotonic() - self._start,
-            "peak_memory_gib": max(self._memory.gib, self._memory_before_gib),
+            "peak_memory_gib": max(
+                self._memory.gib if self._memory else 0.0, self._memory_before_gib
+            ),
         }
         self.record = replace(self.record, **always, **changes)  # pyright: ignore
         self.record.write(self.path)
@@ -175,25 +179,32 @@ class RunFolder:
             self.update(learning=learned.figures, noise=learned.noise)
 
     def write_selection(
-        self, pool: Pool, described: Description, shown: Selection, risk: dict[str, Any]
+        self,
+        splits: Splits,
+        pool: Pool,
+        described: Description,
+        examined: Examination,
+        shown: Selection,
     ) -> None:
         """Write the selection, what it looks like, and whether selecting raised the risk of copies.
 
         Args:
-            risk: `quality.of_run.risk_of` it.
+            shown: The selection that the run ends with.
         """
         batch_N = batch_of_candidates(described.problem)
-        write_selection(self.path, pool, described.table, batch_N, shown)
-        save_contact_sheets(
-            self.path,
-            pool.candidates.images,
-            pool.candidates.labels,
-            pool.candidates.class_names,
-            shown.kept_N,
-            shown.score_N,
-            rng(self.record.seed, "contact sheets"),
-        )
-        self.update(copies=risk)
+        nearest_train = splits.train.ids[examined.copies.content.candidates.nearest]
+        write_selection(self.path, pool, described.table, batch_N, shown, nearest_train)
+        if isinstance(pool.candidates, ImageSet):
+            save_contact_sheets(
+                self.path,
+                pool.candidates.images,
+                pool.candidates.labels,
+                pool.candidates.class_names,
+                shown.kept_N,
+                shown.score_N,
+                rng(self.record.seed, "contact sheets"),
+            )
+        self.update(copies=risk_of(examined.copies, shown.kept_N))
 
     def write_evaluations(self, evaluators: EvaluationPool) -> None:
         """Write how many evaluations were paid for, and how busy the evaluators were."""

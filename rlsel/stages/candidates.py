@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from rlsel.data import Splits
+from rlsel.data.image_set import as_images, size_of
 from rlsel.experiment.config import Experiment
 from rlsel.generators.candidates import make_candidates
 from rlsel.generators.histogan.cached import train_or_fetch
@@ -75,7 +76,7 @@ def generate(
     config, seed = experiment.generator, experiment.seed
     if config is None:
         raise ValueError("the experiment has no generator")
-    trained = train_or_fetch(config, splits.train, seed, within, on_save=on_save)
+    trained = train_or_fetch(config, as_images(splits.train), seed, within, on_save=on_save)
     made = make_candidates(trained.checkpoint, config.num_per_class, seed, config.classes)
     release()  # evaluators may be on the same GPU
     found = without_copies(experiment, splits, fit_to(splits, made))
@@ -89,7 +90,7 @@ def _form(splits: Splits) -> Form[Candidates]:
         write_pool(candidates.pool, folder / POOL)
 
     def read(folder: Path) -> Candidates:
-        pool = fit_to(splits, read_pool(folder / POOL, splits.size))
+        pool = fit_to(splits, read_pool(folder / POOL, size_of(splits.train)))
         return Candidates(pool, read_pairs(folder))
 
     return Form("candidates", (POOL,), write, read)

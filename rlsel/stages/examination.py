@@ -1,9 +1,10 @@
-"""The candidates as images: what is said of them before any is selected."""
+"""The candidates themselves: what is said of them before any is selected."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from rlsel.data import Splits
+from rlsel.data.image_set import ImageSet, as_images
 from rlsel.data.pattern import pattern_by_class, warn_of_pattern
 from rlsel.experiment.config import Experiment
 from rlsel.features import Features
@@ -29,7 +30,7 @@ class Examination:
     classification: dict[str, dict[str, list[float]]]
     """`candidates` or `real` -> `classification_accuracy_score`; empty where nothing scores it."""
     pattern: dict[str, dict[str, float]]
-    """`candidates` or `real` -> class -> mean correlation of two images."""
+    """`candidates` or `real` -> class -> mean correlation of two images; empty of embeddings."""
     copies: CopyAudit
     pairs: Pairs
     """The candidates most like a training image."""
@@ -67,10 +68,12 @@ def examine(
             )
         else:
             classification = _classify(experiment, splits, pool, with_real)
-    pattern = {
-        "candidates": pattern_by_class(pool.candidates),
-        "real": pattern_by_class(splits.train),
-    }
+    pattern = {}
+    if isinstance(pool.candidates, ImageSet):
+        pattern = {
+            "candidates": pattern_by_class(pool.candidates),
+            "real": pattern_by_class(as_images(splits.train)),
+        }
     audit = audit_of(splits, pool, features, seed)
     release()  # evaluators may be on the same GPU
     return Examination(
@@ -80,7 +83,7 @@ def examine(
         audit,
         nearest_pairs(splits, pool, audit),
         notes,
-        list(warn_of_pattern(pattern["candidates"], pattern["real"])),
+        list(warn_of_pattern(pattern["candidates"], pattern["real"]) if pattern else ()),
     )
 
 

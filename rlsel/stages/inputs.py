@@ -4,10 +4,13 @@ import os
 import sys
 from collections.abc import Iterator
 
-from rlsel.data import Splits, load_splits
+from rlsel.classifier.mlp import MLPConfig
+from rlsel.data import ImageSet, SampleSet, Splits, load_splits
+from rlsel.data.image_set import as_images
 from rlsel.data.positive_class import describe_positive, doubts
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
+from rlsel.features import FeaturesConfig
 from rlsel.pool import InputReport, Pool, build_pool, describe_inputs
 from rlsel.quality.of_run import require_weights
 from rlsel.selectors.own_rule import require_rules
@@ -25,15 +28,49 @@ def read_inputs(experiment: Experiment) -> tuple[Splits, Pool | None]:
     require_weights(experiment.audit.weights)
     _require_gpus(experiment)
     splits = load_splits(experiment.data, experiment.seed)
+    require_same_kind(experiment, splits.train)
     experiment.selection.ranges_of(splits.class_names)
     if experiment.generator is not None:
         from rlsel.generators.candidates import require_known
         from rlsel.generators.histogan.train import require_trainable
 
-        require_trainable(splits.train)
+        require_trainable(as_images(splits.train))
         require_known(experiment.generator.classes, splits.class_names, "generator.classes")
         return splits, None
     return splits, build_pool(experiment.pool, splits, experiment.data, experiment.seed)
+
+
+def require_same_kind(experiment: Experiment, train: SampleSet) -> None:
+    """Refuse settings that are of another kind of sample than `train` is.
+
+    Raises:
+        InputError: names the setting.
+    """
+    classifier, extractor = experiment.classifier, experiment.features.extractor
+    if isinstance(train, ImageSet):
+        if isinstance(classifier, MLPConfig):
+            raise InputError(
+                "classifier.name is mlp, which trains on embeddings, and the samples are images: "
+                "leave it out"
+            )
+        return
+    what = f"the samples are {train.noun}s"
+    wrong = {
+        f"classifier trains a ResNet34, and {what}: set classifier.name: mlp": not isinstance(
+            classifier, MLPConfig
+        ),
+        f"reward: finetune goes on from a ResNet34, and {what}: pay by probe or full": "finetune"
+        in experiment.reward.fidelities,
+        f"generator makes images, and {what}: give candidates as pool": experiment.generator
+        is not None,
+        f"features.extractor is for images, and {what}, which are their own features: leave it "
+        "out": extractor != FeaturesConfig().extractor,
+        f"audit.weights is for images, and {what}: leave it out": experiment.audit.weights
+        is not None,
+    }
+    for text, is_wrong in wrong.items():
+        if is_wrong:
+            raise InputError(text)
 
 
 def _require_gpus(experiment: Experiment) -> None:

@@ -11,11 +11,11 @@ import pytest
 import torch
 from small_features import small_features, small_pool, small_splits
 
+import rlsel.features.extract as extracting
 from rlsel.classifier import ClassifierConfig, Fitted
 from rlsel.classifier.resnet import build_resnet34
 from rlsel.data import Splits
 from rlsel.features import Extracted, FeaturesConfig, extraction
-from rlsel.features import extract as extracting
 from rlsel.machine.cache.kept import kept
 from rlsel.pool import Pool
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from rlsel.heads.logistic import L2
 from rlsel.machine.progress import track
-from rlsel.selectors.peers.inputs import HEAD, PeerInputs
+from rlsel.selectors.peers.inputs import PeerInputs
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
@@ -59,7 +60,7 @@ def confident_learning(inputs: PeerInputs, rng: np.random.Generator) -> Float[np
 
 
 def logistic_head(inputs: PeerInputs, num_rows: int) -> "LogisticRegression":
-    """The probe's head (`rlsel.rewards.probe`) as a scikit-learn model for `num_rows` rows.
+    """The probe's head (`rlsel.heads`) as a scikit-learn model for `num_rows` rows.
 
     The bias is the weight of the column of ones, and is penalised like the others.
     """
@@ -67,7 +68,7 @@ def logistic_head(inputs: PeerInputs, num_rows: int) -> "LogisticRegression":
 
     # scikit-learn's C weighs the sum of losses, and `l2` is relative to their mean. With more than
     # two classes scikit-learn penalises the weights, and the probe twice their differences.
-    penalty = HEAD.l2 * num_rows * (1 if inputs.num_classes == 2 else 2)
+    penalty = L2 * num_rows * (1 if inputs.num_classes == 2 else 2)
     return LogisticRegression(
         C=1.0 / penalty, solver="newton-cholesky", fit_intercept=False, tol=1e-6
     )

@@ -10,13 +10,11 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from rlsel.data.image_set import ImageSet
+from rlsel.data.samples import SampleSet
 from rlsel.features import Features
-from rlsel.rewards.probe import ProbeConfig, ProbeFeatures
+from rlsel.heads import HeadFeatures
+from rlsel.heads.logistic import NUM_COMPONENTS
 from rlsel.selectors.peers.config import PeersConfig
-
-HEAD = ProbeConfig()
-"""Settings of the heads that peers train."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,9 @@ class PeerInputs:
     def of(
         cls,
         features: Features,
-        train: ImageSet,
-        reward_val: ImageSet,
-        candidates: ImageSet,
+        train: SampleSet,
+        reward_val: SampleSet,
+        candidates: SampleSet,
         config: PeersConfig,
     ) -> "PeerInputs":
         """Take the part of a run's features that peers may see."""
@@ -75,6 +73,7 @@ class PeerInputs:
         return self._components.project(self.reward_val_RF)
 
     @cached_property
-    def _components(self) -> ProbeFeatures:
+    def _components(self) -> HeadFeatures:
         """The features in the coordinates of the probe."""
-        return ProbeFeatures(HEAD, np.concatenate((self.train_TF, self.candidates_NF)))
+        both_MF = np.concatenate((self.train_TF, self.candidates_NF))
+        return HeadFeatures(NUM_COMPONENTS, both_MF)

@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
+from rlsel.heads import LogisticHeads
+from rlsel.heads.logistic import L2
 from rlsel.machine.progress import progress_bar
 from rlsel.metrics import auc
-from rlsel.rewards.probe import LogisticHeads
 from rlsel.rewards.workbench import PROBES_AT_ONCE
-from rlsel.selectors.peers.inputs import HEAD, PeerInputs
+from rlsel.selectors.peers.inputs import PeerInputs
 
 AT_ONCE = 32
 """Sets of a permutation evaluated side by side. With more, more are wasted when it ends early."""
@@ -28,7 +29,7 @@ class SetUtility:
             torch.from_numpy(np.concatenate((inputs.train_TP, inputs.candidates_NP))),
             torch.from_numpy(np.concatenate((inputs.train_labels_T, inputs.labels_N))),
             inputs.num_classes,
-            HEAD.l2,
+            L2,
         )
 
     def __call__(self, sets_MN: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:

@@ -1,4 +1,4 @@
-"""The probe is the exact optimum of a penalised logistic head."""
+"""A head is the exact optimum of its penalised loss, however many are solved beside it."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
-from rlsel.rewards.probe import LogisticHeads, ProbeConfig, ProbeFeatures
+from rlsel.heads import HeadFeatures, LogisticHeads, head_logits
+from rlsel.heads.logistic import L2, NUM_COMPONENTS
+from rlsel.rewards.probe import ProbeConfig
 
 SIZE = 7
 
@@ -132,11 +134,11 @@ def test_fewer_steps_than_needed_still_lower_the_loss() -> None:
     assert losses[0] < np.log(3)
 
 
-def test_probe_features_are_principal_components_at_one_common_scale() -> None:
+def test_features_of_a_head_are_principal_components_at_one_common_scale() -> None:
     rng = np.random.default_rng(0)
     training_NF = rng.standard_normal((61, SIZE)) * np.arange(1, SIZE + 1) + 5
 
-    features = ProbeFeatures(ProbeConfig(num_components=3), training_NF)
+    features = HeadFeatures(3, training_NF)
 
     x_NP = features.training_NP
     assert x_NP.shape == (61, 4)
@@ -152,7 +154,7 @@ def test_probe_features_are_principal_components_at_one_common_scale() -> None:
 def test_other_images_are_projected_on_the_components_of_the_training_images() -> None:
     rng = np.random.default_rng(0)
     training_NF = rng.standard_normal((61, SIZE))
-    features = ProbeFeatures(ProbeConfig(num_components=3), training_NF)
+    features = HeadFeatures(3, training_NF)
 
     assert features.project(training_NF[5:9]) == pytest.approx(features.training_NP[5:9])
 
@@ -161,13 +163,13 @@ def test_features_of_low_rank_have_no_more_components_than_that() -> None:
     rng = np.random.default_rng(0)
     training_NF = rng.standard_normal((61, 2)) @ rng.standard_normal((2, SIZE))
 
-    features = ProbeFeatures(ProbeConfig(num_components=5), training_NF)
+    features = HeadFeatures(5, training_NF)
 
     assert features.training_NP.shape == (61, 3)
 
 
 def test_features_that_are_all_alike_leave_the_head_its_bias() -> None:
-    features = ProbeFeatures(ProbeConfig(), np.ones((11, SIZE)))
+    features = HeadFeatures(48, np.ones((11, SIZE)))
 
     assert np.isfinite(features.training_NP).all()
     assert features.training_NP[:, :-1] == pytest.approx(np.zeros((11, 1)))
@@ -186,3 +188,30 @@ def test_heads_solved_together_are_those_solved_one_by_one(num_classes: int) -> 
         assert weights_PC == pytest.approx(alone_PC, abs=1e-4)
         grouped_PC = heads.fit(torch.from_numpy(used_N[None]))[0].numpy()
         assert weights_PC == pytest.approx(grouped_PC, abs=1e-9)
+
+
+def test_what_a_head_says_of_candidates_is_what_its_weights_make_of_them() -> None:
+    rng = np.random.default_rng(0)
+    labels_N = np.append(np.arange(3), rng.integers(3, size=58))
+    train_NF = (rng.standard_normal((61, SIZE)) + 2 * np.eye(3, SIZE)[labels_N]).astype(np.float32)
+    candidates_MF = rng.standard_normal((13, SIZE)).astype(np.float32)
+
+    logits_MC = head_logits(train_NF, labels_N, candidates_MF, 3)
+
+    assert (logits_MC.shape, logits_MC.dtype) == ((13, 3), np.float32)
+    # Components are a rotation at one scale, so scikit-learn finds the same head without them.
+    centred_NF = train_NF - train_NF.mean(axis=0)
+    scale = np.sqrt((centred_NF**2).sum() / centred_NF.size)
+    x_NP = np.column_stack((centred_NF / scale, np.ones(61)))
+    known = LogisticRegression(
+        C=1 / (2 * 0.003 * 61), fit_intercept=False, tol=1e-10, solver="newton-cholesky"
+    ).fit(x_NP, labels_N)
+    x_MP = np.column_stack(((candidates_MF - train_NF.mean(axis=0)) / scale, np.ones(13)))
+    expected_MC = x_MP @ known.coef_.T
+    assert log_softmax(logits_MC, axis=1) == pytest.approx(
+        log_softmax(expected_MC, axis=1), abs=1e-3
+    )
+
+
+def test_the_defaults_of_a_head_are_those_of_the_probe() -> None:
+    assert (ProbeConfig().num_components, ProbeConfig().l2) == (NUM_COMPONENTS, L2)
