@@ -16,7 +16,7 @@ class JobKeys:
     recipes: dict[tuple[Fidelity, Split], str]
     """Digest of the data and settings that a result depends on beside seed and kept candidates."""
     arithmetic: str = "cpu fp32"
-    """Device and precision of the evaluators (`classifier.resident.arithmetic`)."""
+    """Device and precision of the evaluators (`machine.device.arithmetic`)."""
 
     def __call__(self, job: Job) -> str:
         """Hash of recipe, seed and kept ids; they are sorted, so the pool's order has no effect."""
