@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from envs import SelectionProblem
+from rlsel.algorithms.build import MAX_GRAD_NORM
 from rlsel.algorithms.config import AlgorithmConfig
 from rlsel.controllers import Controller
 
@@ -71,7 +72,7 @@ def learn_plainly(
                 loss = -torch.minimum(a_B1 * ratio_BK, a_B1 * clipped_BK).mean()
                 optimizer.zero_grad()
                 loss.backward()
-                nn.utils.clip_grad_norm_(controller.parameters(), config.max_grad_norm)
+                nn.utils.clip_grad_norm_(controller.parameters(), MAX_GRAD_NORM)
                 optimizer.step()
                 num_steps += 1
     probability_N = np.zeros(problem.num_candidates)
