@@ -35,7 +35,7 @@ class RewardConfig:
     covers: Covers = "decision"
     """Which candidates a decision is rewarded for. `decision`: those that it keeps. `contrast`: the
     same, less the worth of those that it discards, which is a second evaluation. `gain`: what
-    they add to those kept before. `kept`: all kept so far (paper). docs/architecture.md has the
+    they add to those kept before. `kept`: all kept so far (paper). docs/decisions.md has the
     bias and the cost of each."""
     alpha: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Weight of earlier rewards in the smoothed reward (Eq. 5 of the paper, which has 0.8). The
