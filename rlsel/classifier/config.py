@@ -24,6 +24,7 @@ class ClassifierConfig:
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     """`one_cycle` warms up over the first 30% of the steps; both others start at `lr`."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """How strongly each step pulls the weights towards zero; it is times the learning rate."""
     flips: bool = True
     """Mirror images at random, left to right and top to bottom."""
     colour_jitter: Annotated[float, Field(ge=0, le=1)] = 0.0

@@ -23,6 +23,7 @@ class Climb:
     from_iteration: Annotated[int, Field(ge=2)]
     """The first iteration, counted from 1, that is paid by this fidelity."""
     fidelity: Fidelity
+    """What pays from there on; each rung has to be dearer than the one before."""
 
 
 @config
