@@ -12,6 +12,7 @@ import typer
 
 from rlsel.commands.completion import complete_config, complete_run
 from rlsel.commands.config.verb import config as config_verb
+from rlsel.commands.init.verb import init as init_verb
 from rlsel.errors import InputError, find_input_error
 
 app = typer.Typer(
@@ -183,6 +184,9 @@ def import_images(
     drop_copies: Annotated[
         bool, typer.Option("--drop-copies", help="Leave out copies of training images.")
     ] = False,
+    label_column: Annotated[
+        str | None, typer.Option(help="The column of the classes, where Parquet has several.")
+    ] = None,
 ) -> None:
     """Turn images of any other generator into a pool, and look for copies of training images.
 
@@ -197,7 +201,7 @@ def import_images(
     from rlsel.machine.progress import console
     from rlsel.pool.checks import absent_classes
 
-    found = import_pool(load_experiment(config), images, to, source, drop_copies)
+    found = import_pool(load_experiment(config), images, to, source, drop_copies, label_column)
     for note in (*found.pool.notes, *absent_classes(found.pool)):
         console.print(f"note: {note}", markup=False)
     for warning in found.warnings:
@@ -283,6 +287,7 @@ def tune(
     raise typer.Exit(code)
 
 
+app.command("init")(init_verb)
 app.command("config")(config_verb)
 
 

@@ -8,8 +8,9 @@ from rlsel.data.pattern import pattern_by_class, warn_of_pattern
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
 from rlsel.machine.atomic_files import write_bytes
-from rlsel.pool import FolderPool, NpzPool, ParquetPool, Pool, PoolConfig, build_pool, write_pool
+from rlsel.pool import Pool, build_pool, write_pool
 from rlsel.pool.build import require_enough
+from rlsel.pool.recognise import recognise_pool
 from rlsel.quality.of_run import audit_of, nearest_pairs, without_copies
 from rlsel.quality.report import describe_copies
 from rlsel.reporting.copies import draw_pairs
@@ -33,6 +34,7 @@ def import_pool(
     to: Path,
     source: str | None = None,
     drop_copies: bool = False,
+    label: str | None = None,
 ) -> Imported:
     """Read images, make them fit the real ones of an experiment, look for copies, write a pool.
 
@@ -40,6 +42,7 @@ def import_pool(
         images: A folder with a folder for each class, a Parquet file or glob, or an NPZ file.
         to: The Parquet file to write; the picture lies beside it.
         source: Where the images come from, for the record; None names the path.
+        label: The column of the classes, for Parquet; None finds it.
         drop_copies: Leave out candidates that copy a training image, as `audit.drop_copies` does.
 
     Raises:
@@ -48,7 +51,7 @@ def import_pool(
     if to.exists():
         raise InputError(f"{to}: is there already; choose another --to")
     splits = load_splits(experiment.data, experiment.seed)
-    pool = build_pool(_config_of(images), splits, experiment.data, experiment.seed)
+    pool = build_pool(recognise_pool(images, label), splits, experiment.data, experiment.seed)
     pool = replace(pool, source=source) if source else pool
     audit = audit_of(splits, pool, None, experiment.seed)
     pairs = nearest_pairs(splits, pool, audit)
@@ -61,14 +64,3 @@ def import_pool(
     write_bytes(picture, draw_pairs(pairs.candidates, pairs.originals))
     patterns = pattern_by_class(kept.candidates), pattern_by_class(splits.train)
     return Imported(kept, describe_copies(audit), tuple(warn_of_pattern(*patterns)), picture)
-
-
-def _config_of(images: str) -> PoolConfig:
-    path = Path(images).expanduser()
-    if path.is_dir() and not any(path.glob("*.parquet")):
-        return FolderPool(path=images)
-    if path.is_dir():
-        return ParquetPool(path=str(path / "*.parquet"))
-    if path.suffix == ".npz":
-        return NpzPool(path=images)
-    return ParquetPool(path=images)

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -76,25 +77,38 @@ def tell_of_patients(source: FileSource, parts: Mapping[str, ImageSet]) -> tuple
     Args:
         parts: train, val and test.
     """
+    setting = patient_setting(source, parts)
     if isinstance(source, FolderSource) and source.patient_from == "none":
-        return (*_in_file_names(parts), *_in_class_names(parts))
+        told = _in_file_names(parts, setting[1]) if setting else ()
+        return (*told, *_in_class_names(parts))
+    if setting is None:
+        return ()
+    key, name = setting
+    return (
+        f"patients are unknown, so splits may share them, and there is a column {name!r}; if "
+        f"that tells them, set data.source.{key}: {name}",
+    )
+
+
+def patient_setting(
+    source: FileSource, parts: Mapping[str, ImageSet]
+) -> tuple[Literal["patient_from", "patient_column"], str] | None:
+    """The setting of a source by which patients seem to be told, and its value; None where they are
+    known, or nothing tells them."""
+    if isinstance(source, FolderSource) and source.patient_from == "none":
+        everything = [name for images in parts.values() for name in _below_class(images)]
+        labels = np.concatenate([images.labels for images in parts.values()]).tolist()
+        form = next((form for form in FORMS if _suits(form, everything, labels)), None)
+        return None if form is None else ("patient_from", form)
     if isinstance(source, ParquetSource) and source.patient_column is None:
         names = [name for name in columns_of(source) if COLUMN.fullmatch(name.casefold())]
-        return tuple(
-            f"patients are unknown, so splits may share them, and there is a column {name!r}; if "
-            f"that tells them, set data.source.patient_column: {name}"
-            for name in names[:1]
-        )
-    return ()
+        return ("patient_column", names[0]) if names else None
+    return None
 
 
-def _in_file_names(parts: Mapping[str, ImageSet]) -> tuple[str, ...]:
+def _in_file_names(parts: Mapping[str, ImageSet], form: str) -> tuple[str, ...]:
     names = {split: _below_class(images) for split, images in parts.items()}
     everything = [name for inside in names.values() for name in inside]
-    labels = np.concatenate([images.labels for images in parts.values()]).tolist()
-    form = next((form for form in FORMS if _suits(form, everything, labels)), None)
-    if form is None:
-        return ()
     of = {split: set(found_by(form, inside)) for split, inside in names.items()}
     patients = set().union(*of.values())
     num_shared = sum(sum(patient in one for one in of.values()) > 1 for patient in patients)

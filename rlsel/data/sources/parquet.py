@@ -101,7 +101,7 @@ def _split_column(file: Path) -> pa.ChunkedArray | None:
     name = split_column(parquet.schema_arrow)
     if name is None:
         return None
-    with _readable(file):
+    with readable(file):
         return parquet.read(columns=[name])[name]
 
 
@@ -173,7 +173,7 @@ def _label_table(file: Path, source: ParquetSource) -> pa.Table:
         )
     if twice := [name for name in wanted if have.count(name) > 1]:
         raise InputError(f"{file}: there are two columns {twice[0]!r}; rename or drop one")
-    with _readable(file):
+    with readable(file):
         table = parquet.read(columns=wanted[1:])
         return table.cast(pa.schema(map(_as_arrow_takes_it, table.schema), table.schema.metadata))
 
@@ -185,7 +185,7 @@ def _as_arrow_takes_it(field: pa.Field) -> pa.Field:
 
 def _values(table: pa.Table, name: str, file: Path, rows: list[int]) -> np.ndarray:
     values = table[name]
-    if not _is_plain(values.type):
+    if not is_plain(values.type):
         raise InputError(
             f"{file}: column {name!r} is of type {values.type}; one number or name for each image "
             "is needed"
@@ -198,10 +198,10 @@ def _values(table: pa.Table, name: str, file: Path, rows: list[int]) -> np.ndarr
     return values.to_numpy()
 
 
-def _is_plain(kind: pa.DataType) -> bool:
+def is_plain(kind: pa.DataType) -> bool:
     """Whether each value is one number or text."""
     if pa.types.is_dictionary(kind):
-        return _is_plain(kind.value_type)
+        return is_plain(kind.value_type)
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
     number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
     return text or number or pa.types.is_string_view(kind) or pa.types.is_decimal(kind)
@@ -213,12 +213,12 @@ def open_parquet(file: Path) -> pq.ParquetFile:
     Raises:
         InputError: it is something else, is cut off, or may not be read.
     """
-    with _readable(file):
+    with readable(file):
         return pq.ParquetFile(file)
 
 
 @contextmanager
-def _readable(file: Path) -> Iterator[None]:
+def readable(file: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException, UnicodeError) as error:
@@ -237,6 +237,6 @@ def _payloads(group: tuple[Rows, ...], image_column: str) -> Iterator[Payload]:
 
 
 def _cells(file: Path, column: str) -> Iterator[Any]:
-    with _readable(file):
+    with readable(file):
         for batch in open_parquet(file).iter_batches(ROWS_AT_ONCE, columns=[column]):
             yield from batch.column(0).to_pylist()
