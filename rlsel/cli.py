@@ -36,12 +36,13 @@ RunArgument = Annotated[
 ]
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         from rlsel import __version__
 
         print(f"rlsel {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

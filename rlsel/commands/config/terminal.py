@@ -53,7 +53,7 @@ def _print_line(setting: Setting) -> None:
 
 
 def _print_block(block: Setting) -> None:
-    _print(Text(f"{block.key}  ({_sort_of_block(block)})", style="bold"))
+    _print_wrapped(f"{block.key} ({_sort_of_block(block)})", "", INDENT, "bold")
     repeats = block.about.startswith(block.meaning)
     for text in (block.about,) if repeats else (block.meaning, block.about):
         _print_wrapped(text, "")
@@ -64,7 +64,7 @@ def _print_block(block: Setting) -> None:
     for one in block.below:
         _print("")
         value = "" if one.is_block else f" {one.default or ''}"
-        _print(Text.assemble(INDENT, (f"{one.written[-1]}:", "bold"), value))
+        _print_wrapped(f"{one.written[-1]}:{value}".rstrip(), INDENT, INDENT * 3, "bold")
         _print_wrapped("; ".join(_facts(one)), INDENT * 3, style="dim")
         _print_wrapped(one.first_sentence, INDENT * 3)
     _print("")
@@ -111,7 +111,8 @@ def _print_one(setting: Setting) -> None:
         mark = "- " if depth and _is_list(setting.written[:depth]) else ""
         shown = setting.default if setting.default not in (None, "null", "{}") else "..."
         value = f" {shown}" if is_last else ""
-        _print(f"{INDENT * (depth + 2)}{mark}{part}:{value}")
+        indent = INDENT * (depth + 2)
+        _print_wrapped(f"{mark}{part}:{value}", indent, indent + INDENT)
 
 
 def _is_list(keys: tuple[str, ...]) -> bool:

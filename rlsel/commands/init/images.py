@@ -37,11 +37,15 @@ NO_NAMES = (
     "  class_names: [benign, malignant]"
 )
 FOR_FEW = Ratios(train=0.5, val=0.3, test=0.2)
+WHY_FEW = (
+    "Shares of train, validation and test. With the default, 0.7, 0.1 and 0.2, some class would "
+    "have no image in one of them."
+)
 KINDS = {
     "folder": "in a folder for each class",
     "parquet": "in Parquet",
     "npz": "in an NPZ file",
-    "pcam_hdf5": "PCam's HDF5 files",
+    "pcam_hdf5": "in PCam's HDF5 files",
 }
 
 
@@ -96,11 +100,6 @@ def look_at_images(source: FileSource, limits: Limits, seed: int, makes_candidat
         config = replace(config, size_px=height if height == width else (height, width))
         notes["size_px"] = _why_size(size, wanted, len(sizes), limits, makes_candidates)
     config, splits = _first_splits(config, seed)
-    if config.ratios != Ratios():
-        notes["ratios"] = (
-            "Shares of train, validation and test. With the default, 0.7, 0.1 and 0.2, some class "
-            "would have no image in one of them."
-        )
     found = Found(config, splits, size, len(sizes), notes)
     for improve in (_with_patients, _with_ratios, _with_fewer, _with_positive_class):
         with suppress(InputError):  # what would be better cannot be had: too few of a class
@@ -119,12 +118,13 @@ def data_block(found: Found, path: str) -> Block:
     usual = {"patient_from": "none", "image_column": "image", "label_column": "label"}
     shown = {k: v for k, v in source.items() if usual.get(k) != v}
     block: Block = {"source": Noted(_with_notes(shown, found.notes))}
-    if "ratios" in found.notes:
+    if config.ratios != Ratios():
         block["ratios"] = Noted(noted(asdict(config.ratios)))
     for key in ("size_px", "num_train", "num_val", "num_test", "positive_class"):
         if (value := getattr(config, key)) is not None:
             block[key] = Noted(list(value) if isinstance(value, tuple) else value)
-    return _with_notes({key: one.value for key, one in block.items()}, found.notes)
+    notes = {"ratios": WHY_FEW, **found.notes}
+    return _with_notes({key: one.value for key, one in block.items()}, notes)
 
 
 def _with_notes(settings: dict[str, Any], notes: dict[str, str]) -> Block:
@@ -185,8 +185,9 @@ def _with_patients(found: Found, limits: Limits, seed: int) -> Found:
     if setting is None:
         return found
     key, value = setting
-    config = replace(found.config, source=replace(source, **{key: value}))
-    splits = load_splits(config, seed)
+    config, splits = _first_splits(
+        replace(found.config, source=replace(source, **{key: value})), seed
+    )
     num = len(set().union(*(_patients(part) for part in splits.named().values())))
     example = "" if key == "patient_column" else _example(found.splits, value)
     note = (
