@@ -288,6 +288,15 @@ def test_a_handful_of_images_is_cut_so_that_every_split_has_some() -> None:
     assert made("--images", "few", *candidates()).data.ratios.train == 0.5
 
 
+@pytest.mark.parametrize("broken", ["slides/normal/bad.png", "made0/tumour/bad.png"])
+def test_an_image_that_cannot_be_read_is_left_out_and_told(broken: str) -> None:
+    words = ("--images", write_folder("slides", COUNTS), *candidates())
+    Path(broken).write_text("no image")
+
+    assert made(*words).data.skip_bad
+    assert "bad.png" in rlsel("check", "my.yaml").out
+
+
 @pytest.mark.parametrize(
     ("size", "expected"),
     [

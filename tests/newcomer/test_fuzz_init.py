@@ -9,7 +9,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 from made_inputs import Made, encoded, pixels
 from test_fuzz_inputs import FILES, check, examples
@@ -45,10 +45,7 @@ def written(images: Path, candidates: Path, config: Path) -> bool:
     return True
 
 
-@pytest.mark.parametrize("kind", FILES)
-@given(data=st.data())
-@examples(30, always_the_same=True)
-def test_a_config_that_is_written_is_taken(kind: str, data: st.DataObject) -> None:
+def require_taken(data: st.DataObject, kind: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         made = data.draw(FILES[kind](root))
@@ -57,6 +54,7 @@ def test_a_config_that_is_written_is_taken(kind: str, data: st.DataObject) -> No
 
         is_written = written(images, write_candidates(made, root), config)
 
+        event("written" if is_written else "refused")
         plain = not made.data and not any(name in made.source for name in SETTINGS_OF_ITS_OWN)
         if made.answer == "counted" and plain and "path" in made.source:
             assert is_written
@@ -66,3 +64,19 @@ def test_a_config_that_is_written_is_taken(kind: str, data: st.DataObject) -> No
             if made.answer == "counted" and plain:
                 pool = next(row for row in report.rows if row.part == "pool")
                 assert pool.total == 8 * len(pool.counts)
+
+
+@pytest.mark.parametrize("kind", FILES)
+@given(data=st.data())
+@examples(15, always_the_same=True)
+def test_a_config_that_is_written_is_taken(kind: str, data: st.DataObject) -> None:
+    require_taken(data, kind)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kind", FILES)
+@given(data=st.data())
+@examples(200, always_the_same=False)
+def test_a_config_for_any_of_many_inputs_is_taken(kind: str, data: st.DataObject) -> None:
+    require_taken(data, kind)

@@ -1,5 +1,7 @@
 """All blocks of a config: the images, the candidates or what makes them, and how a run goes."""
 
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ from rlsel.experiment.config import Experiment, default_experiment, to_dict
 from rlsel.experiment.describe import find_settings
 from rlsel.machine.progress import console
 from rlsel.machine.wording import counted
+from rlsel.pool import build_pool
 from rlsel.pool.checks import MIN_TRAIN_PER_CLASS
 from rlsel.pool.config import FolderPool, NpzPool, ParquetPool
 from rlsel.pool.recognise import recognise_pool
 
+FilePool = FolderPool | ParquetPool | NpzPool
 POOLS = {
     FolderPool: "a folder for each class",
     ParquetPool: "in Parquet",
@@ -62,7 +66,9 @@ def blocks_for(images: str, candidates: str | None, label: str | None, folder: P
     if candidates is None:
         made: Block = {"generator": _generator(found, limits, images)}
     else:
-        made = {"pool": _pool(candidates, label, folder)}
+        pool = _recognised(candidates, label)
+        found = _readable_with(pool, found, seed)
+        made = {"pool": _pool(pool, folder)}
     return {
         "seed": _told("seed", seed),
         "data": Noted(data_block(found, path), f"The real images. {found.in_words}."),
@@ -71,15 +77,36 @@ def blocks_for(images: str, candidates: str | None, label: str | None, folder: P
     }
 
 
-def _pool(candidates: str, label: str | None, folder: Path) -> Noted:
+def _recognised(candidates: str, label: str | None) -> FilePool:
     try:
         pool = recognise_pool(candidates)
     except InputError:
         if label is None:
             raise
         pool = recognise_pool(candidates, label)
+    console.print(f"{candidates}: candidates, {POOLS[type(pool)]}", markup=False)
+    return pool
+
+
+def _readable_with(pool: FilePool, found: Found, seed: int) -> Found:
+    """The same, leaving out images that cannot be read where candidates ask for it.
+
+    Raises:
+        InputError: the candidates do not go with the images.
+    """
+    try:
+        build_pool(pool, found.splits, found.config, seed)
+    except InputError as error:
+        config = replace(found.config, skip_bad=True)
+        with suppress(InputError):
+            build_pool(pool, found.splits, config, seed)
+            return replace(found, config=config)
+        raise error from None
+    return found
+
+
+def _pool(pool: FilePool, folder: Path) -> Noted:
     kind = POOLS[type(pool)]
-    console.print(f"{candidates}: candidates, {kind}", markup=False)
     block = {"name": Noted(pool.name), "path": Noted(as_config_has_it(pool.path, folder))}
     if isinstance(pool, ParquetPool):
         columns = {"image_column": pool.image_column, "label_column": pool.label_column}

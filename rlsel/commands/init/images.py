@@ -37,6 +37,8 @@ NO_NAMES = (
     "  class_names: [benign, malignant]"
 )
 FOR_FEW = Ratios(train=0.5, val=0.3, test=0.2)
+SKIP_BAD = {"skip_bad": True}
+WHY_SKIPPED = "Some images cannot be read. They are left out, and `rlsel check` says which."
 WHY_FEW = (
     "Shares of train, validation and test. With the default, 0.7, 0.1 and 0.2, some class would "
     "have no image in one of them."
@@ -123,7 +125,9 @@ def data_block(found: Found, path: str) -> Block:
     for key in ("size_px", "num_train", "num_val", "num_test", "positive_class"):
         if (value := getattr(config, key)) is not None:
             block[key] = Noted(list(value) if isinstance(value, tuple) else value)
-    notes = {"ratios": WHY_FEW, **found.notes}
+    if config.skip_bad:
+        block["skip_bad"] = Noted(True)
+    notes = {"ratios": WHY_FEW, "skip_bad": WHY_SKIPPED, **found.notes}
     return _with_notes({key: one.value for key, one in block.items()}, notes)
 
 
@@ -142,17 +146,19 @@ def _sizes(source: FileSource) -> Iterator[Size]:
 
 
 def _first_splits(config: DataConfig, seed: int) -> tuple[DataConfig, Splits]:
-    """With the default ratios if every split has every class then, else with a larger validation.
+    """With the settings as they are if those can be had; else with a larger validation, or without
+    the images that cannot be read, or both.
 
     Raises:
-        InputError: there are too few images for either.
+        InputError: none of that helps. It tells what is wrong with the settings as they are.
     """
     try:
         return config, load_splits(config, seed)
     except InputError as error:
-        with suppress(InputError):
-            larger = replace(config, ratios=FOR_FEW)
-            return larger, load_splits(larger, seed)
+        for change in ({"ratios": FOR_FEW}, SKIP_BAD, {"ratios": FOR_FEW, **SKIP_BAD}):
+            changed = replace(config, **change)
+            with suppress(InputError):
+                return changed, load_splits(changed, seed)
         raise error from None
 
 
