@@ -3,16 +3,19 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich import box
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from rlsel.commands.ids import write_ids
 from rlsel.data import Splits, load_splits
 from rlsel.data.positive_class import describe_positive, doubts
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
+from rlsel.features.extractors import require_extractor, require_features
 from rlsel.machine.progress import console
 from rlsel.machine.wording import below_here, counted
 from rlsel.pool import InputReport, Pool, build_pool, describe_inputs
@@ -28,9 +31,17 @@ def read_inputs(experiment: Experiment) -> tuple[Splits, Pool | None]:
     Raises:
         InputError: an input is wrong, or the experiment does not go with it.
     """
+    splits, pool = _read_images(experiment)
+    if pool is not None:
+        require_features(experiment.features.extractor, splits, pool.candidates)
+    return splits, pool
+
+
+def _read_images(experiment: Experiment) -> tuple[Splits, Pool | None]:
     require_packages(experiment.selection.methods)
     require_rules(experiment.selection.methods, experiment.folder)
     require_weights(experiment.audit.weights)
+    require_extractor(experiment.features.extractor)
     _require_gpus(experiment)
     splits = load_splits(experiment.data, experiment.seed)
     experiment.selection.ranges_of(splits.class_names)
@@ -87,13 +98,17 @@ def _idle_ranges(experiment: Experiment, pool: Pool | None) -> Iterator[str]:
             )
 
 
-def check_inputs(experiment: Experiment) -> InputReport:
+def check_inputs(experiment: Experiment, ids: Path | None = None) -> InputReport:
     """Print counts per class and split, sizes, notes and warnings.
+
+    Args:
+        ids: A CSV file for the ids of all images. A file of features is not looked at then, as it
+            may have to be made from them.
 
     Raises:
         InputError: an input is wrong; the message is the same that a run would give.
     """
-    splits, pool = read_inputs(experiment)
+    splits, pool = _read_images(experiment) if ids else read_inputs(experiment)
     report = describe_settings_and_inputs(experiment, splits, pool)
     for table in _count_tables(report, splits.class_names, console.width):
         console.print(table)
@@ -106,6 +121,10 @@ def check_inputs(experiment: Experiment) -> InputReport:
         f"{counted(len(report.warnings), 'warning')}; ready to run",
         markup=False,
     )
+    if ids:
+        written = counted(write_ids(ids, splits, pool), "image")
+        missing = "" if pool else "; the candidates are not among them, as they are not made yet"
+        console.print(f"ids of {written} written to {ids}{missing}", markup=False)
     return report
 
 

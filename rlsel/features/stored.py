@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlsel.classifier import Resident, fit, recipe_of
+from rlsel.classifier import ClassifierConfig, Resident, fit
 from rlsel.classifier.resident import best_device
 from rlsel.data import Splits
 from rlsel.errors import InputError
 from rlsel.features.config import FeaturesConfig
 from rlsel.features.extract import Features, extract
+from rlsel.features.extractors import frozen_features, identity_of
 from rlsel.machine.atomic_files import replacing, write_bytes
 from rlsel.machine.cache.folder import entry_of
 from rlsel.machine.cache.shared_work import link, sole_worker
@@ -60,8 +61,7 @@ def extract_or_load(
     """
     recipe = "/".join(
         (
-            recipe_of(config.extractor),
-            str(seed),
+            identity_of(config.extractor, seed),
             pool.digest,
             *(images.digest for name, images in splits.named().items() if name != "test"),
         )
@@ -158,11 +158,27 @@ def _make(
     recipe: str,
     keep_weights: bool,
 ) -> Extracted:
+    if isinstance(config.extractor, ClassifierConfig):
+        made = _train(config.extractor, splits, pool, seed, keep_weights)
+    else:
+        made = Extracted(frozen_features(config.extractor, splits, pool.candidates, seed), {})
+    with replacing(path) as temporary:
+        np.savez(temporary, recipe=np.array(recipe), **asdict(made.features))
+    if keep_weights:
+        buffer = BytesIO()  # torch would hide from us that a disk is full
+        torch.save({"recipe": recipe, "weights": made.weights}, buffer)
+        write_bytes(path.with_suffix(".pt"), buffer.getbuffer())
+    return made
+
+
+def _train(
+    config: ClassifierConfig, splits: Splits, pool: Pool, seed: int, keep_weights: bool
+) -> Extracted:
     device = best_device()
     train = Resident.put(splits.train.images, splits.train.labels, device)
     with few_threads():
         fitted = fit(
-            config.extractor,
+            config,
             train,
             torch.arange(len(train)),
             splits.train.num_classes,
@@ -178,12 +194,5 @@ def _make(
             reward_val=splits.reward_val,
             selection_val=splits.selection_val,
         )
-    with replacing(path) as temporary:
-        np.savez(temporary, recipe=np.array(recipe), **asdict(features))
-    weights = {}
-    if keep_weights:
-        weights = {name: value.cpu() for name, value in fitted.model.state_dict().items()}
-        buffer = BytesIO()  # torch would hide from us that a disk is full
-        torch.save({"recipe": recipe, "weights": weights}, buffer)
-        write_bytes(path.with_suffix(".pt"), buffer.getbuffer())
-    return Extracted(features, weights)
+    state = fitted.model.state_dict() if keep_weights else {}
+    return Extracted(features, {name: value.cpu() for name, value in state.items()})
