@@ -4,6 +4,7 @@ Shape letters: N rows, F size of a feature.
 """
 
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Float
 
 from rlsel.data.sources.parquet import open_parquet
-from rlsel.data.sources.paths import existing, matching_files
+from rlsel.data.sources.paths import matching_files
 from rlsel.errors import InputError
 from rlsel.features.extractors.config import FileExtractor
 from rlsel.machine.wording import counted, first_few
@@ -167,7 +168,7 @@ def _require_one_length(lengths_N: np.ndarray, what: str) -> None:
 def _npz_table(config: FileExtractor, file: Path) -> FeatureTable:
     id_key, feature_key = config.id_column or "ids", config.feature_column or "features"
     part_key = config.part_column or "parts"
-    with _readable(file), np.load(existing(str(file))) as arrays:
+    with _arrays(file) as arrays:
         is_told = config.part_column is not None or part_key in arrays.files
         wanted = (id_key, feature_key, *((part_key,) if is_told else ()))
         if absent := [name for name in wanted if name not in arrays.files]:
@@ -176,15 +177,17 @@ def _npz_table(config: FileExtractor, file: Path) -> FeatureTable:
                 f"{first_few(arrays.files, 10)} (features.extractor.id_column, feature_column and "
                 "part_column name others)"
             )
-        ids_N = arrays[id_key].astype(str)
-        parts_N = arrays[part_key].astype(str) if is_told else None
+        ids_N = arrays[id_key].ravel().astype(str)
+        parts_N = arrays[part_key].ravel().astype(str) if is_told else None
+    if parts_N is not None and len(parts_N) != len(ids_N):
+        raise InputError(f"{file}: {len(ids_N)} ids but {len(parts_N)} entries of {part_key!r}")
     return FeatureTable(
         (file,), ids_N, parts_N, part_key, partial(_npz_vectors, file, feature_key, ids_N)
     )
 
 
 def _npz_vectors(file: Path, key: str, ids_N: np.ndarray) -> np.ndarray:
-    with _readable(file), np.load(file) as arrays:
+    with _arrays(file) as arrays:
         features_NF = arrays[key]
     if features_NF.ndim != 2 or features_NF.dtype.kind not in "fiu" or not features_NF.shape[1]:
         raise InputError(
@@ -197,11 +200,25 @@ def _npz_vectors(file: Path, key: str, ids_N: np.ndarray) -> np.ndarray:
 
 
 @contextmanager
+def _arrays(file: Path) -> Iterator[np.lib.npyio.NpzFile]:
+    # Opened here, as np.load leaves a file open that turns out to be no zip.
+    with _readable(file), file.open("rb") as stream, np.load(stream) as arrays:
+        yield arrays
+
+
+@contextmanager
 def _readable(file: Path) -> Iterator[None]:
     try:
         yield
     except InputError:
         raise
-    except (OSError, ValueError, EOFError, pa.ArrowException, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        pa.ArrowException,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{file}: cannot be read ({reason})") from None
