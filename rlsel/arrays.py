@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from rlsel.data import ImageSet, Splits
+from rlsel.data import EmbeddingSet, ImageSet, SampleSet, Splits
 from rlsel.data.splits import require_every_class
 from rlsel.data.stratify import cut
 from rlsel.errors import InputError
-from rlsel.experiment.config import Experiment, build_experiment
-from rlsel.machine.monitoring import PeakMemory
+from rlsel.experiment.config import OF_EMBEDDINGS, Experiment, build_experiment
 from rlsel.pipeline import select_and_score
 from rlsel.pool import Pool, write_pool
 from rlsel.pool.build import require_enough
-from rlsel.runs.folder import claim, new_record
+from rlsel.runs.claim import claim, new_record
 from rlsel.seeding import rng
 from rlsel.selectors import Selection
 from rlsel.selectors.peers import require_packages
-from rlsel.stages.candidates import POOL
+from rlsel.stages.candidates import POOL, Candidates
+from rlsel.stages.inputs import require_same_kind
 
 Labelled = tuple[np.ndarray, np.ndarray]
 COMMAND = "rlsel.select(..., out=...)"
@@ -40,7 +40,8 @@ def select(
     """Learn which of `candidates` are worth adding to `train`.
 
     Args:
-        train: (images, labels): uint8 (n, h, w, 3) and integers from 0.
+        train: (images, labels): uint8 (n, h, w, 3) and integers from 0; or (embeddings, labels):
+            floats (n, width).
         val: Cut in two by `data.reward_val_fraction`: one half pays the rewards, the other chooses.
         candidates: As `train`; the mask that comes back is in their order.
         test: Scored at the end, once; without it no final scores are made.
@@ -55,17 +56,17 @@ def select(
     Raises:
         InputError: an array is of the wrong shape, type or size, or an option is unknown.
     """
-    experiment = build_experiment({"name": "arrays", **options}, "rlsel.select")
+    experiment = build_experiment({"name": "arrays", **_kind(train), **options}, "rlsel.select")
     _require_used(experiment)
     require_packages(experiment.selection.methods)
     labelled = {"train": train, "val": val, "candidates": candidates}
     labelled |= {"test": test} if test is not None else {}
     arrays = {what: _checked(what, pair) for what, pair in labelled.items()}
-    _require_one_size({what: images for what, (images, _) in arrays.items()})
+    _require_one_shape({what: values for what, (values, _) in arrays.items()})
     names = class_names or tuple(str(c) for c in range(int(arrays["train"][1].max()) + 1))
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise InputError(f"class_names has {twice[0]!r} more than once; give each class its own")
-    sets = {what: _image_set(what, *pair, names) for what, pair in arrays.items()}
+    sets = {what: _samples(what, *pair, names) for what, pair in arrays.items()}
     require_every_class({what: sets[what] for what in arrays if what != "candidates"})
     fraction = experiment.data.reward_val_fraction
     halves = cut(
@@ -82,15 +83,16 @@ def select(
     )
     pool = Pool(sets["candidates"], source="arrays given to rlsel.select")
     require_enough(pool)
+    require_same_kind(experiment, splits.train)
     experiment.selection.ranges_of(names)
-    with tempfile.TemporaryDirectory() as temporary, PeakMemory() as memory:
+    with tempfile.TemporaryDirectory() as temporary:
         path = Path(out) if out else Path(temporary) / "run"
         blank = new_record(experiment, command=COMMAND)
         with claim(experiment, path, resume=out is not None, blank=blank) as folder:
             folder.require_same(splits.train.digest, pool.digest)
             if out and not (path / POOL).exists():  # nobody else could bring the arrays back
                 write_pool(pool, path / POOL)
-            return select_and_score(experiment, splits, pool, folder, memory)
+            return select_and_score(experiment, splits, Candidates(pool), folder)
 
 
 def _require_used(experiment: Experiment) -> None:
@@ -108,39 +110,58 @@ def _require_used(experiment: Experiment) -> None:
 
 
 def _checked(what: str, pair: Labelled) -> Labelled:
-    """Images and labels as arrays, once they are known to be what is needed."""
+    """Images or embeddings and labels, once they are known to be what is needed."""
     try:
-        images, labels = (np.asarray(array) for array in pair)
+        values, labels = (np.asarray(array) for array in pair)
     except (TypeError, ValueError):
         raise InputError(f"{what}: give a pair (images, labels)") from None
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
+    is_images = values.dtype == np.uint8 and values.ndim == 4 and values.shape[-1] == 3
+    if not (is_images or _are_embeddings(values)):
         raise InputError(
-            f"{what}: images must be uint8 of shape (n, h, w, 3), "
-            f"not {images.dtype} of {images.shape}"
+            f"{what}: images must be uint8 of shape (n, h, w, 3), and embeddings floats of shape "
+            f"(n, width), not {values.dtype} of {values.shape}"
         )
-    if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
+    if labels.shape != (len(values),) or not np.issubdtype(labels.dtype, np.integer):
         raise InputError(
-            f"{what}: labels must be {len(images)} integers, not {labels.dtype} of {labels.shape}"
+            f"{what}: labels must be {len(values)} integers, not {labels.dtype} of {labels.shape}"
         )
-    if not len(images):
-        raise InputError(f"{what}: there is not a single image")
-    return images, labels
+    if not len(values):
+        raise InputError(f"{what}: there is not a single sample")
+    if not is_images and not np.isfinite(values).all():
+        first = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
+        raise InputError(f"{what}: the embedding at {first} holds NaN or infinity")
+    return values, labels
 
 
-def _image_set(
-    what: str, images: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]
-) -> ImageSet:
+def _are_embeddings(values: np.ndarray) -> bool:
+    return values.ndim == 2 and np.issubdtype(values.dtype, np.floating)
+
+
+def _kind(train: Labelled) -> dict[str, Any]:
+    """Settings that go without saying for samples of this kind."""
+    first = np.asarray(train[0]) if isinstance(train, tuple) and len(train) == 2 else np.zeros(0)
+    return OF_EMBEDDINGS if _are_embeddings(first) else {}
+
+
+def _samples(
+    what: str, values: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]
+) -> SampleSet:
     if not 0 <= labels.min() <= labels.max() < len(class_names):
         raise InputError(
             f"{what}: labels run from {labels.min()} to {labels.max()}, but the classes are "
             f"{', '.join(f'{i} {name!r}' for i, name in enumerate(class_names))}"
         )
-    ids = np.array([f"{what}-{i:06d}" for i in range(len(images))])
-    return ImageSet(images, labels.astype(np.int64), class_names, ids)
+    ids = np.array([f"{what}-{i:06d}" for i in range(len(values))])
+    labels = labels.astype(np.int64)
+    if _are_embeddings(values):
+        return EmbeddingSet(values.astype(np.float32), labels, class_names, ids)
+    return ImageSet(values, labels, class_names, ids)
 
 
-def _require_one_size(images: Mapping[str, np.ndarray]) -> None:
-    sizes = {what: array.shape[1:3] for what, array in images.items()}
-    if len(set(sizes.values())) > 1:
-        listed = ", ".join(f"{what} {h} x {w}" for what, (h, w) in sizes.items())
-        raise InputError(f"images differ in size ({listed}); resize them to one size")
+def _require_one_shape(values: Mapping[str, np.ndarray]) -> None:
+    shapes = {what: array.shape[1:] for what, array in values.items()}
+    if len(set(shapes.values())) > 1:
+        listed = ", ".join(
+            f"{what} {' x '.join(map(str, shape[:2]))}" for what, shape in shapes.items()
+        )
+        raise InputError(f"samples differ in size ({listed}); give all of them one size")

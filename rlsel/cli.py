@@ -179,7 +179,8 @@ def import_images(
         console.print(f"note: {note}", markup=False)
     for warning in found.warnings:
         console.print(f"warning: {warning}", style="yellow", markup=False)
-    console.print(f"{found.copies}. Nearest pairs: {found.picture}", markup=False)
+    pairs = f". Nearest pairs: {found.picture}" if found.picture else ""
+    console.print(f"{found.copies}{pairs}", markup=False)
     console.print(f"{len(found.pool):,} candidates written to {to}", markup=False)
 
 

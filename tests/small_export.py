@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from rlsel.runs.claim import new_record
 from small_experiment import tiny
 
 from rlsel.data import ImageSet, load_splits
 from rlsel.experiment.config import Experiment, to_yaml
 from rlsel.features import CandidateTable
 from rlsel.pool import Pool, build_pool, write_pool
-from rlsel.runs.folder import new_record
 from rlsel.runs.selection_table import write_selection
 from rlsel.selectors import Selection
 from rlsel.stages.candidates import POOL

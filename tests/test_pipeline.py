@@ -49,7 +49,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return lambda *arguments, **named: calls.append(name)
 
     monkeypatch.setattr("rlsel.pipeline.select_and_score", note("pipeline"))
-    monkeypatch.setattr("rlsel.features.stored.fit", note("extractor"))
+    monkeypatch.setattr("rlsel.features.extract.fit", note("extractor"))
     monkeypatch.setattr(Workbench, "evaluate", note("evaluation"))
     return calls
 

@@ -72,7 +72,7 @@ def _one(size: Size) -> dict:
     job = _job(size, "full", 0)
     needed = peak_gib(size.device, lambda: _bench(size).evaluate(job))
     bench = _bench(size)
-    _ = bench._training_images, bench._resident_split(job.split)
+    _ = bench.trainings.images, bench.trainings.resident(job.split)
     return _refused(
         size, 0.3 * needed, lambda: bench.evaluate(job), "classifier.batch_size", FEW_BYTES
     )
@@ -81,7 +81,7 @@ def _one(size: Size) -> dict:
 def _maps(size: Size) -> dict:
     """Feature maps are not put down to the batch size."""
     bench = _bench(size)
-    finetuner, images = bench._finetuner, bench._training_images
+    finetuner, images = bench.trainings.finetuner, bench.trainings.images
     stage = bench.finetune.first_stage
     maps = finetuner.maps_of(images).images_NCHW
     needed_bytes = maps.nbytes

@@ -11,7 +11,7 @@ from rlsel.classifier.resident import best_device
 from rlsel.data import load_splits
 from rlsel.experiment.config import Experiment, build_experiment, merge
 from rlsel.experiment.yaml_files import read_yaml
-from rlsel.features import extract
+from rlsel.features.extract import extract
 from rlsel.pool import build_pool
 from rlsel.rewards.workbench import Workbench
 from rlsel.seeding import derive_seed

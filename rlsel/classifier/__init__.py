@@ -1,15 +1,17 @@
 """The only place that trains a classifier.
 
-In: uint8 images and labels on the device, a seed. Out: a fitted ResNet34 with its validation
-curve, its logits, its penultimate features. Read `fit.py` first.
+In: samples and labels on the device, a seed. Out: a fitted ResNet34 (images) or MLP (embeddings)
+with its logits on validation; of a ResNet34 its penultimate features too. Read `fit.py` first.
 """
 
+from rlsel.classifier.any_config import AnyClassifierConfig
 from rlsel.classifier.config import ClassifierConfig
 from rlsel.classifier.fit import Fitted, Trainer, fit, recipe_of
 from rlsel.classifier.predict import extract_features, predict
 from rlsel.classifier.resident import Resident
 
 __all__ = [
+    "AnyClassifierConfig",
     "ClassifierConfig",
     "Fitted",
     "Resident",

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from rlsel.classifier.config import ClassifierConfig
 from rlsel.classifier.crop import crop_kernels
+from rlsel.classifier.mlp import RECIPE as MLP_RECIPE
+from rlsel.classifier.mlp import MLPConfig
 from rlsel.classifier.plan import TrainingPlan, draw_plan, steps_in_turn
 from rlsel.classifier.predict import predict
 from rlsel.classifier.resident import Resident
@@ -225,12 +227,14 @@ def fit(
     return trainer.fit(rows_N, seed, validation, description=description)
 
 
-def recipe_of(config: ClassifierConfig) -> str:
-    """All that a training depends on besides images and seed, as text to be hashed.
+def recipe_of(config: ClassifierConfig | MLPConfig) -> str:
+    """All that a training depends on besides samples and seed, as text to be hashed.
 
     Raises:
         InputError: the file of `weights` is missing.
     """
+    if isinstance(config, MLPConfig):
+        return repr((MLP_RECIPE, config))
     weights = config.weights and weights_digest(config.weights)
     return repr((RECIPE, replace(config, weights=None), weights))
 

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
 from rlsel.machine.device_memory import GIB, room_for
+from rlsel.machine.threads import few_threads
 
 Precision = Literal["auto", "bf16", "fp32"]
 
@@ -81,3 +82,12 @@ def multiplies_bf16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # Emulated bf16 is several times slower than fp32; these two instruction sets have it natively.
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def computed_by() -> tuple[str, ...]:
+    """What a training depends on besides its inputs: the last digits of it, with bf16 more."""
+    device = best_device()
+    is_gpu = device.type == "cuda"
+    name = torch.cuda.get_device_name(device) if is_gpu else torch.backends.cpu.get_cpu_capability()
+    with few_threads():
+        return device.type, name, str(torch.__version__), str(torch.get_num_threads())

@@ -14,20 +14,23 @@ import pyarrow.parquet as pq
 from PIL import Image, UnidentifiedImageError
 
 from rlsel.data.image_set import ImageSet
+from rlsel.data.samples import SampleSet
 from rlsel.data.sources.part import Payload
 from rlsel.errors import InputError
 from rlsel.machine.atomic_files import filling, require_empty, writing
 from rlsel.machine.file_names import DistinctNames, distinct_names, folder_name, plain_name
 from rlsel.machine.progress import track
-from rlsel.machine.wording import by
+from rlsel.pool import write_pool
 from rlsel.pool.originals import originals
-from rlsel.runs.folder import read_experiment
+from rlsel.runs.config_file import read_experiment
+from rlsel.runs.reopen import reopen_pool
 from rlsel.runs.selection_table import FILE_NAME, read_selection
-from rlsel.stages.candidates import reopen_pool
 
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif", "BMP": ".bmp", "WEBP": ".webp"}
 """Format -> suffix, for images that a user's Parquet file holds."""
 IMAGE_SUFFIXES = {*SUFFIXES.values(), ".jpeg", ".tiff"}
+SELECTED = "selected.parquet"
+"""Selected embeddings, as `write_pool` writes them."""
 CLASS_FOLDERS = "class_folders"
 """Key in the metadata of the Parquet file: class -> folder, as JSON."""
 
@@ -39,8 +42,8 @@ class Exported:
     num_images: int
     num_originals: int
     """Of these, the user's own."""
-    size: tuple[int, int]
-    """Height and width of the others, in pixels."""
+    shape: str
+    """Of the others, such as 96 x 96 px."""
     folders: dict[str, str]
     """Class -> its folder."""
     empty: tuple[str, ...]
@@ -49,7 +52,12 @@ class Exported:
     def told(self, asked_for_originals: bool) -> Iterator[str]:
         """What the user should know of them, a line each."""
         num_copies = self.num_images - self.num_originals
-        copies = f"as they were trained on, {by(self.size)} px"
+        copies = f"as they were trained on, {self.shape}"
+        if not self.folders:
+            yield f"embeddings of {self.shape} are in {SELECTED}, as Parquet"
+            if self.empty:
+                yield f"nothing was kept of {', '.join(map(repr, self.empty))}"
+            return
         if not asked_for_originals:
             yield f"images are {copies}; --originals takes your own files, where there are any"
         elif num_copies:
@@ -83,8 +91,17 @@ def export_selection(run_dir: Path, to: Path, use_originals: bool = False) -> Ex
     """
     table = read_selection(run_dir)
     require_empty(to)
-    candidates = reopen_pool(run_dir).candidates
+    pool = reopen_pool(run_dir)
+    candidates = pool.candidates
     kept = np.flatnonzero(np.array(table.column("kept").to_pylist(), dtype=bool))
+    if not isinstance(candidates, ImageSet):
+        if use_originals:
+            raise InputError(f"{run_dir}: --originals is for images; it selects {candidates.noun}s")
+        with filling(to) as folder:
+            write_pool(pool.take(kept), folder / SELECTED)
+            with writing(folder / FILE_NAME):
+                pq.write_table(table, folder / FILE_NAME)
+        return Exported(len(kept), 0, candidates.shape_text, {}, _without_any(candidates, kept))
     with filling(to) as folder:
         writer = _Writer(folder, candidates)
         if use_originals:
@@ -103,10 +120,15 @@ def export_selection(run_dir: Path, to: Path, use_originals: bool = False) -> Ex
     return Exported(
         num_images=sum(map(len, files.values())),
         num_originals=len(are_originals),
-        size=candidates.images.shape[1:3],
+        shape=candidates.shape_text,
         folders=folders,
         empty=tuple(name for name, inside in files.items() if not inside),
     )
+
+
+def _without_any(candidates: SampleSet, kept: np.ndarray) -> tuple[str, ...]:
+    counts = candidates.take(kept).counts
+    return tuple(name for name, count in counts.items() if not count)
 
 
 class _Writer:

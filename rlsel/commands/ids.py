@@ -5,8 +5,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from rlsel.data import Splits
-from rlsel.data.image_set import ImageSet
+from rlsel.data import SampleSet, Splits
 from rlsel.features.extractors.file_features import CANDIDATES
 from rlsel.machine.atomic_files import write_text
 from rlsel.pool import Pool
@@ -43,7 +42,7 @@ def write_ids(path: Path, splits: Splits, pool: Pool | None) -> int:
     return sum(map(len, parts.values()))
 
 
-def _rows(part: str, images: ImageSet) -> Iterator[tuple[str, str, str, str]]:
+def _rows(part: str, images: SampleSet) -> Iterator[tuple[str, str, str, str]]:
     patients = [""] * len(images) if images.patients is None else images.patients.tolist()
     for id_, label, patient in zip(images.ids.tolist(), images.labels, patients, strict=True):
         yield part, id_, images.class_names[label], patient

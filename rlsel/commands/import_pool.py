@@ -3,14 +3,25 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rlsel.data import load_splits
+from rlsel.data import ImageSet, load_splits
+from rlsel.data.image_set import as_images
 from rlsel.data.pattern import pattern_by_class, warn_of_pattern
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
 from rlsel.machine.atomic_files import write_bytes
-from rlsel.pool import FolderPool, NpzPool, ParquetPool, Pool, PoolConfig, build_pool, write_pool
+from rlsel.pool import (
+    EmbeddingsPool,
+    FolderPool,
+    NpzPool,
+    ParquetPool,
+    Pool,
+    PoolConfig,
+    build_pool,
+    write_pool,
+)
 from rlsel.pool.build import require_enough
-from rlsel.quality.of_run import audit_of, nearest_pairs, without_copies
+from rlsel.quality.of_run import audit_of, without_copies
+from rlsel.quality.pairs import nearest_pairs
 from rlsel.quality.report import describe_copies
 from rlsel.reporting.copies import draw_pairs
 
@@ -23,8 +34,8 @@ class Imported:
     copies: str
     """What the audit found; copies are still in the pool unless they were to be dropped."""
     warnings: tuple[str, ...]
-    picture: Path
-    """The candidates most like a training image, each above it."""
+    picture: Path | None
+    """The candidates most like a training image, each above it; None of embeddings."""
 
 
 def import_pool(
@@ -48,7 +59,9 @@ def import_pool(
     if to.exists():
         raise InputError(f"{to}: is there already; choose another --to")
     splits = load_splits(experiment.data, experiment.seed)
-    pool = build_pool(_config_of(images), splits, experiment.data, experiment.seed)
+    is_images = isinstance(splits.train, ImageSet)
+    config = _config_of(images) if is_images else EmbeddingsPool(path=images)
+    pool = build_pool(config, splits, experiment.data, experiment.seed)
     pool = replace(pool, source=source) if source else pool
     audit = audit_of(splits, pool, None, experiment.seed)
     pairs = nearest_pairs(splits, pool, audit)
@@ -57,10 +70,13 @@ def import_pool(
         kept = without_copies(pool, audit)
     require_enough(kept)
     write_pool(kept, to)
-    picture = to.with_suffix(".copies.png")
-    write_bytes(picture, draw_pairs(pairs.candidates, pairs.originals))
-    patterns = pattern_by_class(kept.candidates), pattern_by_class(splits.train)
-    return Imported(kept, describe_copies(audit), tuple(warn_of_pattern(*patterns)), picture)
+    picture, warnings = None, []
+    if pairs.candidates is not None and pairs.originals is not None:
+        picture = to.with_suffix(".copies.png")
+        write_bytes(picture, draw_pairs(pairs.candidates, pairs.originals))
+        sets = (kept.candidates, splits.train)
+        warnings = warn_of_pattern(*(pattern_by_class(as_images(samples)) for samples in sets))
+    return Imported(kept, describe_copies(audit), tuple(warnings), picture)
 
 
 def _config_of(images: str) -> PoolConfig:

@@ -6,9 +6,12 @@ Read `splits.py` first, then `sources/part.py` and `image_set.py`.
 """
 
 from rlsel.data.config import DataConfig, Ratios
+from rlsel.data.embedding_set import EmbeddingSet
 from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.data.phantom import PhantomSource
+from rlsel.data.samples import SampleSet
 from rlsel.data.sources import (
+    EmbeddingsSource,
     FolderSource,
     NpzSource,
     ParquetSource,
@@ -19,6 +22,8 @@ from rlsel.data.splits import Splits, load_splits
 
 __all__ = [
     "DataConfig",
+    "EmbeddingSet",
+    "EmbeddingsSource",
     "FolderSource",
     "ImageSet",
     "NpzSource",
@@ -26,6 +31,7 @@ __all__ = [
     "PcamHdf5Source",
     "PhantomSource",
     "Ratios",
+    "SampleSet",
     "Splits",
     "TorchvisionPcamSource",
     "concatenate",

@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt
 from rlsel.data.decoding.resize import Size
 from rlsel.data.phantom import PhantomSource
 from rlsel.data.sources import (
+    EmbeddingsSource,
     FolderSource,
     NpzSource,
     ParquetSource,
@@ -21,7 +22,8 @@ DataSource = Annotated[
     | ParquetSource
     | NpzSource
     | PcamHdf5Source
-    | TorchvisionPcamSource,
+    | TorchvisionPcamSource
+    | EmbeddingsSource,
     Field(discriminator="name"),
 ]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -70,6 +72,8 @@ class DataConfig:
     def __post_init__(self) -> None:
         if isinstance(self.source, PhantomSource) and self.size_px is not None:
             raise ValueError("the phantom draws at its own size: set source.size_px, not size_px")
+        if isinstance(self.source, EmbeddingsSource) and self.size_px is not None:
+            raise ValueError("embeddings have no size in pixels: leave size_px out")
 
     @property
     def size(self) -> Size | None:

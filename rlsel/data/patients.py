@@ -3,12 +3,12 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
-from rlsel.data.image_set import ImageSet
-from rlsel.data.sources import FileSource, FolderSource, ParquetSource
+from rlsel.data.samples import SampleSet
+from rlsel.data.sources import EmbeddingsSource, FileSource, FolderSource, ParquetSource
+from rlsel.data.sources.embeddings import other_columns
 from rlsel.data.sources.folder import patient_pattern
 from rlsel.data.sources.parquet import columns_of
 from rlsel.machine.wording import counted
@@ -32,7 +32,7 @@ COLUMN = re.compile(
 NUMBER = re.compile(r"\+?0*(\d+)(\.0*)?", re.ASCII)
 
 
-def in_one_writing(parts: Mapping[str, ImageSet]) -> tuple[dict[str, ImageSet], tuple[str, ...]]:
+def in_one_writing(parts: Mapping[str, SampleSet]) -> tuple[dict[str, SampleSet], tuple[str, ...]]:
     """The same images, with every patient called the same in all of them; and a note.
 
     Blanks around an id, upper and lower case, zeros before a number and a point after it are no
@@ -64,13 +64,15 @@ def _plain(written: str) -> str:
     return number.group(1) if number else text
 
 
-def _renamed(images: ImageSet, called: Mapping[str, str]) -> ImageSet:
+def _renamed(images: SampleSet, called: Mapping[str, str]) -> SampleSet:
     if images.patients is None:
         return images
-    return replace(images, patients=np.array([called.get(p, p) for p in images.patients.tolist()]))
+    return images.changed(patients=np.array([called.get(p, p) for p in images.patients.tolist()]))
 
 
-def tell_of_patients(source: FileSource, parts: Mapping[str, ImageSet]) -> tuple[str, ...]:
+def tell_of_patients(
+    source: FileSource | EmbeddingsSource, parts: Mapping[str, SampleSet]
+) -> tuple[str, ...]:
     """A line where patients are unknown, yet names say who an image is of; with the setting.
 
     Args:
@@ -78,8 +80,10 @@ def tell_of_patients(source: FileSource, parts: Mapping[str, ImageSet]) -> tuple
     """
     if isinstance(source, FolderSource) and source.patient_from == "none":
         return (*_in_file_names(parts), *_in_class_names(parts))
-    if isinstance(source, ParquetSource) and source.patient_column is None:
-        names = [name for name in columns_of(source) if COLUMN.fullmatch(name.casefold())]
+    if isinstance(source, ParquetSource | EmbeddingsSource) and source.patient_column is None:
+        is_images = isinstance(source, ParquetSource)
+        columns = columns_of(source) if is_images else other_columns(source)
+        names = [name for name in columns if COLUMN.fullmatch(name.casefold())]
         return tuple(
             f"patients are unknown, so splits may share them, and there is a column {name!r}; if "
             f"that tells them, set data.source.patient_column: {name}"
@@ -88,7 +92,7 @@ def tell_of_patients(source: FileSource, parts: Mapping[str, ImageSet]) -> tuple
     return ()
 
 
-def _in_file_names(parts: Mapping[str, ImageSet]) -> tuple[str, ...]:
+def _in_file_names(parts: Mapping[str, SampleSet]) -> tuple[str, ...]:
     names = {split: _below_class(images) for split, images in parts.items()}
     everything = [name for inside in names.values() for name in inside]
     labels = np.concatenate([images.labels for images in parts.values()]).tolist()
@@ -107,7 +111,7 @@ def _in_file_names(parts: Mapping[str, ImageSet]) -> tuple[str, ...]:
     )
 
 
-def _in_class_names(parts: Mapping[str, ImageSet]) -> tuple[str, ...]:
+def _in_class_names(parts: Mapping[str, SampleSet]) -> tuple[str, ...]:
     """A line where the folders may be of patients, with the classes in them: 8863/0/a.png."""
     class_names = parts["train"].class_names
     numbered = all(any(map(str.isdigit, name)) for name in class_names)
@@ -124,7 +128,7 @@ def _in_class_names(parts: Mapping[str, ImageSet]) -> tuple[str, ...]:
     )
 
 
-def _below_class(images: ImageSet) -> list[str]:
+def _below_class(images: SampleSet) -> list[str]:
     """File names below the folder of their class, which follows that of the split."""
     names = []
     for name, label in zip(images.ids.tolist(), images.labels.tolist(), strict=True):

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
-from rlsel.data.image_set import ImageSet
+from rlsel.data.samples import SampleSet
 from rlsel.errors import InputError
 
 NEGATIVE = re.compile(
@@ -24,8 +23,8 @@ SWAPPED = (("positive", ""), ("positive", "negative"), ("", "negative"))
 
 
 def with_positive_last(
-    parts: Mapping[str, ImageSet], positive_class: str | None
-) -> dict[str, ImageSet]:
+    parts: Mapping[str, SampleSet], positive_class: str | None
+) -> dict[str, SampleSet]:
     """The same image sets, with the positive class at index 1; unchanged where none is named.
 
     Raises:
@@ -46,7 +45,7 @@ def with_positive_last(
     if names[1] == positive_class:
         return dict(parts)
     return {
-        split: replace(images, labels=1 - np.asarray(images.labels), class_names=names[::-1])
+        split: images.changed(labels=1 - np.asarray(images.labels), class_names=names[::-1])
         for split, images in parts.items()
     }
 

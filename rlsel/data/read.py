@@ -1,4 +1,4 @@
-"""Parts of a source as decoded image sets of one size and one order of classes."""
+"""Parts of a source as samples of one shape and one order of classes."""
 
 from dataclasses import replace
 
@@ -9,7 +9,15 @@ from rlsel.data.decoding.decode import Decoded, decode
 from rlsel.data.decoding.resize import Size
 from rlsel.data.image_set import ImageSet
 from rlsel.data.patients import in_one_writing
-from rlsel.data.sources import WHOLE, FileSource, Part, find_parts
+from rlsel.data.samples import S, SampleSet
+from rlsel.data.sources import (
+    WHOLE,
+    EmbeddingsSource,
+    FileSource,
+    Part,
+    find_parts,
+    read_embeddings,
+)
 from rlsel.errors import InputError
 
 ORDER = (WHOLE, "train", "val", "test")
@@ -17,20 +25,40 @@ ORDER = (WHOLE, "train", "val", "test")
 
 
 def read_parts(
-    source: FileSource, size: Size | None, skip_bad: bool, some_classes: bool = False
-) -> tuple[dict[str, ImageSet], tuple[str, ...]]:
-    """Every part of a source with its images, and what the user should know.
+    source: FileSource | EmbeddingsSource,
+    size: Size | None,
+    skip_bad: bool,
+    some_classes: bool = False,
+) -> tuple[dict[str, SampleSet], tuple[str, ...]]:
+    """Every part of a source with its samples, and what the user should know.
 
     Args:
         size: of every image; None takes the commonest of the first part for all.
         some_classes: take one class alone, and names of classes that have no image.
 
     Returns:
-        Image sets by split, or under `WHOLE`, with ids that are unique over all of them; notes.
+        Samples by split, or under `WHOLE`, with ids that are unique over all of them; notes.
 
     Raises:
         InputError: something is missing or cannot be read.
     """
+    if isinstance(source, EmbeddingsSource):
+        parts, notes = read_embeddings(source, some_classes)
+        first = next(iter(parts.values()))
+        ordered = {
+            split: in_class_order(part, first.class_names, f"the {split} split")
+            for split, part in parts.items()
+        }
+        ordered, written_otherwise = in_one_writing(ordered)
+        return ordered, (*notes, *written_otherwise)
+    images, notes = _read_images(source, size, skip_bad, some_classes)
+    images, written_otherwise = in_one_writing(images)
+    return images, (*notes, *written_otherwise)
+
+
+def _read_images(
+    source: FileSource, size: Size | None, skip_bad: bool, some_classes: bool
+) -> tuple[dict[str, ImageSet], list[str]]:
     images: dict[str, ImageSet] = {}
     notes: list[str] = []
     full_scale: int | None = None
@@ -45,14 +73,13 @@ def read_parts(
         images[split] = renamed if split == WHOLE else _with_prefix(renamed, split)
         told = (*parts[split].notes, *decoded.notes)
         notes += [f"{split}: {note}" if split != WHOLE else note for note in told]
-    images, written_otherwise = in_one_writing(images)
-    return images, (*notes, *written_otherwise)
+    return images, notes
 
 
 def read_whole(
-    source: FileSource, size: Size | None, skip_bad: bool
-) -> tuple[ImageSet, tuple[str, ...]]:
-    """All images of a source that is one set, of whatever classes: the candidates of a pool.
+    source: FileSource | EmbeddingsSource, size: Size | None, skip_bad: bool
+) -> tuple[SampleSet, tuple[str, ...]]:
+    """All samples of a source that is one set, of whatever classes: the candidates of a pool.
 
     Raises:
         InputError: it has splits.
@@ -84,11 +111,11 @@ def read_part(
     return through_cache(part, settings=repr(told), build=build)
 
 
-def in_class_order(images: ImageSet, class_names: tuple[str, ...], what: str) -> ImageSet:
-    """The same images with labels that index `class_names`, matched by name.
+def in_class_order(images: S, class_names: tuple[str, ...], what: str) -> S:
+    """The same samples with labels that index `class_names`, matched by name.
 
     Raises:
-        InputError: an image of theirs is of a class that is not among `class_names`.
+        InputError: a sample of theirs is of a class that is not among `class_names`.
     """
     if images.class_names == class_names:
         return images
@@ -101,7 +128,7 @@ def in_class_order(images: ImageSet, class_names: tuple[str, ...], what: str) ->
         )
     order = {name: index for index, name in enumerate(class_names)}
     index_C = np.array([order.get(name, -1) for name in images.class_names])
-    return replace(images, labels=index_C[images.labels], class_names=class_names)
+    return images.changed(labels=index_C[images.labels], class_names=class_names)
 
 
 def _with_prefix(images: ImageSet, split: str) -> ImageSet:

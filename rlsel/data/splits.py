@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from rlsel.data.config import DataConfig, Ratios
-from rlsel.data.image_set import ImageSet
 from rlsel.data.patients import tell_of_patients
 from rlsel.data.phantom import PhantomSource, draw_splits
 from rlsel.data.positive_class import with_positive_last
 from rlsel.data.read import read_parts
+from rlsel.data.samples import SampleSet
 from rlsel.data.sources import WHOLE
 from rlsel.data.stratify import cut, draw
 from rlsel.errors import InputError
@@ -21,16 +21,16 @@ from rlsel.seeding import rng
 
 @dataclass(frozen=True)
 class Splits:
-    """The real images. No patient is in two of train, validation and test where they are known."""
+    """The real samples. No patient is in two of train, validation and test where they are known."""
 
-    train: ImageSet
-    reward_val: ImageSet
+    train: SampleSet
+    reward_val: SampleSet
     """The half of validation that the reward sees."""
-    selection_val: ImageSet
+    selection_val: SampleSet
     """The other half: it chooses among checkpoints and raises the alarm on overfitting."""
-    test: ImageSet
+    test: SampleSet
     """It scores, and nothing is chosen by it."""
-    held_back: ImageSet | None = None
+    held_back: SampleSet | None = None
     """Images of the training split that `num_train` did not draw; None where it drew all."""
     notes: tuple[str, ...] = ()
     """What was resized, converted or left out."""
@@ -42,20 +42,15 @@ class Splits:
     def __post_init__(self) -> None:
         held_back = {} if self.held_back is None else {"held_back": self.held_back}
         for name, images in {**self.named(), **held_back}.items():
-            here = (images.class_names, *images.images.shape[1:3])
-            if here != (self.class_names, *self.size):
-                raise ValueError(f"{name} has {here}, train {(self.class_names, *self.size)}")
+            here, first = ((s.noun, s.class_names, s.shape) for s in (images, self.train))
+            if here != first:
+                raise ValueError(f"{name} has {here}, train {first}")
 
     @property
     def class_names(self) -> tuple[str, ...]:
         return self.train.class_names
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of every image."""
-        return self.train.images.shape[1], self.train.images.shape[2]
-
-    def named(self) -> dict[str, ImageSet]:
+    def named(self) -> dict[str, SampleSet]:
         """The splits that a score may depend on, by name."""
         return {
             "train": self.train,
@@ -99,7 +94,7 @@ def load_splits(config: DataConfig, seed: int) -> Splits:
 class _Parts(NamedTuple):
     """Train, val and test, before anything is drawn from them."""
 
-    images: dict[str, ImageSet]
+    images: dict[str, SampleSet]
     cut: tuple[str, ...] = ()
     """Those that were cut by ratio, from train or from the whole."""
     notes: tuple[str, ...] = ()
@@ -109,7 +104,7 @@ class _Parts(NamedTuple):
 def _three_parts(config: DataConfig, seed: int) -> _Parts:
     """As the source gives them, or cut by ratio."""
     if isinstance(config.source, PhantomSource):
-        return _Parts(draw_splits(config.source, rng(seed, "splits", "phantom")))
+        return _Parts({**draw_splits(config.source, rng(seed, "splits", "phantom"))})
     parts, notes = read_parts(config.source, config.size, config.skip_bad)
     ratios, generator = config.ratios, rng(seed, "splits", "ratios")
     missing = tuple(split for split in ("val", "test") if split not in parts)
@@ -127,12 +122,12 @@ def _three_parts(config: DataConfig, seed: int) -> _Parts:
 
 
 def _cut(
-    images: ImageSet, shares: tuple[float, ...], generator: np.random.Generator
-) -> list[ImageSet]:
+    images: SampleSet, shares: tuple[float, ...], generator: np.random.Generator
+) -> list[SampleSet]:
     return [images.take(part) for part in cut(images.labels, images.patients, shares, generator)]
 
 
-def _draw(images: ImageSet, num: int | None, split: str, seed: int) -> tuple[ImageSet, ImageSet]:
+def _draw(images: SampleSet, num: int | None, split: str, seed: int) -> tuple[SampleSet, SampleSet]:
     """The drawn images and the others."""
     if num is None:
         return images, images.take(np.array([], dtype=np.int64))
@@ -144,7 +139,7 @@ def _draw(images: ImageSet, num: int | None, split: str, seed: int) -> tuple[Ima
     return images.take(drawn), images.take(left)
 
 
-def require_every_class(splits: Mapping[str, ImageSet]) -> None:
+def require_every_class(splits: Mapping[str, SampleSet]) -> None:
     """Refuse a split without an image of some class.
 
     Raises:

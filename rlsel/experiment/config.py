@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from rlsel.algorithms.config import OF_PPO_ALONE, AlgorithmConfig
-from rlsel.classifier import ClassifierConfig
+from rlsel.classifier import AnyClassifierConfig, ClassifierConfig
 from rlsel.controllers.config import ControllerConfig, TransformerConfig
 from rlsel.data.config import DataConfig
 from rlsel.errors import InputError
@@ -34,9 +34,14 @@ DOES_NOT_CHANGE_RESULTS = ("name", "seed", "folder", "evaluators")
 """Left out of the hash, so runs of one experiment share it whatever their seed or machine."""
 MOST_NAMED = 4
 """Settings that a message names; others are counted."""
+OF_EMBEDDINGS = {"classifier": {"name": "mlp"}}
+"""Settings that go without saying where the samples are embeddings."""
 MOVED_TOGETHER = ("epochs", "batch_size", "optimizer", "lr", "precision", "weights")
 """Settings of the classifier that say nothing of the extractor's."""
-OF_SEVERAL_KINDS = {"source": None, "pool": None, "controller": None, "extractor": DEFAULT_KIND}
+OF_SEVERAL_KINDS = {
+    **dict.fromkeys(("source", "pool", "controller")),
+    **dict.fromkeys(("classifier", "extractor"), DEFAULT_KIND),
+}
 """Blocks whose `name` says which settings they have, and the name where it is left out."""
 
 
@@ -58,8 +63,9 @@ class Experiment:
     """Trained on the real training images to make the candidates, in the place of `pool`."""
     audit: AuditConfig = Field(default_factory=AuditConfig)
     """How candidates are judged as images, and what is done about copies of training images."""
-    classifier: ClassifierConfig = Field(default_factory=ClassifierConfig)
-    """The ResNet34 of full rewards and of the final scores."""
+    classifier: AnyClassifierConfig = Field(default_factory=ClassifierConfig)
+    """What is trained for full rewards and for the final scores: a ResNet34 on images, an MLP on
+    embeddings."""
     features: FeaturesConfig = Field(default_factory=FeaturesConfig)
     """Features, batches, and what the controller sees."""
     reward: RewardConfig = Field(default_factory=RewardConfig)
@@ -136,7 +142,8 @@ class Experiment:
     def remarks(self) -> tuple[str, ...]:
         """Settings that people expect to move together and that differ."""
         standard, extractor = ClassifierConfig(), self.features.extractor
-        if not isinstance(extractor, ClassifierConfig):
+        both = (self.classifier, extractor)
+        if not all(isinstance(one, ClassifierConfig) for one in both):
             return ()
         alone = [
             f"{name} {getattr(self.classifier, name)} (there {getattr(extractor, name)})"
@@ -208,6 +215,11 @@ def build_experiment(content: dict[str, Any], origin: str) -> Experiment:
 
     The key `preset` names the settings that these are laid over.
     """
+    source = (
+        content.get("data", {}).get("source") if isinstance(content.get("data"), dict) else None
+    )
+    if isinstance(source, dict) and source.get("name") == "embeddings":
+        content = merge(OF_EMBEDDINGS, content)
     preset = content.get("preset")
     if preset is not None and (not isinstance(preset, str) or preset not in PRESETS):
         raise InputError(f"{origin}: preset is {preset!r}; known are {', '.join(PRESETS)}")

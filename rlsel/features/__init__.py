@@ -7,14 +7,16 @@ every image), a `CandidateTable` (distances, neighbours, probabilities) and, cut
 
 from rlsel.features.candidates import CandidateTable, describe_candidates
 from rlsel.features.config import FeaturesConfig
-from rlsel.features.extract import Features, extract
+from rlsel.features.extract import Extracted, Features, extract_features, extraction
 from rlsel.features.problem import build_problem
 
 __all__ = [
     "CandidateTable",
+    "Extracted",
     "Features",
     "FeaturesConfig",
     "build_problem",
     "describe_candidates",
-    "extract",
+    "extract_features",
+    "extraction",
 ]

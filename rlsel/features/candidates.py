@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import log_softmax
 
-from rlsel.data.image_set import ImageSet
+from rlsel.data.samples import SampleSet
 from rlsel.features.centroids import (
     class_centroids,
     cosine_distances,
@@ -22,7 +22,7 @@ from rlsel.features.neighbours import (
     nearest_distance,
     nearest_other_distance,
 )
-from rlsel.machine.cache.kept import Arrays, kept
+from rlsel.machine.cache.kept import ARRAYS, Arrays, Work, kept
 
 TABLE_VERSION = 1
 """Raise it when a column is computed otherwise."""
@@ -64,9 +64,9 @@ class CandidateTable:
 
 def describe_candidates(
     features: Features,
-    candidates: ImageSet,
-    train: ImageSet,
-    reward_val: ImageSet,
+    candidates: SampleSet,
+    train: SampleSet,
+    reward_val: SampleSet,
     num_neighbours: int,
 ) -> CandidateTable:
     """Compute the table, or find it in the cache. Neighbours are sought among train and reward-val,
@@ -80,14 +80,14 @@ def describe_candidates(
     def compute() -> Arrays:
         return vars(_describe(features, candidates, train, reward_val, num_neighbours))
 
-    return CandidateTable(**kept("candidate table", inputs, compute))
+    return CandidateTable(**kept(Work("candidate table", inputs, compute, ARRAYS)))
 
 
 def _describe(
     features: Features,
-    candidates: ImageSet,
-    train: ImageSet,
-    reward_val: ImageSet,
+    candidates: SampleSet,
+    train: SampleSet,
+    reward_val: SampleSet,
     num_neighbours: int,
 ) -> CandidateTable:
     centroids_CF = class_centroids(features.train, train.labels, train.num_classes)

@@ -3,15 +3,32 @@
 Shape letters in this package: N candidates, M reference images, F size of a feature, C classes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import nn
+from torch import Tensor, nn
 
-from rlsel.classifier import Resident, extract_features
-from rlsel.data.image_set import ImageSet
+from rlsel.classifier import ClassifierConfig, Resident, fit
+from rlsel.classifier import extract_features as extract_features_of
+from rlsel.classifier.resident import best_device, computed_by
+from rlsel.data import SampleSet, Splits
+from rlsel.data.image_set import ImageSet, as_images
+from rlsel.features.config import FeaturesConfig
+from rlsel.features.extractors import frozen_features, identity_of
+from rlsel.heads import head_logits
+from rlsel.machine.atomic_files import replacing, write_bytes
+from rlsel.machine.cache.kept import Form, Work
+from rlsel.machine.device_memory import release
+from rlsel.machine.threads import few_threads
+from rlsel.pool import Pool
+from rlsel.seeding import derive_seed
+
+FEATURES, WEIGHTS = "features.npz", "features.pt"
 
 
 @dataclass(frozen=True)
@@ -24,6 +41,87 @@ class Features:
     selection_val: Float[np.ndarray, "s f"]
     candidate_logits: Float[np.ndarray, "n c"]
     """What the extractor itself says of the candidates."""
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """Features of all images, and the network that made them where somebody asked for it."""
+
+    features: Features
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    """State dict on the CPU; empty unless asked for."""
+
+
+def extraction(
+    config: FeaturesConfig, splits: Splits, pool: Pool, seed: int, keep_weights: bool = False
+) -> Work[Extracted]:
+    """`extract_features` as work that runs of the same images, settings and seed share."""
+    images = [part.digest for name, part in splits.named().items() if name != "test"]
+    return Work(
+        "features",
+        (*identity_of(config.extractor, seed), pool.digest, *images),
+        partial(extract_features, config, splits, pool, seed, keep_weights),
+        WITH_WEIGHTS if keep_weights else FEATURES_ALONE,
+        made_on=computed_by(),
+    )
+
+
+def extract_features(
+    config: FeaturesConfig, splits: Splits, pool: Pool, seed: int, keep_weights: bool = False
+) -> Extracted:
+    """Features of all images but those of test, by a network trained on train or from elsewhere.
+
+    Raises:
+        DeviceFullError: the images do not fit into the memory of the GPU.
+    """
+    if not isinstance(splits.train, ImageSet):
+        return Extracted(_with_head(_as_they_are(splits, pool), splits.train))
+    if not isinstance(config.extractor, ClassifierConfig):
+        found = frozen_features(config.extractor, splits, pool.candidates, seed)
+        release()  # evaluators may be on the same GPU
+        return Extracted(_with_head(found, splits.train))
+    device = best_device()
+    train = Resident.put(splits.train.images, splits.train.labels, device)
+    with few_threads():
+        fitted = fit(
+            config.extractor,
+            train,
+            torch.arange(len(train)),
+            splits.train.num_classes,
+            derive_seed(seed, "extractor"),
+            description="feature extractor",
+            setting="features.extractor",
+        )
+        features = extract(
+            fitted.model,
+            device,
+            train=splits.train,
+            candidates=as_images(pool.candidates),
+            reward_val=as_images(splits.reward_val),
+            selection_val=as_images(splits.selection_val),
+        )
+    weights = {}
+    if keep_weights:
+        weights = {name: value.cpu() for name, value in fitted.model.state_dict().items()}
+    del fitted, train
+    release()  # evaluators may be on the same GPU
+    return Extracted(features, weights)
+
+
+def _as_they_are(splits: Splits, pool: Pool) -> dict[str, np.ndarray]:
+    """Ready-made embeddings are features already."""
+    return {
+        "train": splits.train.values,
+        "candidates": pool.candidates.values,
+        "reward_val": splits.reward_val.values,
+        "selection_val": splits.selection_val.values,
+    }
+
+
+def _with_head(found: dict[str, np.ndarray], train: SampleSet) -> Features:
+    """Features that come without a last layer; a head on those of train gives the logits."""
+    logits_NC = head_logits(found["train"], train.labels, found["candidates"], train.num_classes)
+    return Features(**found, candidate_logits=logits_NC)
 
 
 def extract(
@@ -39,7 +137,7 @@ def extract(
 
     def run(images: ImageSet) -> tuple[np.ndarray, np.ndarray]:
         resident = Resident.put(images.images, images.labels, device)
-        features_NF, logits_NC = extract_features(model, resident)
+        features_NF, logits_NC = extract_features_of(model, resident)
         return features_NF.cpu().numpy(), logits_NC.cpu().numpy()
 
     candidate_features_NF, candidate_logits_NC = run(candidates)
@@ -50,3 +148,30 @@ def extract(
         selection_val=run(selection_val)[0],
         candidate_logits=candidate_logits_NC,
     )
+
+
+def _write(extracted: Extracted, folder: Path) -> None:
+    with replacing(folder / FEATURES) as temporary:
+        np.savez(temporary, **vars(extracted.features))
+
+
+def _write_both(extracted: Extracted, folder: Path) -> None:
+    buffer = BytesIO()  # torch would hide from us that a disk is full
+    torch.save(extracted.weights, buffer)
+    write_bytes(folder / WEIGHTS, buffer.getbuffer())
+    _write(extracted, folder)
+
+
+def _read(folder: Path) -> Extracted:
+    # Opened here: NumPy leaves a file open that it cannot read.
+    with (folder / FEATURES).open("rb") as file, np.load(file) as stored:
+        return Extracted(Features(**{name: stored[name] for name in Features.__annotations__}))
+
+
+def _read_both(folder: Path) -> Extracted:
+    weights = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
+    return Extracted(_read(folder).features, weights)
+
+
+FEATURES_ALONE: Form[Extracted] = Form("features", (FEATURES,), _write, _read)
+WITH_WEIGHTS: Form[Extracted] = Form("features", (FEATURES, WEIGHTS), _write_both, _read_both)

@@ -8,12 +8,13 @@ Read `pool.py` first, then `build.py` and `planted.py`.
 from rlsel.data.phantom import PhantomPool
 from rlsel.pool.build import build_pool, fit_to
 from rlsel.pool.checks import InputReport, describe_inputs
-from rlsel.pool.config import FolderPool, NpzPool, ParquetPool, PoolConfig
+from rlsel.pool.config import EmbeddingsPool, FolderPool, NpzPool, ParquetPool, PoolConfig
 from rlsel.pool.parquet_file import read_pool, write_pool
 from rlsel.pool.planted import PlantedPool
 from rlsel.pool.pool import Pool
 
 __all__ = [
+    "EmbeddingsPool",
     "FolderPool",
     "InputReport",
     "NpzPool",

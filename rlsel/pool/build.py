@@ -12,11 +12,13 @@ from rlsel.data import (
     Splits,
 )
 from rlsel.data.decoding.resize import resize_set
+from rlsel.data.image_set import as_images, size_of
 from rlsel.data.phantom import PhantomPool, draw_candidates
 from rlsel.data.read import in_class_order, read_whole
+from rlsel.data.samples import SampleSet
 from rlsel.errors import InputError
 from rlsel.machine.wording import counted
-from rlsel.pool.config import FolderPool, NpzPool, ParquetPool, PoolConfig
+from rlsel.pool.config import EmbeddingsPool, FolderPool, NpzPool, ParquetPool, PoolConfig
 from rlsel.pool.parquet_file import read_pool
 from rlsel.pool.planted import PlantedPool, plant
 from rlsel.pool.pool import Pool, short_digests
@@ -49,12 +51,29 @@ def fit_to(splits: Splits, made: Pool) -> Pool:
             for validation or test here.
     """
     candidates = in_class_order(made.candidates, splits.class_names, f"the pool ({made.source})")
-    pool = replace(made, candidates=resize_set(candidates, splits.size))
+    pool = replace(made, candidates=_shaped_as(splits.train, candidates, made.source))
     _require_unseen(pool, splits)
     pool = _without_real(pool, splits)
     require_enough(pool)
     notes = (*pool.notes, *_ignored(made, splits), *_repeats(pool))
     return replace(pool, notes=(*dict.fromkeys(notes),))
+
+
+def _shaped_as(train: SampleSet, candidates: SampleSet, source: str) -> SampleSet:
+    """Candidates of the kind and shape of the real samples."""
+    if isinstance(train, ImageSet) and isinstance(candidates, ImageSet):
+        return resize_set(candidates, train.size)
+    if type(train) is not type(candidates):
+        raise InputError(
+            f"the pool ({source}) holds {candidates.noun}s, and the real samples are "
+            f"{train.noun}s; give both as the same"
+        )
+    if train.shape != candidates.shape:
+        raise InputError(
+            f"the pool ({source}) has {candidates.noun}s of {candidates.shape_text}, and the real "
+            f"ones have {train.shape_text}; compute both by one model"
+        )
+    return candidates
 
 
 def _phantom(
@@ -65,7 +84,7 @@ def _phantom(
             f"pool.name is phantom, which needs data.source.name phantom; for "
             f"{data_config.source.name} take planted, folder, parquet or npz"
         )
-    drawn = draw_candidates(config, data_config.source, splits.train, generator)
+    drawn = draw_candidates(config, data_config.source, as_images(splits.train), generator)
     candidates, kinds, useful = drawn
     return Pool(candidates, source="tissue phantom", kinds=kinds, useful=useful)
 
@@ -85,21 +104,27 @@ def _planted(
 def _folder(
     config: FolderPool, splits: Splits, data_config: DataConfig, generator: np.random.Generator
 ) -> Pool:
-    candidates, notes = read_whole(config.source, splits.size, data_config.skip_bad)
+    candidates, notes = read_whole(config.source, size_of(splits.train), data_config.skip_bad)
     return Pool(candidates, source=f"folder {config.path}", notes=notes)
 
 
 def _parquet(
     config: ParquetPool, splits: Splits, data_config: DataConfig, generator: np.random.Generator
 ) -> Pool:
-    return read_pool(config.source, splits.size, data_config.skip_bad)
+    return read_pool(config.source, size_of(splits.train), data_config.skip_bad)
 
 
 def _npz(
     config: NpzPool, splits: Splits, data_config: DataConfig, generator: np.random.Generator
 ) -> Pool:
-    candidates, notes = read_whole(config.source, splits.size, data_config.skip_bad)
+    candidates, notes = read_whole(config.source, size_of(splits.train), data_config.skip_bad)
     return Pool(candidates, source=f"file {config.path}", notes=notes)
+
+
+def _embeddings(
+    config: EmbeddingsPool, splits: Splits, data_config: DataConfig, generator: np.random.Generator
+) -> Pool:
+    return read_pool(config.source)
 
 
 MAKERS: dict[type, Callable[..., Pool]] = {
@@ -108,6 +133,7 @@ MAKERS: dict[type, Callable[..., Pool]] = {
     FolderPool: _folder,
     ParquetPool: _parquet,
     NpzPool: _npz,
+    EmbeddingsPool: _embeddings,
 }
 
 
@@ -138,10 +164,10 @@ def _require_unseen(pool: Pool, splits: Splits) -> None:
             )
 
 
-def _is_real(images: ImageSet, splits: Splits) -> np.ndarray:
+def _is_real(images: SampleSet, splits: Splits) -> np.ndarray:
     """(n,) true where a training, validation or test image has the same pixels."""
-    real = np.concatenate([part.image_digests for part in splits.named().values()])
-    return np.isin(images.image_digests, real)
+    real = np.concatenate([part.value_digests for part in splits.named().values()])
+    return np.isin(images.value_digests, real)
 
 
 def _dropped(count: int, what: str) -> tuple[str, ...]:
@@ -157,7 +183,7 @@ def _ignored(made: Pool, splits: Splits) -> tuple[str, ...]:
 
 
 def _repeats(pool: Pool) -> tuple[str, ...]:
-    num_extra = len(pool) - len(np.unique(pool.candidates.image_digests))
+    num_extra = len(pool) - len(np.unique(pool.candidates.value_digests))
     text = f"{counted(num_extra, 'candidate')} with the pixels of another candidate; kept"
     return (text,) if num_extra else ()
 

@@ -7,7 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from rlsel.data import ImageSet, Splits
+from rlsel.data import Splits
+from rlsel.data.image_set import ImageSet
+from rlsel.data.samples import SampleSet
 from rlsel.machine.wording import counted
 from rlsel.pool.pool import Pool
 
@@ -27,8 +29,8 @@ class CountRow:
     """train, reward_val, selection_val, test, held_back or pool."""
     counts: dict[str, int]
     """Images per class."""
-    size_px: tuple[int, int]
-    """(height, width)."""
+    shape: str
+    """Of each sample, such as 96 x 96 px."""
     num_patients: int | None
     """None where patients are unknown."""
 
@@ -102,11 +104,11 @@ def standard_error(num_images: int) -> float:
     return float(np.sqrt(0.25 / num_images))
 
 
-def _row(name: str, images: ImageSet) -> CountRow:
+def _row(name: str, images: SampleSet) -> CountRow:
     return CountRow(
         part=name,
         counts=images.counts,
-        size_px=(images.images.shape[1], images.images.shape[2]),
+        shape=images.shape_text,
         num_patients=None if images.patients is None else len(np.unique(images.patients)),
     )
 
@@ -137,7 +139,7 @@ def _small(splits: Splits) -> list[str]:
     ]
 
 
-def _is_small(images: ImageSet) -> bool:
+def _is_small(images: SampleSet) -> bool:
     return standard_error(len(images)) > MAX_STANDARD_ERROR
 
 
@@ -175,6 +177,8 @@ def _alike(class_names: tuple[str, ...]) -> list[str]:
 
 
 def _dark(splits: Splits) -> list[str]:
+    if not isinstance(splits.train, ImageSet):
+        return []
     brightest = int(splits.train.images.max(initial=0))
     if brightest >= BRIGHT:
         return []
@@ -187,7 +191,7 @@ def _dark(splits: Splits) -> list[str]:
 def _two_labels(splits: Splits) -> list[str]:
     """Images that stand under more than one label, in one split or in several."""
     every = splits.named().values()
-    digests = np.concatenate([images.image_digests for images in every])
+    digests = np.concatenate([images.value_digests for images in every])
     labels = np.concatenate([images.labels for images in every])
     ids = np.concatenate([images.ids for images in every])
     order = np.lexsort((labels, digests))
@@ -206,7 +210,7 @@ def _shared(splits: Splits) -> list[str]:
     """Images or patients that are in two of train, validation and test."""
     found = []
     for (one, first), (other, second) in combinations(splits.named().items(), 2):
-        same = int(np.isin(first.image_digests, second.image_digests).sum())
+        same = int(np.isin(first.value_digests, second.value_digests).sum())
         if same:
             found.append(f"{counted(same, 'image')} of {one} in {other} too, with the same pixels")
         if first.patients is not None and second.patients is not None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rlsel.data.phantom import PhantomPool
-from rlsel.data.sources import FolderSource, NpzSource, ParquetSource
+from rlsel.data.sources import EmbeddingsSource, FolderSource, NpzSource, ParquetSource
 from rlsel.pool.planted import PlantedPool
 from rlsel.schema import config
 
@@ -64,6 +64,35 @@ class NpzPool:
         return NpzSource(path=self.path, class_names=self.class_names)
 
 
+@config
+class EmbeddingsPool:
+    """Candidates that are vectors, of the width of the real embeddings."""
+
+    name: Literal["embeddings"] = "embeddings"
+    path: str
+    """A Parquet file, a glob or a folder, or an NPZ file with embeddings and labels."""
+    vector_column: str | None = None
+    """The column of vectors: lists or fixed-size lists of numbers. None takes the only one."""
+    label_column: str = "label"
+    """Class numbers or class names."""
+    id_column: str | None = None
+    """What each candidate is called. None takes the column `id` if there is one, else file and
+    row."""
+    class_names: tuple[str, ...] | None = None
+    """Names of the classes 0, 1, ...; None reads them from the Hugging Face metadata."""
+
+    @property
+    def source(self) -> EmbeddingsSource:
+        return EmbeddingsSource(
+            path=self.path,
+            vector_column=self.vector_column,
+            label_column=self.label_column,
+            id_column=self.id_column,
+            class_names=self.class_names,
+        )
+
+
 PoolConfig = Annotated[
-    PhantomPool | PlantedPool | FolderPool | ParquetPool | NpzPool, Field(discriminator="name")
+    PhantomPool | PlantedPool | FolderPool | ParquetPool | NpzPool | EmbeddingsPool,
+    Field(discriminator="name"),
 ]

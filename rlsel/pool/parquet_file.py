@@ -7,7 +7,6 @@ names in the metadata or as text, alone.
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from PIL import Image
 from rlsel.data.decoding.resize import Size
 from rlsel.data.image_set import ImageSet
 from rlsel.data.read import read_whole
-from rlsel.data.sources import ParquetSource
-from rlsel.data.sources.hugging_face import image_metadata
+from rlsel.data.sources import EmbeddingsSource, ParquetSource
+from rlsel.data.sources.hugging_face import pool_metadata
 from rlsel.data.sources.parquet import open_parquet, row_names
 from rlsel.data.sources.paths import matching_files
 from rlsel.errors import InputError
@@ -48,9 +47,7 @@ OF_EACH = {
     "model": "models",
 }
 """Column -> field of `Pool`."""
-SCHEMA = pa.schema(
-    {"image": IMAGE, "label": pa.int64()} | {name: TYPES[kind] for name, kind in OTHERS.items()}
-)
+IMAGE_COLUMN, VECTOR_COLUMN = "image", "embedding"
 ROW_GROUP_BYTES = 64 * 2**20
 """Of images in a row group. Readers hold one at a time, and most of them (pandas, PyArrow, Hugging
 Face datasets) cannot read 2 GiB of images or more in one."""
@@ -62,15 +59,30 @@ def write_pool(pool: Pool, path: Path) -> None:
     Raises:
         InputError: the disk is full or the folder cannot be written to.
     """
-    metadata = image_metadata(pool.candidates.class_names, OTHERS)
+    candidates = pool.candidates
+    width = None if isinstance(candidates, ImageSet) else candidates.shape[0]
+    metadata = pool_metadata(candidates.class_names, OTHERS, width)
     metadata[NOTES_KEY] = json.dumps(pool.notes)
     if pool.trained_on is not None:
         metadata[TRAINED_ON_KEY] = json.dumps(pool.trained_on.tolist())
-    schema = SCHEMA.with_metadata(metadata)
+    if not isinstance(candidates, ImageSet):
+        _write_embeddings(pool, path, metadata)
+        return
+    schema = _schema(IMAGE_COLUMN, IMAGE, metadata)
     with replacing(Path(path)) as temporary, pq.ParquetWriter(temporary, schema) as writer:
-        for first, cells in _row_groups(pool.candidates):
+        for first, cells in _row_groups(candidates):
             part = pool.take(np.arange(first, first + len(cells)))
-            writer.write_table(_table(part, cells, schema), row_group_size=len(cells))
+            content = pa.array(cells, IMAGE)
+            writer.write_table(_table(part, content, schema), row_group_size=len(cells))
+
+
+def _write_embeddings(pool: Pool, path: Path, metadata: dict[bytes | str, bytes | str]) -> None:
+    values_NF = pool.candidates.values
+    kind = pa.list_(pa.float32(), values_NF.shape[1])
+    content = pa.FixedSizeListArray.from_arrays(pa.array(values_NF.ravel()), type=kind)
+    table = _table(pool, content, _schema(VECTOR_COLUMN, kind, metadata))
+    with replacing(Path(path)) as temporary:
+        pq.write_table(table, temporary)
 
 
 def _row_groups(candidates: ImageSet) -> Iterator[tuple[int, list[dict[str, bytes | str]]]]:
@@ -87,11 +99,15 @@ def _row_groups(candidates: ImageSet) -> Iterator[tuple[int, list[dict[str, byte
     yield first, cells
 
 
-def _table(pool: Pool, cells: list[dict[str, bytes | str]], schema: pa.Schema) -> pa.Table:
+def _schema(column: str, kind: pa.DataType, metadata: dict[bytes | str, bytes | str]) -> pa.Schema:
+    others = {name: TYPES[kind] for name, kind in OTHERS.items()}
+    return pa.schema({column: kind, "label": pa.int64()} | others).with_metadata(metadata)
+
+
+def _table(pool: Pool, content: pa.Array, schema: pa.Schema) -> pa.Table:
     n, candidates = len(pool), pool.candidates
     class_names = np.array(candidates.class_names)
     columns = {
-        "image": cells,
         "label": candidates.labels,
         "class": class_names[candidates.labels],
         "id": candidates.ids,
@@ -100,31 +116,36 @@ def _table(pool: Pool, cells: list[dict[str, bytes | str]], schema: pa.Schema) -
     for column, field in OF_EACH.items():
         values = getattr(pool, field)
         columns[column] = [None] * n if values is None else values.tolist()
-    arrays = [pa.array(columns[field.name], field.type) for field in schema]
-    return pa.Table.from_arrays(arrays, schema=schema)
+    others = [pa.array(columns[field.name], field.type) for field in list(schema)[1:]]
+    return pa.Table.from_arrays([content, *others], schema=schema)
 
 
 def read_pool(
-    source: ParquetSource | str | Path, size: Size | None = None, skip_bad: bool = False
+    source: ParquetSource | EmbeddingsSource | str | Path,
+    size: Size | None = None,
+    skip_bad: bool = False,
 ) -> Pool:
-    """Read a pool that `write_pool` wrote, or any Parquet file of labelled images.
+    """Read a pool that `write_pool` wrote, or any Parquet file of labelled images or embeddings.
 
     Args:
-        source: a path or glob, or a `ParquetSource` where the columns have other names.
-        size: what the candidates are resized to; None keeps theirs.
+        source: a path or glob, or a source where the columns have other names.
+        size: what images are resized to; None keeps theirs.
         skip_bad: go on without candidates that cannot be read.
 
     Raises:
         InputError: the file is missing, damaged, or has no images and labels.
     """
-    if not isinstance(source, ParquetSource):
-        source = ParquetSource(path=str(source))
+    if isinstance(source, str | Path):
+        source = _source_of(str(source))
     candidates, notes = read_whole(source, size, skip_bad)
+    if isinstance(source, EmbeddingsSource) and source.is_npz:
+        return Pool(candidates, source=f"file {source.path}", notes=notes)
     files = matching_files(source.path or "", (".parquet",))
-    columns = _other_columns(files, candidates.ids)
+    row_ids = None if isinstance(source, EmbeddingsSource) else candidates.ids
+    columns = _other_columns(files, row_ids)
     ids, sources = columns["id"], columns["source"]
     if ids is not None and len(np.unique(ids)) == len(ids):
-        candidates = replace(candidates, ids=ids)
+        candidates = candidates.changed(ids=ids)
     told = [open_parquet(file).schema_arrow.metadata or {} for file in files]
     trained_on = [name for one in told for name in json.loads(one.get(TRAINED_ON_KEY, b"[]"))]
     written = [note for one in told for note in json.loads(one.get(NOTES_KEY, b"[]"))]
@@ -137,13 +158,29 @@ def read_pool(
     )
 
 
-def _other_columns(files: tuple[Path, ...], row_ids: np.ndarray) -> dict[str, np.ndarray | None]:
-    """The columns of a pool that are not images, for the rows that were read; None if not whole."""
+def _source_of(path: str) -> ParquetSource | EmbeddingsSource:
+    files = matching_files(path, (".parquet",))
+    if VECTOR_COLUMN in open_parquet(files[0]).schema_arrow.names:
+        return EmbeddingsSource(path=path, vector_column=VECTOR_COLUMN)
+    return ParquetSource(path=path)
+
+
+def _other_columns(
+    files: tuple[Path, ...], row_ids: np.ndarray | None
+) -> dict[str, np.ndarray | None]:
+    """The columns of a pool beside its content; None where one is not whole.
+
+    Args:
+        row_ids: Names of the rows that were read; None takes all.
+    """
     tables = [_known_columns(file) for file in files]
+    table = pa.concat_tables(tables, promote_options="default")
+    if row_ids is None:
+        return {name: _values(table, name) for name in OTHERS}
     names = row_names(files, [table.num_rows for table in tables])
     row_of = {name: row for row, name in enumerate(names)}
     rows = pa.array([row_of[name] for name in row_ids.tolist()])
-    table = pa.concat_tables(tables, promote_options="default").take(rows)
+    table = table.take(rows)
     return {name: _values(table, name) for name in OTHERS}
 
 

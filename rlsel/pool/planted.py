@@ -4,7 +4,6 @@ Shape letters in this file: N candidates, H rows, W columns, C classes.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ from PIL import Image, ImageFilter
 from pydantic import Field
 
 from rlsel.data.image_set import ImageSet
+from rlsel.data.samples import SampleSet
 from rlsel.data.stratify import apportion
 from rlsel.errors import InputError
 from rlsel.pool.pool import Pool
@@ -48,7 +48,7 @@ class PlantedPool:
             raise ValueError(f"wrong_label, blurred and noise sum to {total:g}, more than 1")
 
 
-def plant(config: PlantedPool, held_back: ImageSet | None, rng: np.random.Generator) -> Pool:
+def plant(config: PlantedPool, held_back: SampleSet | None, rng: np.random.Generator) -> Pool:
     """Draw candidates, spoil their share, and shuffle.
 
     Every held-back image is used at most once. Each given label has the same number of candidates
@@ -63,22 +63,32 @@ def plant(config: PlantedPool, held_back: ImageSet | None, rng: np.random.Genera
             "pool.name is planted, but no image was held back: set data.num_train below the number "
             "of training images"
         )
+    if not isinstance(held_back, ImageSet) and (config.blurred or config.noise):
+        raise InputError(
+            f"pool: blurred and noise spoil images, and the samples are {held_back.noun}s; leave "
+            "wrong_label alone"
+        )
     given_N, true_N, kinds_N = _plan(config, held_back.num_classes)
     chosen_N = _choose(held_back, true_N, rng)
     order_N = rng.permutation(len(chosen_N))
     given_N, kinds_N, chosen_N = given_N[order_N], kinds_N[order_N], chosen_N[order_N]
     candidates = held_back.take(chosen_N)
     return Pool(
-        candidates=replace(
-            candidates,
-            images=_spoil(candidates.images, kinds_N, config.blur_px, rng),
-            labels=given_N,
-            ids=np.char.add("planted/", candidates.ids),
+        candidates=_spoilt(candidates, kinds_N, config.blur_px, rng).changed(
+            labels=given_N, ids=np.char.add("planted/", candidates.ids)
         ),
         source=_provenance(config),
         kinds=kinds_N,
         useful=kinds_N == "right_label",
     )
+
+
+def _spoilt(
+    candidates: SampleSet, kinds_N: np.ndarray, blur_px: float, rng: np.random.Generator
+) -> SampleSet:
+    if not isinstance(candidates, ImageSet):
+        return candidates
+    return candidates.changed(images=_spoil(candidates.images, kinds_N, blur_px, rng))
 
 
 def _provenance(config: PlantedPool) -> str:
@@ -104,7 +114,7 @@ def _plan(config: PlantedPool, num_classes: int) -> tuple[np.ndarray, np.ndarray
     return np.concatenate(given), np.concatenate(true), np.concatenate(kinds)
 
 
-def _choose(held_back: ImageSet, true_N: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _choose(held_back: SampleSet, true_N: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """An index into `held_back` for each candidate, of its true class, none twice."""
     chosen_N = np.empty(len(true_N), dtype=np.int64)
     for label, name in enumerate(held_back.class_names):

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from rlsel.data.image_set import ImageSet
+from rlsel.data.samples import SampleSet
 
 OF_EACH = ("kinds", "useful", "latent_seeds", "models")
 """What may be known of every candidate."""
@@ -14,16 +14,16 @@ OF_EACH = ("kinds", "useful", "latent_seeds", "models")
 SHORT = 16
 
 
-def short_digests(images: ImageSet) -> np.ndarray:
-    """(n,) the first 16 hex digits of `image_digests`: few enough to be handed on with a pool."""
-    return images.image_digests.astype(f"U{SHORT}")
+def short_digests(images: SampleSet) -> np.ndarray:
+    """(n,) the first 16 hex digits of `value_digests`: few enough to be handed on with a pool."""
+    return images.value_digests.astype(f"U{SHORT}")
 
 
 @dataclass(frozen=True)
 class Pool:
     """Labelled candidates, in an order that says nothing about them."""
 
-    candidates: ImageSet
+    candidates: SampleSet
     """Of the size and with the class order of the training images."""
     source: str
     """Where they come from, for the record and the report."""

@@ -3,15 +3,16 @@
 Shape letters: N test images, C classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch import nn
 
 from rlsel.classifier import ClassifierConfig, Resident, Trainer, predict
+from rlsel.classifier.mlp import MLPConfig, MLPTrainer
 from rlsel.classifier.resident import best_device
-from rlsel.data.image_set import ImageSet
+from rlsel.data.image_set import as_images
+from rlsel.data.samples import SampleSet
 from rlsel.metrics import accuracy, auc, sensitivity, specificity
 
 METRICS = {
@@ -23,20 +24,20 @@ METRICS = {
 
 
 def classification_accuracy_score(
-    candidates: ImageSet,
-    test: ImageSet,
-    config: ClassifierConfig,
+    candidates: SampleSet,
+    test: SampleSet,
+    config: ClassifierConfig | MLPConfig,
     seeds: Sequence[int],
     device: torch.device | None = None,
     description: str | None = None,
-    validation: ImageSet | None = None,
+    validation: SampleSet | None = None,
 ) -> dict[str, list[float]]:
     """Train on candidates only, test on real images.
 
     Given as many real images in place of the candidates it says what they could reach at best.
 
     Args:
-        candidates: Their labels are what is learned; no real image is added.
+        candidates: Their labels are what is learned; no real sample is added.
         test: Real. Only the last epoch meets them, so no epoch is chosen by looking at test.
         seeds: One training each.
         device: None is the best there is.
@@ -48,33 +49,48 @@ def classification_accuracy_score(
         is the score of the paper.
 
     Raises:
-        ValueError: class names or image sizes differ.
+        ValueError: class names or shapes differ.
 
     Source: Ravuri & Vinyals 2019, who train a ResNet50 on ImageNet; ours is the project's ResNet34.
     """
     for what, one, other in (
         ("class names", candidates.class_names, test.class_names),
-        ("image sizes", candidates.images.shape[1:3], test.images.shape[1:3]),
+        ("shapes", candidates.shape, test.shape),
     ):
         if one != other:
             raise ValueError(f"{what} of candidates and test differ: {one}, {other}")
-    device = device or best_device()
-    data = Resident.put(candidates.images, candidates.labels, device)
-    trainer = Trainer(config, data, candidates.num_classes)
+    sets = [test] if validation is None else [test, validation]
     scores: dict[str, list[float]] = {name: [] for name in METRICS}
     if validation is not None:
         scores["validation_accuracy"] = []
-
-    def logits_of(model: nn.Module, images: ImageSet) -> np.ndarray:
-        resident = Resident.put(images.images, images.labels, device)
-        return predict(model, resident, config.precision).cpu().numpy()
-
-    for seed in seeds:
-        model = trainer.fit(torch.arange(len(data)), seed, description=description).model
-        logits_NC = logits_of(model, test)
+    device = device or best_device()
+    for logits in _logits(candidates, sets, config, seeds, device, description):
         for name, metric in METRICS.items():
-            scores[name].append(metric(logits_NC, test.labels))
+            scores[name].append(metric(logits[0], test.labels))
         if validation is not None:
-            logits_NC = logits_of(model, validation)
-            scores["validation_accuracy"].append(accuracy(logits_NC, validation.labels))
+            scores["validation_accuracy"].append(accuracy(logits[1], validation.labels))
     return scores
+
+
+def _logits(
+    candidates: SampleSet,
+    sets: Sequence[SampleSet],
+    config: ClassifierConfig | MLPConfig,
+    seeds: Sequence[int],
+    device: torch.device,
+    description: str | None,
+) -> Iterator[list[np.ndarray]]:
+    """For each seed, what a classifier trained on the candidates says of each set."""
+    rows, num_classes = torch.arange(len(candidates)), candidates.num_classes
+    if isinstance(config, MLPConfig):
+        mlp = MLPTrainer(config, candidates.values, candidates.labels, num_classes, device)
+        for seed in seeds:
+            found = mlp.logits(rows, seed, [one.values for one in sets], num_validated_epochs=1)
+            yield [of_set[-1] for of_set in found]
+        return
+    data = Resident.put(as_images(candidates).images, candidates.labels, device)
+    trainer = Trainer(config, data, num_classes)
+    for seed in seeds:
+        model = trainer.fit(rows, seed, description=description).model
+        residents = [Resident.put(as_images(one).images, one.labels, device) for one in sets]
+        yield [predict(model, one, config.precision).cpu().numpy() for one in residents]

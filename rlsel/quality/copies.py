@@ -14,6 +14,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.preprocessing import normalize
 
 from rlsel.data.image_set import ImageSet
+from rlsel.data.samples import SampleSet
 
 GRID = 8
 """Cells along the shorter side of an image: coarser than noise, blur and cells of tissue."""
@@ -66,20 +67,24 @@ class CopyAudit:
 
     labels: Int[np.ndarray, " n"]
     held_out_labels: Int[np.ndarray, " h"]
-    pixels: SpaceAudit
+    content: SpaceAudit
+    """By what the samples are themselves: pixels, or the numbers of an embedding."""
     features: SpaceAudit | None = None
+    """By the features of an extractor; None where the content is all there is."""
+    content_name: str = "pixels"
+    """What the first of these spaces is called."""
 
     @property
     def flagged(self) -> Bool[np.ndarray, " n"]:
-        """Near-copies, by pixels alone.
+        """Near-copies, by content alone.
 
         Features are a witness, no judge: a classifier need not know a mirrored image again.
         """
-        return self.pixels.flagged
+        return self.content.flagged
 
     @property
     def spaces(self) -> dict[str, SpaceAudit]:
-        audits = {"pixels": self.pixels, "features": self.features}
+        audits = {self.content_name: self.content, "features": self.features}
         return {name: audit for name, audit in audits.items() if audit is not None}
 
     def share_flagged(self, mask: Bool[np.ndarray, " n"] | None = None) -> float:
@@ -89,17 +94,18 @@ class CopyAudit:
 
 
 def audit_copies(
-    candidates: ImageSet,
-    train: ImageSet,
-    held_out: ImageSet,
+    candidates: SampleSet,
+    train: SampleSet,
+    held_out: SampleSet,
     rng: np.random.Generator,
     features: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
 ) -> CopyAudit:
-    """Look for each candidate's original among all training images, of whatever class.
+    """Look for each candidate's original among all training samples, of whatever class.
 
-    Pixels are compared as means of a grid of `GRID` cells, less the image's mean colour, in all
-    mirrored and (where square) turned views: a copy that is mirrored, recoloured, blurred or noisy
-    is still one. A crop, or a shift by a quarter of a cell, is mostly missed.
+    Embeddings are compared by angle. Pixels are compared as means of a grid of `GRID` cells, less
+    the image's mean colour, in all mirrored and (where square) turned views: a copy that is
+    mirrored, recoloured, blurred or noisy is still one. A crop, or a shift by a quarter of a cell,
+    is mostly missed.
 
     A candidate is flagged if its relative distance is at most `COPY_RATIO` and at most the
     `HELD_OUT_QUANTILE` of the held-out images of its class: the ratio so that honest candidates
@@ -114,7 +120,7 @@ def audit_copies(
         features: Of candidates, train and held-out, in this order; compared by angle.
 
     Raises:
-        ValueError: images differ in size or classes, features are not one row an image, or there
+        ValueError: samples differ in shape or classes, features are not one row an image, or there
             are fewer than two images to compare with.
 
     Sources: Carlini et al. 2023 (distance relative to the neighbourhood); Meehan et
@@ -122,9 +128,9 @@ def audit_copies(
     held-out?). Grid, views, quantile and the combination are ours.
     """
     sets = (candidates, train, held_out)
-    kinds = {(images.class_names, *images.images.shape[1:3]) for images in sets}
+    kinds = {(samples.noun, samples.class_names, samples.shape) for samples in sets}
     if len(kinds) > 1:
-        raise ValueError(f"candidates, train and held-out images differ: {sorted(kinds)}")
+        raise ValueError(f"candidates, train and held-out {train.noun}s differ: {sorted(kinds)}")
     if features is not None and [len(x) for x in features] != [len(images) for images in sets]:
         raise ValueError(
             f"features have {[len(x) for x in features]} rows for {[*map(len, sets)]} images"
@@ -154,9 +160,17 @@ def audit_copies(
     return CopyAudit(
         candidates.labels,
         held_out.labels,
-        audit(*(describe_pixels(images.images) for images in sets)),
+        audit(*(_describe(samples) for samples in sets)),
         audit(*(normalize(x)[None] for x in features)) if features is not None else None,
+        "pixels" if isinstance(train, ImageSet) else f"{train.noun}s",
     )
+
+
+def _describe(samples: SampleSet) -> Float[np.ndarray, "v n f"]:
+    """The content of samples in one view or several, as distances are taken of it."""
+    if isinstance(samples, ImageSet):
+        return describe_pixels(samples.images)
+    return normalize(samples.values.astype(np.float64))[None]
 
 
 def describe_pixels(images_NHWC: UInt8[np.ndarray, "n h w 3"]) -> Float[np.ndarray, "v n f"]:
@@ -232,7 +246,7 @@ def _lean(
 
 
 def _draw_references(
-    train: ImageSet, held_out: ImageSet, rng: np.random.Generator
+    train: SampleSet, held_out: SampleSet, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices into train and held-out, in pairs of one class, as many as there can be."""
     seen, unseen = [], []

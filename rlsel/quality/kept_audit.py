@@ -9,8 +9,8 @@ from rlsel.quality.copies import CopyAudit, Nearness, SpaceAudit
 
 
 def to_arrays(audit: CopyAudit) -> Arrays:
-    """`pixels.candidates.nearest` and so on; what is None is left out."""
-    return _flat(audit, "")
+    """`content.candidates.nearest` and so on; what is None is left out."""
+    return _flat(audit, "") | {"content_name": np.array(audit.content_name)}
 
 
 def from_arrays(arrays: Arrays) -> CopyAudit:
@@ -28,10 +28,13 @@ def from_arrays(arrays: Arrays) -> CopyAudit:
         return SpaceAudit(candidates=candidates, held_out=held_out, **found)
 
     has_features = any(name.startswith("features.") for name in arrays)
+    found = _below(arrays, "")
     return CopyAudit(
-        **_below(arrays, ""),
-        pixels=space("pixels"),
+        found["labels"],
+        found["held_out_labels"],
+        content=space("content"),
         features=space("features") if has_features else None,
+        content_name=str(found["content_name"]),
     )
 
 

@@ -4,50 +4,49 @@ Held-out real images are those of validation: neither generator nor extractor ha
 images are looked at by the classification accuracy score alone.
 """
 
-import json
 import warnings
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool
 
-from rlsel.classifier import ClassifierConfig
-from rlsel.classifier.resident import best_device
+from rlsel.classifier import ClassifierConfig, recipe_of
+from rlsel.classifier.mlp import MLPConfig
+from rlsel.classifier.resident import best_device, computed_by
 from rlsel.classifier.resnet import build_resnet34
 from rlsel.data import Splits
-from rlsel.data.image_set import ImageSet, concatenate
+from rlsel.data.image_set import ImageSet, as_images
+from rlsel.data.samples import SampleSet, concatenate
 from rlsel.errors import InputError
-from rlsel.features import Features, extract
+from rlsel.features import Features
 from rlsel.features.centroids import normalise_rows
-from rlsel.machine.atomic_files import replacing
-from rlsel.machine.cache.kept import Arrays, kept
+from rlsel.features.extract import extract
+from rlsel.machine.cache.kept import ARRAYS, FIGURES, Arrays, Work, kept
 from rlsel.machine.threads import few_threads
 from rlsel.machine.wording import counted
 from rlsel.pool import Pool
 from rlsel.quality.classification import classification_accuracy_score
 from rlsel.quality.copies import CopyAudit, audit_copies
 from rlsel.quality.kept_audit import from_arrays, to_arrays
+from rlsel.quality.pairs import Pairs, nearest_pairs
 from rlsel.quality.report import describe_risk, judge, selection_risk
 from rlsel.seeding import derive_seed, rng
 
-AUDIT_VERSION, QUALITY_VERSION = 1, 1
+AUDIT_VERSION, QUALITY_VERSION = 2, 1
 """Raise one when the same images get other figures."""
-COPIES = "copies.npz"
-NUM_SHOWN = 8
 
 
-def drop_copies(splits: Splits, pool: Pool, seed: int, run_dir: Path) -> Pool:
+def drop_copies(splits: Splits, pool: Pool, seed: int) -> tuple[Pool, Pairs | None]:
     """The pool without its near-copies of training images, and a note that says how many.
 
-    Args:
-        run_dir: Gets the pairs, for the report.
+    Returns:
+        the pool, and the most suspicious pairs if any candidate was dropped.
     """
     audit = audit_of(splits, pool, None, seed)
-    if audit.flagged.any():
-        save_copies(run_dir, nearest_pairs(splits, pool, audit))
-    return without_copies(pool, audit)
+    pairs = nearest_pairs(splits, pool, audit) if audit.flagged.any() else None
+    return without_copies(pool, audit), pairs
 
 
 def without_copies(pool: Pool, audit: CopyAudit) -> Pool:
@@ -68,7 +67,7 @@ def quality_of(splits: Splits, pool: Pool, features: Features, seed: int) -> dic
     held_out = np.concatenate((features.reward_val, features.selection_val))
     held_out_labels = np.concatenate((splits.reward_val.labels, splits.selection_val.labels))
 
-    def compute() -> Arrays:
+    def compute() -> dict[str, Any]:
         report = judge(
             candidates=normalise_rows(features.candidates),
             candidate_labels=pool.candidates.labels,
@@ -79,12 +78,12 @@ def quality_of(splits: Splits, pool: Pool, features: Features, seed: int) -> dic
             class_names=splits.class_names,
             rng=rng(seed, "quality"),
         )
-        return {"json": np.array(json.dumps(report.as_json()))}
+        return report.as_json()
 
     images = (pool.candidates.labels, splits.train.labels, held_out_labels)
     seen = (features.candidates, features.train, held_out)
     inputs = (QUALITY_VERSION, seed, splits.class_names, *images, *seen)
-    return json.loads(str(kept("quality", inputs, compute)["json"]))
+    return kept(Work("quality", inputs, compute, FIGURES))
 
 
 def features_by(weights: Path, splits: Splits, pool: Pool) -> Features:
@@ -102,10 +101,10 @@ def features_by(weights: Path, splits: Splits, pool: Pool) -> Features:
         return extract(
             model.to(device),
             device,
-            train=splits.train,
-            candidates=pool.candidates,
-            reward_val=splits.reward_val,
-            selection_val=splits.selection_val,
+            train=as_images(splits.train),
+            candidates=as_images(pool.candidates),
+            reward_val=as_images(splits.reward_val),
+            selection_val=as_images(splits.selection_val),
         )
 
 
@@ -116,21 +115,36 @@ def require_weights(weights: Path | None) -> None:
 
 
 def classification_of(
-    images: ImageSet, splits: Splits, config: ClassifierConfig, rounds: int, seed: int, name: str
+    images: SampleSet,
+    splits: Splits,
+    config: ClassifierConfig | MLPConfig,
+    rounds: int,
+    seed: int,
+    name: str,
 ) -> dict[str, list[float]]:
-    """`classification_accuracy_score`, with the seeds that final scores are trained with."""
-    with few_threads():
-        return classification_accuracy_score(
-            images,
-            splits.test,
-            config,
-            [derive_seed(seed, "round", number) for number in range(rounds)],
-            description=f"classifier on {name} alone",
-            validation=concatenate([splits.reward_val, splits.selection_val]),
-        )
+    """`classification_accuracy_score`, with the seeds that final scores are trained with.
+
+    Runs of the same images, such as the trials of a sweep, share it.
+    """
+
+    def compute() -> dict[str, list[float]]:
+        with few_threads():
+            return classification_accuracy_score(
+                images,
+                splits.test,
+                config,
+                [derive_seed(seed, "round", number) for number in range(rounds)],
+                description=f"classifier on {name} alone",
+                validation=_held_out(splits),
+            )
+
+    sets = (images, splits.test, splits.reward_val, splits.selection_val)
+    inputs = (recipe_of(config), rounds, seed, *(one.digest for one in sets))
+    what = f"classification accuracy score of {name}"
+    return kept(Work(what, inputs, compute, FIGURES, made_on=computed_by()))
 
 
-def as_many_of(real: ImageSet, candidates: ImageSet, seed: int) -> ImageSet:
+def as_many_of(real: SampleSet, candidates: SampleSet, seed: int) -> SampleSet:
     """Of each class as many real images as there are candidates, or all if they are fewer."""
     random = rng(seed, "as many real images")
     rows = [
@@ -141,10 +155,10 @@ def as_many_of(real: ImageSet, candidates: ImageSet, seed: int) -> ImageSet:
 
 
 def audit_of(splits: Splits, pool: Pool, features: Features | None, seed: int) -> CopyAudit:
-    """By pixels, which decide, and by features where there are any; from the cache where it was
-    made before."""
+    """By content, which decides, and by features where there are any; from the cache where it was
+    made before. Embeddings are their own features, and are looked at once."""
     of_three = None
-    if features is not None:
+    if features is not None and isinstance(splits.train, ImageSet):
         unseen = np.concatenate((features.reward_val, features.selection_val))
         of_three = (features.candidates, features.train, unseen)
     sets = (pool.candidates, splits.train, _held_out(splits))
@@ -153,7 +167,7 @@ def audit_of(splits: Splits, pool: Pool, features: Features | None, seed: int) -
     def compute() -> Arrays:
         return to_arrays(audit_copies(*sets, rng(seed, "audit"), of_three))
 
-    return from_arrays(kept("copy audit", inputs, compute))
+    return from_arrays(kept(Work("copy audit", inputs, compute, ARRAYS)))
 
 
 def risk_of(audit: CopyAudit, selected_N: Bool[np.ndarray, " n"]) -> dict[str, Any]:
@@ -162,34 +176,5 @@ def risk_of(audit: CopyAudit, selected_N: Bool[np.ndarray, " n"]) -> dict[str, A
     return asdict(risk) | {"raised": risk.raised, "said": describe_risk(risk)}
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """Candidates and the training images they are most like, most suspicious first."""
-
-    candidates: UInt8[np.ndarray, "k h w 3"]
-    originals: UInt8[np.ndarray, "k h w 3"]
-    relative: Float[np.ndarray, " k"]
-    """`Nearness.relative`."""
-    flagged: Bool[np.ndarray, " k"]
-
-
-def nearest_pairs(splits: Splits, pool: Pool, audit: CopyAudit) -> Pairs:
-    """The first `NUM_SHOWN`, whether they count as copies or not."""
-    nearness = audit.pixels.candidates
-    order_N = np.lexsort((nearness.relative, ~audit.flagged))[:NUM_SHOWN]
-    return Pairs(
-        candidates=pool.candidates.images[order_N],
-        originals=splits.train.images[nearness.nearest[order_N]],
-        relative=nearness.relative[order_N],
-        flagged=audit.flagged[order_N],
-    )
-
-
-def save_copies(run_dir: Path, pairs: Pairs) -> None:
-    """For the report; of the pool before copies were dropped."""
-    with replacing(run_dir / COPIES) as temporary:
-        np.savez_compressed(temporary, **vars(pairs))
-
-
-def _held_out(splits: Splits) -> ImageSet:
+def _held_out(splits: Splits) -> SampleSet:
     return concatenate([splits.reward_val, splits.selection_val])

@@ -91,15 +91,20 @@ class SelectionRisk:
     flagged_p_value: float
     """Chance that a random selection of this size holds as many near-copies or more."""
     spaces: dict[str, SpaceRisk]
+    """By name of the space; the first is that of the content, pixels for one, which decides."""
+
+    @property
+    def of_content(self) -> SpaceRisk:
+        return next(iter(self.spaces.values()))
 
     @property
     def raised(self) -> bool:
         """Whether selecting raised the risk: more near-copies, or candidates drawn to train.
 
-        Judged in pixels. An extractor fitted to train contracts it around its centroids, so in its
-        features honest candidates near a centroid can lean to train as well.
+        Judged by content, such as pixels. An extractor fitted to train contracts it around its
+        centroids, so in its features honest candidates near a centroid can lean to train as well.
         """
-        p_values = (self.flagged_p_value, self.spaces["pixels"].drawn_to_train.p_value)
+        p_values = (self.flagged_p_value, self.of_content.drawn_to_train.p_value)
         return any(p < SIGNIFICANT / len(p_values) for p in p_values)
 
 
@@ -179,7 +184,7 @@ def selection_risk(audit: CopyAudit, selected: Bool[np.ndarray, " n"]) -> Select
         num_selected=int(selected.sum()),
         selected_flagged=audit.share_flagged(selected),
         pool_flagged=audit.share_flagged(),
-        held_out_flagged=_share(audit.pixels.held_out_flagged),
+        held_out_flagged=_share(audit.content.held_out_flagged),
         flagged_p_value=float(hypergeom.sf(audit.flagged[selected].sum() - 1, *counts)),
         spaces=spaces,
     )
@@ -189,21 +194,21 @@ def describe_copies(audit: CopyAudit) -> str:
     """One line on a pool of which nothing is selected yet."""
     return (
         f"{int(audit.flagged.sum()):,} of {len(audit.flagged):,} candidates copy a training image; "
-        f"of held-out real images {_share(audit.pixels.held_out_flagged):.2%} would be taken for "
+        f"of held-out real images {_share(audit.content.held_out_flagged):.2%} would be taken for "
         "copies"
     )
 
 
 def describe_risk(risk: SelectionRisk) -> str:
     """One line for the terminal and the report."""
-    pixels = risk.spaces["pixels"]
+    content = risk.of_content
     return (
         f"selecting {'raised' if risk.raised else 'did not raise'} the risk of copies: "
         f"{risk.selected_flagged:.2%} of {risk.num_selected:,} selected are near-copies (pool "
         f"{risk.pool_flagged:.2%}, held-out real images {risk.held_out_flagged:.2%}, p = "
-        f"{risk.flagged_p_value:.2g}), and {pixels.selected_nearer_to_train:.1%} are nearer to "
-        f"train than to as many unseen images (pool {pixels.pool_nearer_to_train:.1%}, p = "
-        f"{pixels.drawn_to_train.p_value:.2g})"
+        f"{risk.flagged_p_value:.2g}), and {content.selected_nearer_to_train:.1%} are nearer to "
+        f"train than to as many unseen images (pool {content.pool_nearer_to_train:.1%}, p = "
+        f"{content.drawn_to_train.p_value:.2g})"
     )
 
 

@@ -3,8 +3,7 @@
 In: a run folder, and nothing else. Out: one page that opens offline. Read `page.py` first.
 """
 
-from rlsel.reporting.contact_sheets import save_contact_sheets
 from rlsel.reporting.page import write_report
 from rlsel.reporting.terminal import print_candidates, print_table
 
-__all__ = ["print_candidates", "print_table", "save_contact_sheets", "write_report"]
+__all__ = ["print_candidates", "print_table", "write_report"]

@@ -6,19 +6,17 @@ import numpy as np
 from jaxtyping import UInt8
 
 from rlsel.data.tiles import lay_out, to_png
-from rlsel.quality.of_run import COPIES
-from rlsel.reporting.contact_sheets import enlarged
+from rlsel.quality.pairs import read_pairs
+from rlsel.runs.contact_sheets import enlarged
 
 
 def draw_copies(run_dir: Path) -> tuple[bytes, int] | None:
     """`draw_pairs` of a run and how many of them, the first ones, count as copies; None where it
     left none."""
-    path = run_dir / COPIES
-    if not path.exists():
+    pairs = read_pairs(run_dir)
+    if pairs is None or pairs.candidates is None or pairs.originals is None:
         return None
-    with np.load(path) as stored:
-        picture = draw_pairs(stored["candidates"], stored["originals"])
-        return picture, int(stored["flagged"].sum())
+    return draw_pairs(pairs.candidates, pairs.originals), int(pairs.flagged.sum())
 
 
 def draw_pairs(

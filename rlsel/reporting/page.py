@@ -13,10 +13,8 @@ from matplotlib.figure import Figure
 from rlsel.machine.atomic_files import write_bytes, write_text
 from rlsel.machine.file_names import plain_name
 from rlsel.reporting import selection_figures, training_figures
-from rlsel.reporting.contact_sheets import ContactSheet
 from rlsel.reporting.copies import draw_copies
 from rlsel.reporting.generator import draw_training
-from rlsel.reporting.run_folder import Run, read_run
 from rlsel.reporting.style import house_style, to_inline, to_svg
 from rlsel.reporting.tables import (
     classification_table,
@@ -30,6 +28,8 @@ from rlsel.reporting.tables import (
 )
 from rlsel.reporting.verdict import remarks, verdict
 from rlsel.reporting.wording import duration, label
+from rlsel.runs.contact_sheets import ContactSheet
+from rlsel.runs.read import Run, read_run
 
 FILE_NAME = "report.html"
 HERE = Path(__file__).parent

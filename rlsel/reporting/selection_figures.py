@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from rlsel.metrics import SCORE_METRICS, mean_and_std
-from rlsel.reporting.run_folder import Run, Selection
 from rlsel.reporting.style import BLUE, GRID, INK, MUTED, VERMILLION, new_figure
 from rlsel.reporting.wording import in_order, label
+from rlsel.runs.read import Run, Selection
 
 METRIC_TITLES = {"auc": "AUC"}
 MAX_CLASSES = 12

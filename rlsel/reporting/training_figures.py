@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from rlsel.reporting.run_folder import Run
 from rlsel.reporting.style import BLUE, INK, MUTED, SERIES, VERMILLION, new_figure
+from rlsel.runs.read import Run
 
 HEALTH = {
     "entropy": "Entropy of a decision",

@@ -11,17 +11,19 @@ import torch
 from torch import Tensor
 
 from rlsel import metrics
-from rlsel.classifier import ClassifierConfig, Resident, Trainer, recipe_of
+from rlsel.classifier import ClassifierConfig, recipe_of
+from rlsel.classifier.mlp import MLPConfig
 from rlsel.classifier.resident import arithmetic, best_device, multiplies_bf16
 from rlsel.classifier.resnet import read_weights
 from rlsel.data import Splits
-from rlsel.data.image_set import ImageSet, concatenate
-from rlsel.errors import InputError
+from rlsel.data.samples import SampleSet
 from rlsel.features import Features
 from rlsel.heads import HeadFeatures, LogisticHeads
 from rlsel.machine.device_memory import if_it_fits, room_for
 from rlsel.machine.wording import counted
-from rlsel.rewards.finetune import FinetuneConfig, Finetuner
+from rlsel.rewards.embedding_trainings import EmbeddingTrainings
+from rlsel.rewards.finetune import FinetuneConfig
+from rlsel.rewards.image_trainings import ImageTrainings
 from rlsel.rewards.jobs import SPLITS, Evaluation, Fidelity, Job, Split
 from rlsel.rewards.keys import JobKeys
 from rlsel.rewards.probe import ProbeConfig
@@ -35,15 +37,15 @@ PROBES_AT_ONCE = 128
 
 @dataclass(frozen=True)
 class Workbench:
-    """Images, features and settings of one run. Plain arrays, so it travels to any evaluator."""
+    """Samples, features and settings of one run. Plain arrays, so it travels to any evaluator."""
 
-    train: ImageSet
-    candidates: ImageSet
-    reward_val: ImageSet
-    selection_val: ImageSet
-    test: ImageSet
+    train: SampleSet
+    candidates: SampleSet
+    reward_val: SampleSet
+    selection_val: SampleSet
+    test: SampleSet
     features: Features
-    classifier: ClassifierConfig
+    classifier: ClassifierConfig | MLPConfig
     probe: ProbeConfig
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     extractor: Mapping[str, Tensor] = field(default_factory=dict)
@@ -57,9 +59,9 @@ class Workbench:
     def of(
         cls,
         splits: Splits,
-        candidates: ImageSet,
+        candidates: SampleSet,
         features: Features,
-        classifier: ClassifierConfig,
+        classifier: ClassifierConfig | MLPConfig,
         reward: RewardConfig,
         extractor: Mapping[str, Tensor] | None = None,
         trainings_at_once: int = 1,
@@ -76,7 +78,7 @@ class Workbench:
             probe=reward.probe,
             finetune=reward.finetune,
             extractor=extractor or {},
-            weights=read_weights(classifier.weights) if classifier.weights else {},
+            weights=_weights_of(classifier),
             trainings_at_once=trainings_at_once,
         )
 
@@ -98,7 +100,7 @@ class Workbench:
         fidelity, split = kind.pop()
         start = time.perf_counter()
         labels_N = self._split(split).labels
-        with room_for(counted(len(jobs), f"{fidelity} evaluation"), "lower data.size_px"):
+        with room_for(counted(len(jobs), f"{fidelity} evaluation"), self._remedy):
             logits_of_jobs = _FIDELITIES[fidelity](self, jobs)
         scores = [[_score(epoch_NC, labels_N) for epoch_NC in logits] for logits in logits_of_jobs]
         train_s = (time.perf_counter() - start) / len(jobs)
@@ -136,8 +138,8 @@ class Workbench:
     @property
     def warning(self) -> str:
         """Why trainings go slower than they could; empty if they do not."""
-        made = (vars(self).get(name) for name in ("_trainer", "_finetuner"))
-        return "; ".join(one.warning for one in made if one is not None and one.warning)
+        made = vars(self).get("trainings")
+        return made.warning if made is not None else ""
 
     def group_size(self, fidelity: Fidelity) -> int:
         """How many jobs of this fidelity are worth doing together here."""
@@ -165,7 +167,12 @@ class Workbench:
         here = arithmetic(self.classifier.precision, device.type, multiplies_bf16(device))
         return JobKeys(self.candidates.ids, recipes, here)
 
-    def _split(self, split: Split) -> ImageSet:
+    @property
+    def _remedy(self) -> str:
+        of_mlp = isinstance(self.classifier, MLPConfig)
+        return "lower classifier.batch_size" if of_mlp else "lower data.size_px"
+
+    def _split(self, split: Split) -> SampleSet:
         return {
             "reward_val": self.reward_val,
             "selection_val": self.selection_val,
@@ -173,23 +180,10 @@ class Workbench:
         }[split]
 
     def _train_fully(self, jobs: Sequence[Job]) -> list[list[np.ndarray]]:
-        split = jobs[0].split
-        fitted = self._trainer.fit_many(
-            [(self._rows(job), job.seed) for job in jobs],
-            self._resident_split(split),
-            # On test no epoch may be chosen, so none but the last is looked at.
-            num_validated_epochs=1 if split == "test" else None,
-        )
-        return [[logits_NC.numpy() for logits_NC in one.val_logits] for one in fitted]
+        return self.trainings.full(self._trainings_of(jobs), jobs[0].split)
 
     def _finetune(self, jobs: Sequence[Job]) -> list[list[np.ndarray]]:
-        split = jobs[0].split
-        if split not in self._finetune_splits:
-            images = self._resident_split(split)
-            self._finetune_splits[split] = self._finetuner.maps_of(images)
-        trainings = [(self._rows(job), job.seed) for job in jobs]
-        logits = self._finetuner.logits(trainings, self._finetune_splits[split])
-        return [[logits_NC] for logits_NC in logits]
+        return self.trainings.finetune(self._trainings_of(jobs), jobs[0].split)
 
     def _solve_probes(self, jobs: Sequence[Job]) -> list[list[np.ndarray]]:
         real_N = np.ones(len(self.train), dtype=bool)
@@ -198,48 +192,21 @@ class Workbench:
         validation_VP = self._probe_splits[jobs[0].split]
         return [[validation_VP @ weights_PC] for weights_PC in weights_MPC]
 
-    def _rows(self, job: Job) -> Tensor:
-        """Of `_training_images`: all real ones and what is kept."""
-        kept_rows = len(self.train) + np.flatnonzero(job.kept_N)
-        return torch.from_numpy(np.concatenate((np.arange(len(self.train)), kept_rows)))
+    def _trainings_of(self, jobs: Sequence[Job]) -> list[tuple[Tensor, int]]:
+        """Rows of all real samples and of what is kept, with the seed."""
+        real = np.arange(len(self.train))
+        rows = [np.concatenate((real, len(real) + np.flatnonzero(job.kept_N))) for job in jobs]
+        return [(torch.from_numpy(of), job.seed) for of, job in zip(rows, jobs, strict=True)]
 
     @cached_property
-    def _trainer(self) -> Trainer:
-        num_classes = self.train.num_classes
-        return Trainer(
-            self.classifier, self._training_images, num_classes, weights=self.weights or None
+    def trainings(self) -> ImageTrainings | EmbeddingTrainings:
+        """Who trains on samples of this kind."""
+        samples = (self.train, self.candidates, self._split)
+        if isinstance(self.classifier, MLPConfig):
+            return EmbeddingTrainings(self.classifier, *samples)
+        return ImageTrainings(
+            self.classifier, self.finetune, self.weights, self.extractor, *samples
         )
-
-    @cached_property
-    def _finetuner(self) -> Finetuner:
-        if not self.extractor:
-            raise InputError("finetune starts from the extractor's weights, and there are none")
-        return Finetuner(
-            self.finetune,
-            self.classifier,
-            self.extractor,
-            self._training_images,
-            self.train.num_classes,
-        )
-
-    @cached_property
-    def _finetune_splits(self) -> dict[str, Resident]:
-        return {}
-
-    @cached_property
-    def _training_images(self) -> Resident:
-        both = concatenate([self.train, self.candidates])
-        return Resident.put(both.images, both.labels, best_device())
-
-    @cached_property
-    def _residents(self) -> dict[str, Resident]:
-        return {}
-
-    def _resident_split(self, split: Split) -> Resident:
-        if split not in self._residents:
-            images = self._split(split)
-            self._residents[split] = Resident.put(images.images, images.labels, best_device())
-        return self._residents[split]
 
     @cached_property
     def _probe_features(self) -> HeadFeatures:
@@ -269,6 +236,11 @@ _FIDELITIES: dict[Fidelity, Callable[[Workbench, Sequence[Job]], list[list[np.nd
     "finetune": Workbench._finetune,
     "full": Workbench._train_fully,
 }
+
+
+def _weights_of(classifier: ClassifierConfig | MLPConfig) -> Mapping[str, Tensor]:
+    path = None if isinstance(classifier, MLPConfig) else classifier.weights
+    return read_weights(path) if path else {}
 
 
 def _digest(*parts: object) -> str:

@@ -1,33 +1,50 @@
-"""The run folder: where a run lives, whose it is, and how an interrupted one is found again."""
+"""The folder of a run, held by one process: every file and figure of a run is written from here."""
 
-import itertools
-import re
 import time
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
-from rlsel.machine.atomic_files import make_folder, write_text, writing
-from rlsel.experiment.config import Experiment, build_experiment, describe_differences, to_yaml
+import numpy as np
+
+from rlsel.data import ImageSet, Splits
 from rlsel.errors import InputError
-from rlsel.machine.file_names import shortened
-from rlsel.runs.lock import FolderLock, is_empty
+from rlsel.evaluation.rounds import Scores
+from rlsel.evaluation.truth import batch_of_candidates
+from rlsel.machine.cache.kept import Work, kept
+from rlsel.machine.monitoring import PeakMemory
+from rlsel.pool import InputReport, Pool
+from rlsel.quality.of_run import risk_of
+from rlsel.quality.pairs import Pairs, write_pairs
+from rlsel.rewards import Fidelity
+from rlsel.rewards.pool import EvaluationPool
+from rlsel.runs.config_file import CONFIG
+from rlsel.runs.contact_sheets import save_contact_sheets
+from rlsel.runs.lock import FolderLock
 from rlsel.runs.record import FILE_NAME as RECORD_NAME
-from rlsel.runs.record import Record, describe_device, installed_versions
-from rlsel.experiment.yaml_files import read_yaml
+from rlsel.runs.record import Record
+from rlsel.runs.selection_table import write_selection
+from rlsel.seeding import rng
+from rlsel.selectors import Selection
+from rlsel.stages.candidates import Candidates
+from rlsel.stages.description import Description
+from rlsel.stages.examination import Examination
+from rlsel.stages.judging import Truth
+from rlsel.stages.learning import Learning
 
-CONFIG = "config.yaml"
 LEDGER = "ledger.sqlite"
-FEATURES = "features.npz"
-RUNS = Path("runs")
-LONGEST_STEM = 240
-"""Bytes; leaves room for a number."""
+GENERATOR = "generator"
+"""Folder of a run for the training of its own generator."""
+T = TypeVar("T")
 
 
 class RunFolder:
     """One run's folder, claimed by one experiment and seed, and held by this process.
 
-    Use it in a `with` block, which lets go of it in the end.
+    Stages know nothing of it. `pipeline.py` runs each of them within `stage`, and hands over what
+    they return. Use the folder in a `with` block, which lets go of it in the end.
     """
 
     def __init__(self, path: Path, record: Record, lock: FolderLock) -> None:
@@ -36,19 +53,53 @@ class RunFolder:
         self._lock = lock
         self._wall_before_s = record.wall_s
         self._start = time.monotonic()
-        self._stage_start = self._start
+        self._memory_before_gib = np.nan_to_num(record.peak_memory_gib)
+        self._memory: PeakMemory | None = None
 
     def __enter__(self) -> "RunFolder":
+        self._memory = PeakMemory().__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
+        if self._memory is not None:
+            self._memory.__exit__(None, None, None)
         self._lock.release()
 
     def update(self, **changes: object) -> None:
-        """Change the record and write it, with the time worked so far: a kill loses none of it."""
-        wall_s = self._wall_before_s + time.monotonic() - self._start
-        self.record = replace(self.record, wall_s=wall_s, **changes)  # pyright: ignore
+        """Change the record and write it, with time and memory so far: a kill loses neither."""
+        always = {
+            "wall_s": self._wall_before_s + time.monotonic() - self._start,
+            "peak_memory_gib": max(
+                self._memory.gib if self._memory else 0.0, self._memory_before_gib
+            ),
+        }
+        self.record = replace(self.record, **always, **changes)  # pyright: ignore
         self.record.write(self.path)
+
+    def note(self, texts: Iterable[str]) -> None:
+        """Add notes to the record; those that stand there already are not repeated."""
+        self.update(notes=[*dict.fromkeys((*self.record.notes, *texts))])
+
+    def warn(self, texts: Iterable[str]) -> None:
+        """Add warnings to the record; those that stand there already are not repeated."""
+        self.update(warnings=[*dict.fromkeys((*self.record.warnings, *texts))])
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator["Stage"]:
+        """Book the time spent within under `name`, in the end and whenever the stage says so."""
+        stage = Stage(self, name)
+        yield stage
+        stage.book_time()
+
+    @contextmanager
+    def reading_inputs(self) -> Iterator["Stage"]:
+        """The first stage: a mistake in the inputs leaves no folder behind."""
+        try:
+            with self.stage("data") as stage:
+                yield stage
+        except Exception:
+            self.abandon()
+            raise
 
     def abandon(self) -> None:
         """Give the folder up if no stage was finished: a mistake in the inputs takes no name."""
@@ -58,13 +109,6 @@ class RunFolder:
             self._lock.give_up()
             with suppress(OSError):  # it was there before, with something in it
                 self.path.rmdir()
-
-    def finish_stage(self, name: str) -> None:
-        """Book the time since the last stage ended under `name`."""
-        now = time.monotonic()
-        spent = self.record.stage_s.get(name, 0.0) + now - self._stage_start
-        self._stage_start = now
-        self.update(stage_s=self.record.stage_s | {name: spent})
 
     def require_same(self, data_digest: str, pool_digest: str = "") -> None:
         """A run that goes on must find the images that it began with.
@@ -86,117 +130,113 @@ class RunFolder:
                     "or choose another --out"
                 )
 
+    def begin(self, report: InputReport, splits: Splits, candidates: Candidates) -> None:
+        """Write what the run works on, and what is said of it.
 
-def new_record(experiment: Experiment, command: str = "", made_by: str = "run") -> Record:
-    """What a run begins with: who it is, and on what it runs."""
-    return Record(
-        name=experiment.name,
-        config_hash=experiment.hash,
-        seed=experiment.seed,
-        finished=False,
-        made_by=made_by,
-        command=command,
-        device=describe_device(_gpu_name()),
-        versions=installed_versions(),
-    )
-
-
-def claim(experiment: Experiment, out: Path | None, resume: bool, blank: Record) -> RunFolder:
-    """The folder for this run: a fresh one, or with `resume` the one it was interrupted in.
-
-    Args:
-        out: Use this very folder; None takes the next free name under `runs/`.
-        blank: The record to start with.
-
-    Raises:
-        InputError: `out` holds another experiment's run, what another command made, or this very
-            run and `resume` is off; another process works in it; or it cannot be written to.
-    """
-    path = out or _choose(experiment, resume)
-    if path.exists() and not path.is_dir():
-        raise InputError(f"{path}: is a file; choose another --out")
-    with writing(path / CONFIG):
-        make_folder(path)
-    is_new = not (path / CONFIG).exists()
-    if is_new and not is_empty(path):
-        raise InputError(f"{path}: is not empty and holds no run of rlsel; choose another --out")
-    if not is_new:
-        _require_same(path, experiment)
-    lock = FolderLock(path)
-    try:
-        return RunFolder(path, _record_in(path, experiment, resume, blank), lock)
-    except BaseException:
-        if is_new:
-            lock.give_up()
-        lock.release()
-        raise
-
-
-def _record_in(path: Path, experiment: Experiment, resume: bool, blank: Record) -> Record:
-    """The record of a folder that this process holds; what another has begun meanwhile counts."""
-    if not (path / CONFIG).exists():
-        write_text(path / CONFIG, to_yaml(experiment))
-        blank.write(path)
-        return blank
-    record = Record.read(path) if (path / RECORD_NAME).exists() else blank
-    if record.made_by != blank.made_by:
-        raise InputError(f"{path}: holds what `rlsel {record.made_by}` made; choose another --out")
-    if not resume:
-        raise InputError(
-            f"{path}: holds a run of this experiment already; add --resume to go on with it, "
-            "or choose another --out"
+        Raises:
+            InputError: the run began with other images.
+        """
+        self.require_same(splits.train.digest, candidates.pool.digest)
+        self.note(finding.text for finding in report.findings if finding.level == "note")
+        self.warn((*report.warnings, *candidates.warnings))
+        self.update(
+            class_names=list(splits.class_names),
+            data_digest=splits.train.digest,
+            pool_digest=candidates.pool.digest,
         )
-    before = read_experiment(path)
-    if before.folder != experiment.folder:  # the project has moved, and its images with it
-        now = replace(experiment, name=before.name, evaluators=before.evaluators)
-        write_text(path / CONFIG, to_yaml(now))
-    return record if record.finished else replace(record, resumed=record.resumed + 1)
 
+    def write_examination(self, examined: Examination, dropped: Pairs | None) -> None:
+        """Write what was found of the candidates as images, and the pairs most alike."""
+        self.note(examined.notes)
+        self.warn(examined.warnings)
+        self.update(
+            quality=examined.quality,
+            classification=examined.classification,
+            pattern=examined.pattern,
+        )
+        write_pairs(dropped or examined.pairs, self.path)
 
-def _gpu_name() -> str | None:
-    import torch  # takes seconds; `read_experiment` needs none of it
+    def write_arithmetic(self, now: str, fidelities: tuple[Fidelity, ...]) -> None:
+        """Write in which arithmetic the evaluators train, with a warning if it has changed.
 
-    if not torch.cuda.is_available():
-        return None
-    return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
+        The ledger answers nothing that was trained in another one; what was learned by it stays.
+        """
+        before = self.record.arithmetic
+        self.update(arithmetic=now)
+        if before not in ("", now) and fidelities != ("probe",):
+            self.warn(
+                [
+                    f"this run began on evaluators that train in {before} and went on in {now}, so "
+                    "rewards of its iterations are of both; state classifier.precision, and resume "
+                    "on the same kind of machine"
+                ]
+            )
 
+    def write_learning(self, learned: Learning | None) -> None:
+        """Write how learning went, if anything was learned."""
+        if learned is not None:
+            self.warn(learned.warnings)
+            self.update(learning=learned.figures, noise=learned.noise)
 
-def read_experiment(run_dir: Path) -> Experiment:
-    """The experiment that a run folder belongs to."""
-    path = run_dir / CONFIG
-    if not run_dir.is_dir():
-        raise InputError(f"{run_dir}: there is no such run folder")
-    if not path.exists():
-        raise InputError(f"{run_dir}: is no run folder: it has no {CONFIG}")
-    return build_experiment(read_yaml(path), str(path))
+    def write_selection(
+        self,
+        splits: Splits,
+        pool: Pool,
+        described: Description,
+        examined: Examination,
+        shown: Selection,
+    ) -> None:
+        """Write the selection, what it looks like, and whether selecting raised the risk of copies.
 
+        Args:
+            shown: The selection that the run ends with.
+        """
+        batch_N = batch_of_candidates(described.problem)
+        nearest_train = splits.train.ids[examined.copies.content.candidates.nearest]
+        write_selection(self.path, pool, described.table, batch_N, shown, nearest_train)
+        if isinstance(pool.candidates, ImageSet):
+            save_contact_sheets(
+                self.path,
+                pool.candidates.images,
+                pool.candidates.labels,
+                pool.candidates.class_names,
+                shown.kept_N,
+                shown.score_N,
+                rng(self.record.seed, "contact sheets"),
+            )
+        self.update(copies=risk_of(examined.copies, shown.kept_N))
 
-def _require_same(path: Path, experiment: Experiment) -> None:
-    found = read_experiment(path)
-    if (found.hash, found.seed) != (experiment.hash, experiment.seed):
-        differences = describe_differences(found, experiment)
-        raise InputError(
-            f"{path}: holds the run of another experiment ({differences}); choose another --out"
+    def write_evaluations(self, evaluators: EvaluationPool) -> None:
+        """Write how many evaluations were paid for, and how busy the evaluators were."""
+        self.warn(evaluators.warnings())
+        self.update(evaluations=evaluators.counts(), utilisation=evaluators.utilisation())
+
+    def finish(self, scores: Scores, selections: Sequence[Selection], truth: Truth) -> None:
+        """Write the final scores; from now on the run is finished."""
+        self.update(
+            finished=True,
+            scores=scores,
+            num_kept={selection.method: selection.num_kept for selection in selections},
+            truth=truth.by_method,
+            truth_by_kind=truth.by_kind,
         )
 
 
-def _choose(experiment: Experiment, resume: bool) -> Path:
-    """With `resume` the newest folder of this very run, if there is one; else the next free one."""
-    end = f"-{experiment.hash[:6]}-seed{experiment.seed}"
-    stem = shortened(experiment.name, LONGEST_STEM - len(end)) + end
-    numbered = re.compile(re.escape(stem) + r"(?:-(\d+))?")
-    taken = {
-        int(match[1] or 1): path
-        for path in RUNS.glob(f"{stem}*")
-        if (match := numbered.fullmatch(path.name))
-    }
-    if resume and taken:
-        return taken[max(taken)]
-    with writing(RUNS / stem):
-        make_folder(RUNS)
-        for number in itertools.count(max(taken, default=0) + 1):
-            path = RUNS / (stem if number == 1 else f"{stem}-{number}")
-            with suppress(FileExistsError):  # of two runs that start at once, one can make it
-                path.mkdir()
-                return path
-    raise AssertionError("numbers do not end")
+class Stage:
+    """A stage at work: what it made before is found, what it makes is kept, its time is booked."""
+
+    def __init__(self, folder: RunFolder, name: str) -> None:
+        self._folder, self._name = folder, name
+        self._booked_until = time.monotonic()
+
+    def keep(self, work: Work[T]) -> T:
+        """The value of `work`: from this folder or the cache, or made now and kept in both."""
+        return kept(work, self._folder.path)
+
+    def book_time(self) -> None:
+        """Book the time since this was last called, so that a kill loses none of it."""
+        now = time.monotonic()
+        record = self._folder.record
+        spent = record.stage_s.get(self._name, 0.0) + now - self._booked_until
+        self._booked_until = now
+        self._folder.update(stage_s=record.stage_s | {self._name: spent})

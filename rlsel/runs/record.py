@@ -18,6 +18,8 @@ from rlsel.machine.atomic_files import write_bytes
 from rlsel.errors import InputError
 
 FILE_NAME = "record.json"
+LAYOUT = 2
+"""Of a run folder: raised when an unfinished run of before cannot be gone on with."""
 PACKAGES = (
     "rlsel", "torch", "torchvision", "ray", "gymnasium", "numpy", "scikit-learn",
 )  # fmt: skip
@@ -58,6 +60,8 @@ class Record:
     seed: int
     finished: bool
     """False while stages are still to come; a report is drawn of finished runs only."""
+    layout: int = 1
+    """`LAYOUT` of the version that began the run; records of before had none."""
     made_by: str = "run"
     """`run` or `generate`: whose folder it lies in."""
     command: str = ""

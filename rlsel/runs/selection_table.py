@@ -16,9 +16,19 @@ FILE_NAME = "selection.parquet"
 
 
 def write_selection(
-    run_dir: Path, pool: Pool, table: CandidateTable, batch_N: np.ndarray, selection: Selection
+    run_dir: Path,
+    pool: Pool,
+    table: CandidateTable,
+    batch_N: np.ndarray,
+    selection: Selection,
+    nearest_train: np.ndarray | None = None,
 ) -> None:
-    """Write the learned selection, or that of another method where nothing was learned."""
+    """Write the learned selection, or that of another method where nothing was learned.
+
+    Args:
+        nearest_train: (n,) id of the training sample that is most like each candidate, by pixels
+            or by the angle of embeddings.
+    """
     names = np.array(pool.candidates.class_names)
     learned = selection.method == "controller"
     columns = {
@@ -31,13 +41,14 @@ def write_selection(
         "label_log_probability": table.label_log_probability.astype(np.float64),
         "margin": table.margin.astype(np.float64),
         "nearest_real": table.nearest_real.astype(np.float64),
+        "nearest_train": [None] * len(pool) if nearest_train is None else nearest_train.astype(str),
         "nearest_candidate": table.nearest_candidate.astype(np.float64),
         "keep_probability": selection.score_N if learned else [None] * len(pool),
         "kept": selection.kept_N,
         "kind": [None] * len(pool) if pool.kinds is None else pool.kinds.astype(str),
         "useful": [None] * len(pool) if pool.useful is None else pool.useful,
     }
-    types = {"keep_probability": pa.float64(), "kind": pa.string(), "useful": pa.bool_()}
+    types = {"keep_probability": pa.float64(), "nearest_train": pa.string(), "kind": pa.string(), "useful": pa.bool_()}
     arrays = {name: pa.array(values, type=types.get(name)) for name, values in columns.items()}
     metadata = {"method": selection.method, "class_names": "\n".join(pool.candidates.class_names)}
     content = pa.table(arrays).replace_schema_metadata(metadata)

@@ -1,76 +1,96 @@
-"""The candidates of a run: for the run itself, when it goes on, and for whoever opens it later."""
+"""The candidates of a run: those given, or those that its generator makes."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from rlsel.data import Splits, load_splits
-from rlsel.errors import InputError
+from rlsel.data import Splits
+from rlsel.data.image_set import as_images, size_of
 from rlsel.experiment.config import Experiment
-from rlsel.pool import Pool, build_pool, fit_to, read_pool, write_pool
+from rlsel.generators.candidates import make_candidates
+from rlsel.generators.histogan.cached import train_or_fetch
+from rlsel.machine.cache.kept import Form, Work
+from rlsel.machine.device_memory import release
+from rlsel.pool import Pool, fit_to, read_pool, write_pool
 from rlsel.pool.build import require_enough
 from rlsel.quality.of_run import drop_copies
-from rlsel.runs.folder import read_experiment
-from rlsel.runs.record import Record
+from rlsel.quality.pairs import Pairs, read_pairs, write_pairs
 
 POOL = "pool.parquet"
 """Candidates that can be read nowhere else: what a run's generator made, and arrays."""
 
 
-def pool_of_run(
-    experiment: Experiment, splits: Splits, run_dir: Path, fresh: Callable[[], Pool]
-) -> Pool:
-    """What a run selects among: without copies of training images where `audit.drop_copies` is on.
+@dataclass(frozen=True)
+class Candidates:
+    """What a run selects among."""
+
+    pool: Pool
+    dropped: Pairs | None = None
+    """Pairs that show why candidates were dropped as copies; None where none was."""
+    warnings: tuple[str, ...] = ()
+    """Of the generator's training."""
+
+
+def without_copies(experiment: Experiment, splits: Splits, pool: Pool) -> Candidates:
+    """The given candidates, less the copies of training images where `audit.drop_copies` is on.
+
+    Raises:
+        InputError: too few are left.
+    """
+    if not experiment.audit.drop_copies:
+        return Candidates(pool)
+    left, dropped = drop_copies(splits, pool, experiment.seed)
+    require_enough(left)
+    return Candidates(left, dropped)
+
+
+def generation(
+    experiment: Experiment, splits: Splits, within: Path, on_save: Callable[[], object]
+) -> Work[Candidates]:
+    """`generate` as work that a run keeps, so that a run that goes on has the same candidates."""
+    images = [part.digest for part in splits.named().values()]
+    drops = experiment.audit.drop_copies
+    return Work(
+        "candidates",
+        (repr(experiment.generator), experiment.seed, drops, *images),
+        partial(generate, experiment, splits, within, on_save),
+        _form(splits),
+        is_shared=False,
+    )
+
+
+def generate(
+    experiment: Experiment, splits: Splits, within: Path, on_save: Callable[[], object]
+) -> Candidates:
+    """Train the generator on the training images, or take over such a training; make candidates.
 
     Args:
-        run_dir: Keeps what a generator made, for then it is not made again.
-        fresh: Reads or makes the candidates where the folder holds none.
+        within: A folder for checkpoints and grids, since this takes hours; a training that was
+            interrupted goes on from there.
+        on_save: Called after every checkpoint.
 
     Raises:
-        InputError: the candidates are wrong, or too few are left.
+        InputError: the images cannot be trained on, or too few candidates are left.
     """
-    path = run_dir / POOL
-    is_kept = path.exists()
-    pool = fit_to(splits, read_pool(path, splits.size)) if is_kept else fresh()
-    if experiment.audit.drop_copies:
-        pool = drop_copies(splits, pool, experiment.seed, run_dir)
-        require_enough(pool)
-    if experiment.generator is not None and not is_kept:
-        write_pool(pool, path)
-    return pool
+    config, seed = experiment.generator, experiment.seed
+    if config is None:
+        raise ValueError("the experiment has no generator")
+    trained = train_or_fetch(config, as_images(splits.train), seed, within, on_save=on_save)
+    made = make_candidates(trained.checkpoint, config.num_per_class, seed, config.classes)
+    release()  # evaluators may be on the same GPU
+    found = without_copies(experiment, splits, fit_to(splits, made))
+    return Candidates(found.pool, found.dropped, tuple(trained.warnings))
 
 
-def reopen_pool(run_dir: Path) -> Pool:
-    """The very candidates that a run has selected among.
+def _form(splits: Splits) -> Form[Candidates]:
+    def write(candidates: Candidates, folder: Path) -> None:
+        if candidates.dropped is not None:
+            write_pairs(candidates.dropped, folder)
+        write_pool(candidates.pool, folder / POOL)
 
-    Candidates that lie in the run folder need nothing else; others are read from where they were.
+    def read(folder: Path) -> Candidates:
+        pool = fit_to(splits, read_pool(folder / POOL, size_of(splits.train)))
+        return Candidates(pool, read_pairs(folder))
 
-    Raises:
-        InputError: no such run, or its inputs are gone or have changed since.
-    """
-    digest = Record.read(run_dir).pool_digest
-    if (run_dir / POOL).exists():
-        pool = read_pool(run_dir / POOL)
-        if pool.digest == digest:
-            return pool
-    experiment = read_experiment(run_dir)
-
-    def fresh() -> Pool:
-        if experiment.generator is not None:
-            raise InputError(f"{run_dir}: its {POOL} is gone; bring it back, or run it again")
-        return build_pool(experiment.pool, splits, experiment.data, experiment.seed)
-
-    try:
-        splits = load_splits(experiment.data, experiment.seed)
-        pool = pool_of_run(experiment, splits, run_dir, fresh)
-    except InputError as error:
-        if not experiment.folder or Path(experiment.folder).exists():
-            raise
-        raise InputError(
-            f"{error}; its config lay in {experiment.folder}, which is gone: if the project has "
-            f"moved, tell the run where to by: rlsel run YOUR.yaml --resume --out {run_dir}"
-        ) from None
-    if pool.digest != digest:
-        raise InputError(
-            f"{run_dir}: the candidates have changed since this run; bring back {pool.source}"
-        )
-    return pool
+    return Form("candidates", (POOL,), write, read)

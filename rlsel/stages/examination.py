@@ -1,6 +1,10 @@
-"""The candidates as images: what is said of them before any is selected."""
+"""The candidates themselves: what is said of them before any is selected."""
+
+from dataclasses import dataclass, field
+from typing import Any
 
 from rlsel.data import Splits
+from rlsel.data.image_set import ImageSet, as_images
 from rlsel.data.pattern import pattern_by_class, warn_of_pattern
 from rlsel.experiment.config import Experiment
 from rlsel.features import Features
@@ -8,16 +12,30 @@ from rlsel.machine.device_memory import release
 from rlsel.pool import Pool
 from rlsel.quality.copies import CopyAudit
 from rlsel.quality.of_run import (
-    COPIES,
     as_many_of,
     audit_of,
     classification_of,
     features_by,
-    nearest_pairs,
     quality_of,
-    save_copies,
 )
-from rlsel.runs.folder import RunFolder
+from rlsel.quality.pairs import Pairs, nearest_pairs
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What was found; figures as the record has them."""
+
+    quality: dict[str, Any]
+    """By whose features -> `QualityReport.as_json`."""
+    classification: dict[str, dict[str, list[float]]]
+    """`candidates` or `real` -> `classification_accuracy_score`; empty where nothing scores it."""
+    pattern: dict[str, dict[str, float]]
+    """`candidates` or `real` -> class -> mean correlation of two images; empty of embeddings."""
+    copies: CopyAudit
+    pairs: Pairs
+    """The candidates most like a training image."""
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def examine(
@@ -25,10 +43,9 @@ def examine(
     splits: Splits,
     pool: Pool,
     features: Features,
-    folder: RunFolder,
     with_real: bool = False,
-) -> CopyAudit:
-    """Quality, classification accuracy score and near-copies, into the record and the folder.
+) -> Examination:
+    """Quality, classification accuracy score, shared patterns and near-copies of the candidates.
 
     Args:
         with_real: Score a classifier of as many real training images as well; a run scores one of
@@ -37,47 +54,55 @@ def examine(
     Raises:
         InputError: `audit.weights` cannot be used.
     """
-    config, seed = experiment.audit, experiment.seed
+    seed, notes = experiment.seed, []
     spaces = {"own": features}
-    if config.weights is not None:
-        spaces["given"] = features_by(config.weights, splits, pool)
-    folder.update(
-        quality={space: quality_of(splits, pool, seen, seed) for space, seen in spaces.items()}
+    if experiment.audit.weights is not None:
+        spaces["given"] = features_by(experiment.audit.weights, splits, pool)
+    quality = {space: quality_of(splits, pool, seen, seed) for space, seen in spaces.items()}
+    classification = {}
+    if _is_scored(experiment, splits):
+        if pool.absent:
+            notes.append(
+                "classification accuracy score left out: a classifier trained on candidates alone "
+                f"would never see class {', '.join(map(repr, pool.absent))}"
+            )
+        else:
+            classification = _classify(experiment, splits, pool, with_real)
+    pattern = {}
+    if isinstance(pool.candidates, ImageSet):
+        pattern = {
+            "candidates": pattern_by_class(pool.candidates),
+            "real": pattern_by_class(as_images(splits.train)),
+        }
+    audit = audit_of(splits, pool, features, seed)
+    release()  # evaluators may be on the same GPU
+    return Examination(
+        quality,
+        classification,
+        pattern,
+        audit,
+        nearest_pairs(splits, pool, audit),
+        notes,
+        list(warn_of_pattern(pattern["candidates"], pattern["real"]) if pattern else ()),
     )
+
+
+def _is_scored(experiment: Experiment, splits: Splits) -> bool:
+    """Arrays may come without test images, and a sweep may leave them unread."""
+    rounds = experiment.evaluation.rounds and experiment.audit.classification_rounds
+    return bool(len(splits.test) and rounds)
+
+
+def _classify(
+    experiment: Experiment, splits: Splits, pool: Pool, with_real: bool
+) -> dict[str, dict[str, list[float]]]:
     sets = {"candidates": pool.candidates}
     if with_real:
-        sets["real"] = as_many_of(splits.train, pool.candidates, seed)
-    # Arrays may come without test images, and a sweep may leave them unread.
-    is_scored = len(splits.test) and experiment.evaluation.rounds and config.classification_rounds
-    if is_scored and pool.absent:
-        _say_unscored(pool, folder)
-    elif is_scored:
-        for name, images in sets.items():
-            if name not in folder.record.classification:
-                scores = classification_of(
-                    images, splits, experiment.classifier, config.classification_rounds, seed, name
-                )
-                folder.update(classification=folder.record.classification | {name: scores})
-    _compare_patterns(splits, pool, folder)
-    audit = audit_of(splits, pool, features, seed)
-    if not (folder.path / COPIES).exists():  # they are there where copies were dropped
-        save_copies(folder.path, nearest_pairs(splits, pool, audit))
-    release()  # evaluators may be on the same GPU
-    folder.finish_stage("audit")
-    return audit
-
-
-def _say_unscored(pool: Pool, folder: RunFolder) -> None:
-    note = (
-        "classification accuracy score left out: a classifier trained on candidates alone would "
-        f"never see class {', '.join(map(repr, pool.absent))}"
-    )
-    folder.update(notes=[*dict.fromkeys((*folder.record.notes, note))])
-
-
-def _compare_patterns(splits: Splits, pool: Pool, folder: RunFolder) -> None:
-    made, real = pattern_by_class(pool.candidates), pattern_by_class(splits.train)
-    warnings = [*folder.record.warnings, *warn_of_pattern(made, real)]
-    folder.update(
-        pattern={"candidates": made, "real": real}, warnings=list(dict.fromkeys(warnings))
-    )
+        sets["real"] = as_many_of(splits.train, pool.candidates, experiment.seed)
+    rounds = experiment.audit.classification_rounds
+    return {
+        name: classification_of(
+            images, splits, experiment.classifier, rounds, experiment.seed, name
+        )
+        for name, images in sets.items()
+    }

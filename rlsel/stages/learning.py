@@ -1,6 +1,8 @@
 """The stage between features and final scores: the controller learns, under a progress bar."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envs import RewardFn, SelectionProblem
@@ -8,16 +10,28 @@ from rlsel.experiment.config import Experiment
 from rlsel.machine.progress import progress_bar
 from rlsel.rewards import Fidelity, SetReward, Split
 from rlsel.rewards.pool import EvaluationPool
-from rlsel.runs.folder import RunFolder
-from rlsel.runs.tensorboard import TensorBoard
 from rlsel.selectors import Selection
 from rlsel.stages.trust import look_at_noise, look_back, set_reward
 
 if TYPE_CHECKING:
     from rlsel.algorithms.task import Task
 
+Row = dict[str, Any]
+"""Figures of one iteration, as `iterations.jsonl` has them."""
 MAX_RUNNERS = 64
 """Env runners at most: each is a process of some 550 MB."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What was learned, and how far it can be trusted."""
+
+    selection: Selection
+    figures: dict[str, float]
+    """Iterations, the chosen one, and what its selection scored on both validation sets."""
+    noise: dict[str, float]
+    """Spread of the reward itself, and whether it carried a signal."""
+    warnings: list[str]
 
 
 def learn(
@@ -25,64 +39,67 @@ def learn(
     problem: SelectionProblem,
     class_names: tuple[str, ...],
     pool: EvaluationPool,
-    folder: RunFolder,
-) -> Selection | None:
-    """Train the controller; None if it does not compete. The record gets how it went."""
+    within: Path,
+    on_iteration: Callable[[Row], object],
+) -> Learning | None:
+    """Train the controller; None if it does not compete.
+
+    Args:
+        within: A folder for checkpoints, since this takes hours; a training that was interrupted
+            goes on from there.
+        on_iteration: Called with the figures of every iteration, those made before included.
+    """
     if "controller" not in experiment.selection.methods:
         return None
     # Only now: importing RLlib takes seconds, which a run without a controller need not pay.
     from rlsel.selectors.controller import learn_selection
 
-    reward = experiment.reward
-    enough = look_at_noise(experiment, problem, pool, folder)
+    noise = look_at_noise(experiment, problem, pool)
 
     def by(fidelity: Fidelity, split: Split) -> SetReward:
-        return set_reward(experiment, pool, fidelity, split, enough.get(fidelity, 0.0))
+        return set_reward(experiment, pool, fidelity, split, noise.enough.get(fidelity, 0.0))
 
-    task = make_task(experiment, problem, class_names, by)
-    with (
-        progress_bar("learning", experiment.algorithm.iterations) as bar,
-        TensorBoard(folder.path) as board,
-    ):
+    with progress_bar("learning", experiment.algorithm.iterations) as bar:
 
-        def show(row: dict[str, Any]) -> None:
-            folder.update()
-            board.show(row | _noise_beside(row, experiment, folder))
-            bar.advance(
-                note=f"{reward.metric} reward {row['reward_mean']:.4f}, "
-                f"selection-val {row['selection_val']:.4f}, kept {row['keep_fraction']:.0%}, "
-                f"KL {row['kl']:.1e}, clipped {row['clip_fraction']:.0%}, "
-                f"{row['evaluations']:.0f} evaluations"
-            )
+        def show(row: Row) -> None:
+            on_iteration(row | _noise_beside(row, experiment, noise.figures))
+            bar.advance(note=_summary(row, experiment.reward.metric))
 
         selection, learned = learn_selection(
             experiment.algorithm,
             experiment.controller,
-            task,
+            make_task(experiment, problem, class_names, by),
             experiment.seed,
-            folder.path,
+            within,
             num_env_runners(experiment, pool.num_evaluators),
             show,
         )
     chosen = learned.rows[learned.chosen_iteration - 1]
-    folder.update(
-        learning={
+    hindsight = look_back(learned, experiment, pool)
+    return Learning(
+        selection,
+        {
             "iterations": float(len(learned.rows)),
             "chosen_iteration": float(learned.chosen_iteration),
             "reward_val": chosen["reward_val"],
             "selection_val": chosen.get("final_selection_val", chosen["selection_val"]),
         },
+        noise.figures | hindsight.figures,
+        [*noise.warnings, *hindsight.warnings],
     )
-    look_back(learned, experiment, pool, folder)
-    return selection
 
 
-def _noise_beside(
-    row: dict[str, Any], experiment: Experiment, folder: RunFolder
-) -> dict[str, float]:
+def _summary(row: Row, metric: str) -> str:
+    return (
+        f"{metric} reward {row['reward_mean']:.4f}, selection-val {row['selection_val']:.4f}, "
+        f"kept {row['keep_fraction']:.0%}, KL {row['kl']:.1e}, "
+        f"clipped {row['clip_fraction']:.0%}, {row['evaluations']:.0f} evaluations"
+    )
+
+
+def _noise_beside(row: Row, experiment: Experiment, known: dict[str, float]) -> dict[str, float]:
     """What the noise floor was measured to be, for what paid in an iteration."""
     started = [f for start, f in experiment.reward.rungs if start <= row["iteration"]]
-    known = folder.record.noise
     named = {"noise_floor": "between_seeds", "spread_between_sets": "between_sets"}
     return {
         name: known[f"{started[-1]}.{figure}"]

@@ -5,7 +5,7 @@ or fits the validation images: figures for the record, lines for the terminal, w
 """
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,11 +19,29 @@ from rlsel.machine.progress import console
 from rlsel.rewards import Fidelity, SetReward, Split
 from rlsel.rewards.noise import describe_noise, measure_noise_floor, warn_of_noise
 from rlsel.rewards.pool import EvaluationPool
-from rlsel.runs.folder import RunFolder
 from rlsel.seeding import derive_seed
 
 if TYPE_CHECKING:
     from rlsel.algorithms.train import Learned
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How much of a reward is noise, measured before anything is learned."""
+
+    figures: dict[str, float] = field(default_factory=dict)
+    """`fidelity.figure`, as the record has them."""
+    warnings: list[str] = field(default_factory=list)
+    enough: dict[Fidelity, float] = field(default_factory=dict)
+    """Standard error at which repeats of a fidelity may stop."""
+
+
+@dataclass(frozen=True)
+class Hindsight:
+    """What the rewards and the policy say of themselves when learning has ended."""
+
+    figures: dict[str, float]
+    warnings: list[str]
 
 
 def set_reward(
@@ -44,23 +62,14 @@ def set_reward(
     return SetReward(evaluations, fidelity, reward.metric, seed, split, repeats, enough)
 
 
-def look_at_noise(
-    experiment: Experiment, problem: SelectionProblem, pool: EvaluationPool, folder: RunFolder
-) -> dict[Fidelity, float]:
-    """Measure, print and record how much of each fidelity's reward is noise.
-
-    Returns:
-        the standard error at which repeats of a fidelity may stop.
-    """
-    reward = experiment.reward
-    enough: dict[Fidelity, float] = {}
+def look_at_noise(experiment: Experiment, problem: SelectionProblem, pool: EvaluationPool) -> Noise:
+    """Measure and print how much of each fidelity's reward is noise."""
+    reward, found = experiment.reward, Noise()
     if not reward.noise_floor_seeds:
-        return enough
+        return found
     # A coin for each candidate that a reward covers; of a gain, which is the difference of two
     # such sets, this is the noise of one.
     share = 0.5 if reward.covers in ("kept", "gain") else 0.5 / problem.num_decisions
-    noise: dict[str, float] = {}
-    warnings = list(folder.record.warnings)
     for _, fidelity in reward.rungs:
         floor = measure_noise_floor(
             set_reward(experiment, pool, fidelity, "reward_val"),
@@ -69,18 +78,17 @@ def look_at_noise(
             reward.noise_floor_seeds,
             experiment.seed,
         )
-        enough[fidelity] = reward.enough * floor.between_sets
+        found.enough[fidelity] = reward.enough * floor.between_sets
         figures = asdict(floor) | {"signal_to_noise": floor.signal_to_noise}
-        noise |= {
-            f"{fidelity}.{name}": float(value)
+        found.figures.update(
+            (f"{fidelity}.{name}", float(value))
             for name, value in figures.items()
             if math.isfinite(value)
-        }
+        )
         console.print(describe_noise(fidelity, reward.metric, floor), markup=False)
         if floor.is_drowned:
-            warnings.append(warn_of_noise(fidelity, reward.metric, floor))
-    folder.update(noise=noise, warnings=list(dict.fromkeys(warnings)))
-    return enough
+            found.warnings.append(warn_of_noise(fidelity, reward.metric, floor))
+    return found
 
 
 def _standard_errors(experiment: Experiment, pool: EvaluationPool) -> dict[str, float]:
@@ -96,18 +104,15 @@ def _standard_errors(experiment: Experiment, pool: EvaluationPool) -> dict[str, 
     return figures
 
 
-def look_back(
-    learned: "Learned", experiment: Experiment, pool: EvaluationPool, folder: RunFolder
-) -> None:
-    """When learning has ended: figures and warnings for the record, a line for the terminal."""
-    noise, warnings = _standard_errors(experiment, pool), list(folder.record.warnings)
+def look_back(learned: "Learned", experiment: Experiment, pool: EvaluationPool) -> Hindsight:
+    """Whether the reward carried a signal, and whether the policy collapsed or fits validation."""
+    figures, warnings = _standard_errors(experiment, pool), []
     signal = signal_in(learned.taken)
     if signal:
-        noise |= {"signal.correlation": signal.correlation, "signal.p_value": signal.p_value}
+        figures |= {"signal.correlation": signal.correlation, "signal.p_value": signal.p_value}
         console.print(describe_signal(signal), markup=False)
         warnings += [] if signal.is_there else [warn_of_no_signal(signal)]
     start_of_last_rung, _ = experiment.reward.rungs[-1]
     warnings += warn_of_overfitting(learned.rows[start_of_last_rung - 1 :])
     warnings += warn_of_collapse(learned.rows, learned.last_probability_N)
-    # A run that was cut off after this says it all once more.
-    folder.update(noise=folder.record.noise | noise, warnings=list(dict.fromkeys(warnings)))
+    return Hindsight(figures, warnings)

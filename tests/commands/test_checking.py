@@ -20,6 +20,7 @@ from rlsel.experiment.config import build_experiment, load_experiment
 from rlsel.reporting.tables import MARK, Row, Table, score_table
 from rlsel.reporting.terminal import _drawn
 from rlsel.runs.record import Record
+from rlsel.stages.inputs import describe_settings_and_inputs
 
 
 def write_images(root: Path, counts: dict[str, int]) -> None:
@@ -132,7 +133,7 @@ def test_what_sensitivity_is_of_is_said_once(tmp_path: Path) -> None:
     def findings(text: str) -> list[tuple[str, str]]:
         experiment = load_experiment(config_of(tmp_path, text))
         splits = load_splits(experiment.data, 0)
-        report = checking.describe_settings_and_inputs(experiment, splits, None)
+        report = describe_settings_and_inputs(experiment, splits, None)
         return [(f.level, f.text) for f in report.findings if "sensitivity" in f.text]
 
     (doubt,) = findings("")

@@ -91,7 +91,7 @@ def test_python_dash_m_is_the_same_command() -> None:
 def test_a_range_for_a_class_there_is_not_is_found_before_anything_is_trained(
     command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rlsel.features.stored.fit", None)
+    monkeypatch.setattr("rlsel.features.extract.fit", None)
     write_config(Path("tiny.yaml"), selection={"keep_range_of_class": {"tumor": [0.1, 0.5]}})
 
     outcome = rlsel(command, "tiny.yaml")
@@ -104,7 +104,7 @@ def test_check_counts_images_and_trains_nothing(monkeypatch: pytest.MonkeyPatch)
     def refuse(*arguments: object, **named: object) -> None:
         raise AssertionError("check trains nothing")
 
-    monkeypatch.setattr("rlsel.features.stored.fit", refuse)
+    monkeypatch.setattr("rlsel.features.extract.fit", refuse)
     monkeypatch.setattr(Workbench, "evaluate", refuse)
     write_config(Path("tiny.yaml"))
 

@@ -103,7 +103,7 @@ def test_same_seed_draws_the_same_pool(drawn: Drawn) -> None:
 
 
 def test_no_candidate_is_a_training_image(drawn: Drawn, train: ImageSet) -> None:
-    assert not set(drawn[0].image_digests) & set(train.image_digests)
+    assert not set(drawn[0].value_digests) & set(train.value_digests)
 
 
 def test_near_duplicates_are_much_closer_to_a_training_image_than_fresh_ones(

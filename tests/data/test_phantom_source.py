@@ -36,11 +36,11 @@ def test_same_seed_draws_the_same_images(splits: dict[str, ImageSet]) -> None:
 
 def test_another_seed_draws_other_images(splits: dict[str, ImageSet]) -> None:
     other = splits_of(SMALL, seed=1)["train"]
-    assert not set(other.image_digests) & set(splits["train"].image_digests)
+    assert not set(other.value_digests) & set(splits["train"].value_digests)
 
 
 def test_no_image_is_in_two_splits(splits: dict[str, ImageSet]) -> None:
-    digests = np.concatenate([split.image_digests for split in splits.values()])
+    digests = np.concatenate([split.value_digests for split in splits.values()])
     assert len(set(digests)) == 53 + 31 + 29
 
 

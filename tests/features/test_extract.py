@@ -8,7 +8,7 @@ from small_features import image_set, small_pool, small_splits
 
 from rlsel.classifier import Resident, extract_features, predict
 from rlsel.classifier.resnet import build_resnet34
-from rlsel.features import extract
+from rlsel.features.extract import extract
 
 CPU = torch.device("cpu")
 

@@ -9,12 +9,13 @@ import torch
 from small_features import small_pool, small_splits
 from torch import Tensor, nn
 
-from rlsel.features import FeaturesConfig
-from rlsel.features.extractors import frozen, frozen_features
+from rlsel.data.image_set import ImageSet, as_images
+from rlsel.features import Features, FeaturesConfig, extract_features, extraction
+from rlsel.features.extractors import frozen
 from rlsel.features.extractors.config import TorchvisionExtractor
 from rlsel.features.extractors.network import FrozenNetwork
-from rlsel.features.stored import extract_or_load
 from rlsel.heads import head_logits
+from rlsel.machine.cache.kept import kept
 from rlsel.machine.device_memory import DeviceFullError
 
 CPU = torch.device("cpu")
@@ -53,10 +54,15 @@ def by_colours(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return built
 
 
-def test_every_split_but_test_gets_features_and_candidates_logits(by_colours: list[int]) -> None:
-    splits, pool = small_splits(), small_pool()
+def features_of(candidates: ImageSet, seed: int = 0) -> Features:
+    pool = replace(small_pool(), candidates=candidates)
+    return extract_features(FeaturesConfig(extractor=CONFIG), small_splits(), pool, seed).features
 
-    features = frozen_features(CONFIG, splits, pool.candidates, 0)
+
+def test_every_split_but_test_gets_features_and_candidates_logits(by_colours: list[int]) -> None:
+    splits = small_splits()
+
+    features = features_of(as_images(small_pool().candidates))
 
     assert {name: array.shape for name, array in asdict(features).items()} == {
         "train": (29, 3),
@@ -75,10 +81,9 @@ def test_every_split_but_test_gets_features_and_candidates_logits(by_colours: li
 
 
 def test_candidates_move_no_feature_and_no_logit_of_another(by_colours: list[int]) -> None:
-    splits, candidates = small_splits(), small_pool().candidates
+    candidates = as_images(small_pool().candidates)
 
-    whole = frozen_features(CONFIG, splits, candidates, 0)
-    half = frozen_features(CONFIG, splits, candidates.take(np.arange(20)), 0)
+    whole, half = features_of(candidates), features_of(candidates.take(np.arange(20)))
 
     assert np.array_equal(half.candidates, whole.candidates[:20])
     assert half.candidate_logits == pytest.approx(whole.candidate_logits[:20], abs=1e-6)
@@ -117,8 +122,8 @@ def test_runs_share_frozen_features_whatever_their_seed_and_notice_other_weights
     def made(seed: int, content: bytes, config: TorchvisionExtractor | None = None) -> int:
         weights.write_bytes(content)
         given = config or replace(CONFIG, weights=str(weights))
-        path = tmp_path / f"run{seed}" / "features.npz"
-        extract_or_load(FeaturesConfig(extractor=given), small_splits(), small_pool(), seed, path)
+        features = FeaturesConfig(extractor=given)
+        kept(extraction(features, small_splits(), small_pool(), seed), tmp_path / f"run{seed}")
         return len(by_colours)
 
     assert made(0, b"one") == 1

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,12 @@ import pytest
 import torch
 from small_features import small_features, small_pool, small_splits
 
+import rlsel.features.extract as extracting
 from rlsel.classifier import ClassifierConfig, Fitted
 from rlsel.classifier.resnet import build_resnet34
 from rlsel.data import Splits
-from rlsel.features import Features, FeaturesConfig, stored
+from rlsel.features import Extracted, FeaturesConfig, extraction
+from rlsel.machine.cache.kept import kept
 from rlsel.pool import Pool
 
 CONFIG = FeaturesConfig()
@@ -41,13 +43,13 @@ def trainings(monkeypatch: pytest.MonkeyPatch, fitted: Fitted) -> list[int]:
         seeds.append(int(str(arguments[4])))
         return fitted
 
-    monkeypatch.setattr(stored, "fit", fit)
-    monkeypatch.setattr(stored, "extract", lambda *_, **__: small_features(len(seeds)))
+    monkeypatch.setattr(extracting, "fit", fit)
+    monkeypatch.setattr(extracting, "extract", lambda *_, **__: small_features(len(seeds)))
     return seeds
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Callable[..., Features]:
+def make(tmp_path: Path) -> Callable[..., Extracted]:
     def make(
         config: FeaturesConfig = CONFIG,
         splits: Splits | None = None,
@@ -55,19 +57,18 @@ def make(tmp_path: Path) -> Callable[..., Features]:
         seed: int = 0,
         run: str = "run",
         keep_weights: bool = False,
-    ) -> Features:
-        path = tmp_path / run / "features.npz"
-        return stored.extract_or_load(
-            config, splits or small_splits(), pool or small_pool(), seed, path, keep_weights
-        ).features
+    ) -> Extracted:
+        (tmp_path / run).mkdir(exist_ok=True)
+        images = (splits or small_splits(), pool or small_pool())
+        return kept(extraction(config, *images, seed, keep_weights), tmp_path / run)
 
     return make
 
 
 def test_stored_features_come_back_to_the_last_bit(
-    trainings: list[int], make: Callable[..., Features]
+    trainings: list[int], make: Callable[..., Extracted]
 ) -> None:
-    made, loaded = asdict(make()), asdict(make())
+    made, loaded = vars(make().features), vars(make().features)
 
     assert len(trainings) == 1
     for name, array in made.items():
@@ -86,7 +87,7 @@ def test_stored_features_come_back_to_the_last_bit(
     ],
 )
 def test_other_images_settings_or_seeds_need_other_features(
-    changed: dict, trainings: list[int], make: Callable[..., Features]
+    changed: dict, trainings: list[int], make: Callable[..., Extracted]
 ) -> None:
     make()
     make(**changed)
@@ -102,7 +103,7 @@ def test_other_images_settings_or_seeds_need_other_features(
     ],
 )
 def test_the_test_images_and_the_cut_into_batches_do_not(
-    changed: dict, trainings: list[int], make: Callable[..., Features]
+    changed: dict, trainings: list[int], make: Callable[..., Extracted]
 ) -> None:
     make()
     make(**changed)
@@ -112,7 +113,7 @@ def test_the_test_images_and_the_cut_into_batches_do_not(
 
 @pytest.mark.parametrize("kept", [0, 3, 100, -30])
 def test_a_file_that_was_cut_off_is_made_anew(
-    kept: int, trainings: list[int], make: Callable[..., Features], tmp_path: Path
+    kept: int, trainings: list[int], make: Callable[..., Extracted], tmp_path: Path
 ) -> None:
     make()
     path = tmp_path / "run" / "features.npz"
@@ -125,42 +126,38 @@ def test_a_file_that_was_cut_off_is_made_anew(
 
 
 def test_the_extractor_is_kept_where_it_is_asked_for(
-    trainings: list[int], make: Callable[..., Features], fitted: Fitted, tmp_path: Path
+    trainings: list[int], make: Callable[..., Extracted], fitted: Fitted
 ) -> None:
     make()
 
-    kept, again = (
-        stored.extract_or_load(
-            CONFIG, small_splits(), small_pool(), 0, tmp_path / "run" / "features.npz", True
-        )
-        for _ in range(2)
-    )
+    once, again = (make(keep_weights=True) for _ in range(2))
 
     assert len(trainings) == 2, "once without weights, once with them"
-    for extracted in (kept, again):
+    for extracted in (once, again):
         assert extracted.weights.keys() == fitted.model.state_dict().keys()
         for name, value in fitted.model.state_dict().items():
             assert torch.equal(extracted.weights[name], value)
 
 
 def test_weights_that_cannot_be_read_are_made_anew(
-    trainings: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trainings: list[int],
+    make: Callable[..., Extracted],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    path = tmp_path / "features.npz"
-    given = (CONFIG, small_splits(), small_pool(), 0, path, True)
-    stored.extract_or_load(*given)
-    path.with_suffix(".pt").write_bytes(b"garbage")
+    make(keep_weights=True)
+    (tmp_path / "run" / "features.pt").write_bytes(b"garbage")
 
-    assert stored.extract_or_load(*given).weights
+    assert make(keep_weights=True).weights
 
     assert len(trainings) == 2
-    assert "features.pt: cannot be read" in "".join(capsys.readouterr().out.split("\n"))
+    assert "features.pt cannot be read" in " ".join(capsys.readouterr().out.split())
 
 
 def test_another_run_of_the_same_takes_the_features_over(
-    trainings: list[int], make: Callable[..., Features], tmp_path: Path
+    trainings: list[int], make: Callable[..., Extracted], tmp_path: Path
 ) -> None:
-    made, taken = asdict(make(keep_weights=True)), asdict(make(run="other", keep_weights=True))
+    made, taken = (vars(make(run=run, keep_weights=True).features) for run in ("run", "other"))
 
     assert len(trainings) == 1
     assert all(np.array_equal(taken[name], array) for name, array in made.items())
@@ -169,7 +166,7 @@ def test_another_run_of_the_same_takes_the_features_over(
 
 def test_runs_that_want_the_same_at_once_train_one_extractor(
     trainings: list[int],
-    make: Callable[..., Features],
+    make: Callable[..., Extracted],
     fitted: Fitted,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -178,7 +175,7 @@ def test_runs_that_want_the_same_at_once_train_one_extractor(
         time.sleep(0.2)
         return fitted
 
-    monkeypatch.setattr(stored, "fit", fit_slowly)
+    monkeypatch.setattr(extracting, "fit", fit_slowly)
     with ThreadPoolExecutor() as threads:
         list(threads.map(lambda run: make(run=run), ("one", "two", "three")))
 
@@ -186,7 +183,7 @@ def test_runs_that_want_the_same_at_once_train_one_extractor(
 
 
 def test_who_needs_the_extractor_does_not_take_over_features_alone(
-    trainings: list[int], make: Callable[..., Features]
+    trainings: list[int], make: Callable[..., Extracted]
 ) -> None:
     make()
     make(run="other", keep_weights=True)
@@ -196,7 +193,7 @@ def test_who_needs_the_extractor_does_not_take_over_features_alone(
 
 
 def test_what_other_hardware_computed_is_not_taken_over(
-    trainings: list[int], make: Callable[..., Features], monkeypatch: pytest.MonkeyPatch
+    trainings: list[int], make: Callable[..., Extracted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make()
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "ABACUS")
@@ -207,7 +204,7 @@ def test_what_other_hardware_computed_is_not_taken_over(
 
 def test_without_a_cache_every_run_trains_its_own(
     trainings: list[int],
-    make: Callable[..., Features],
+    make: Callable[..., Extracted],
     cache: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

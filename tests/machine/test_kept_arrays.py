@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlsel.machine.cache.kept import Arrays, content_of, kept
+from rlsel.machine.cache.kept import ARRAYS, Arrays, Work, content_of, kept
 
 INPUTS = (1, ("a", "b"), np.arange(7))
 
@@ -30,7 +30,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_second_time_it_comes_from_disk_bit_by_bit() -> None:
     compute = Count()
 
-    once, again = (kept("a test", INPUTS, compute) for _ in range(2))
+    once, again = (kept(Work("a test", INPUTS, compute, ARRAYS)) for _ in range(2))
 
     assert compute.times == 1
     assert once.keys() == again.keys()
@@ -41,15 +41,17 @@ def test_the_second_time_it_comes_from_disk_bit_by_bit() -> None:
 
 def test_damage_is_said_and_mended(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     compute = Count()
-    kept("a test", INPUTS, compute)
+    kept(Work("a test", INPUTS, compute, ARRAYS))
     (file,) = cache.rglob("arrays.npz")
     file.write_bytes(file.read_bytes()[:-50])
 
     for _ in range(2):
-        kept("a test", INPUTS, compute)
+        kept(Work("a test", INPUTS, compute, ARRAYS))
 
     assert compute.times == 2
-    assert "is damaged and is made again" in " ".join(capsys.readouterr().out.split())
+    assert "cannot be read, so the a test is made again" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 def test_without_a_cache_it_is_computed_each_time(
@@ -59,7 +61,7 @@ def test_without_a_cache_it_is_computed_each_time(
     compute = Count()
 
     for _ in range(2):
-        kept("a test", INPUTS, compute)
+        kept(Work("a test", INPUTS, compute, ARRAYS))
 
     assert compute.times == 2
     assert "going on without a cache" in " ".join(capsys.readouterr().out.split())

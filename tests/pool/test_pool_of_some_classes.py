@@ -63,7 +63,7 @@ def test_candidates_of_one_class_are_a_pool(
 
     assert pool.candidates.counts == {"normal": 0, "tumour": NUM}
     assert pool.absent == ("normal",)
-    assert sorted(pool.candidates.image_digests) == sorted(tumours.image_digests)
+    assert sorted(pool.candidates.value_digests) == sorted(tumours.value_digests)
 
 
 def test_a_class_without_a_candidate_is_told(splits: Splits, tumours: ImageSet) -> None:

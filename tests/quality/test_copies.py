@@ -76,12 +76,12 @@ def test_copies_are_flagged_and_traced_to_their_originals(disguise: str) -> None
 
     assert found.flagged[:NUM_COPIES].all()
     assert not found.flagged[NUM_COPIES:].any()
-    assert found.pixels.candidates.nearest[:NUM_COPIES].tolist() == list(range(NUM_COPIES))
+    assert found.content.candidates.nearest[:NUM_COPIES].tolist() == list(range(NUM_COPIES))
 
 
 @pytest.mark.parametrize("disguise", ["none", "mirrored", "turned", "transposed"])
 def test_an_exact_copy_is_at_distance_zero_and_leans_to_train_alone(disguise: str) -> None:
-    found = audit(DISGUISES[disguise](ORIGINALS)).pixels
+    found = audit(DISGUISES[disguise](ORIGINALS)).content
 
     assert found.candidates.distance.tolist() == [0.0] * NUM_COPIES
     assert (found.lean == 0).mean() > 0.8  # the others' originals were not drawn as references
@@ -91,8 +91,8 @@ def test_new_images_are_rarely_flagged() -> None:
     found = audit(tissue(503, 4))
 
     assert found.share_flagged() <= 0.01
-    assert found.pixels.held_out_flagged.mean() <= 0.02
-    assert np.median(found.pixels.lean) == pytest.approx(0.5, abs=0.01)
+    assert found.content.held_out_flagged.mean() <= 0.02
+    assert np.median(found.content.lean) == pytest.approx(0.5, abs=0.01)
 
 
 def test_images_that_are_not_square_are_mirrored_but_not_turned() -> None:
@@ -116,7 +116,7 @@ def test_blank_images_among_blank_ones_are_nobodys_copies() -> None:
 
     found = audit(blank[:3], train=image_set(np.concatenate((blank, TRAIN.images))))
 
-    assert found.pixels.candidates.relative.tolist() == [1.0] * 3
+    assert found.content.candidates.relative.tolist() == [1.0] * 3
     assert not found.flagged.any()
 
 
@@ -130,7 +130,7 @@ def test_where_new_images_come_as_near_only_what_is_nearer_still_is_flagged() ->
     assert strict.flagged[:NUM_COPIES].mean() > 0.8
     assert lenient.flagged[:NUM_COPIES].mean() < 0.2
     assert lenient.flagged[NUM_COPIES:].all()
-    assert (lenient.pixels.threshold < strict.pixels.threshold).all()
+    assert (lenient.content.threshold < strict.content.threshold).all()
 
 
 def test_each_class_has_its_own_threshold_and_one_without_held_out_images_the_ratio_alone() -> None:
@@ -141,13 +141,13 @@ def test_each_class_has_its_own_threshold_and_one_without_held_out_images_the_ra
 
     found = audit_copies(near, train, held_out, np.random.default_rng(0))
 
-    assert found.pixels.threshold[[0, 2]].tolist() == [COPY_RATIO] * 2
-    assert found.pixels.threshold[1] < 0.1
+    assert found.content.threshold[[0, 2]].tolist() == [COPY_RATIO] * 2
+    assert found.content.threshold[1] < 0.1
     assert [found.share_flagged(near.labels == c) > 0.5 for c in range(3)] == [True, False, True]
 
 
 def test_held_out_images_that_are_the_training_images_pull_as_strongly() -> None:
-    lean_N = audit(tissue(31, 5), held_out=TRAIN).pixels.lean
+    lean_N = audit(tissue(31, 5), held_out=TRAIN).content.lean
 
     assert lean_N.tolist() == [0.5] * 31
 
@@ -156,7 +156,7 @@ def test_a_candidate_leans_to_the_side_of_its_nearest_image() -> None:
     held_out = image_set(tissue(97, 2))  # as many of each class as train has
     candidates = tissue(31, 5)
 
-    lean_N = audit(candidates, held_out=held_out).pixels.lean
+    lean_N = audit(candidates, held_out=held_out).content.lean
 
     seen_N, unseen_N = (
         nearest_original(describe_pixels(candidates), describe_pixels(images)[0]).distance
@@ -166,7 +166,7 @@ def test_a_candidate_leans_to_the_side_of_its_nearest_image() -> None:
 
 
 def test_by_luck_a_candidate_leans_to_either_side_but_to_its_original_in_half_the_deals() -> None:
-    found = audit(np.concatenate((ORIGINALS, tissue(31, 5)))).pixels
+    found = audit(np.concatenate((ORIGINALS, tissue(31, 5)))).content
 
     assert found.lean_by_luck.mean(axis=0) == pytest.approx(np.full(50, 0.5), abs=0.2)
     drawn_N = found.lean[:NUM_COPIES] == 0

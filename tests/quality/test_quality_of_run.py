@@ -13,15 +13,13 @@ from rlsel.pool import Pool, build_pool
 from rlsel.quality import of_run
 from rlsel.quality.kept_audit import to_arrays
 from rlsel.quality.of_run import (
-    NUM_SHOWN,
     as_many_of,
     audit_of,
     drop_copies,
-    nearest_pairs,
     quality_of,
     risk_of,
-    save_copies,
 )
+from rlsel.quality.pairs import NUM_SHOWN, nearest_pairs, write_pairs
 from rlsel.reporting.copies import draw_copies
 
 NUM_COPIES = 5
@@ -56,21 +54,25 @@ def features(splits: Splits, pool: Pool) -> Features:
 def test_copies_are_dropped_noted_and_left_to_be_looked_at(
     splits: Splits, pool: Pool, tmp_path: Path
 ) -> None:
-    left = drop_copies(splits, pool, 0, tmp_path)
+    left, dropped = drop_copies(splits, pool, 0)
 
     assert set(pool.candidates.ids[:NUM_COPIES]).isdisjoint(left.candidates.ids)
     num_dropped = len(pool) - len(left)
     assert NUM_COPIES <= num_dropped <= NUM_COPIES + 3  # plain tissue may pass for a copy
+    assert dropped is not None
+    write_pairs(dropped, tmp_path)
     drawn = draw_copies(tmp_path)
     assert drawn is not None
     assert drawn[1] == min(num_dropped, NUM_SHOWN)
     assert left.notes == (f"dropped {num_dropped} candidates that copy a training image",)
 
 
-def test_a_pool_without_copies_stays_as_it_is(splits: Splits, pool: Pool, tmp_path: Path) -> None:
-    honest = drop_copies(splits, pool, 0, tmp_path)
+def test_a_pool_without_copies_stays_as_it_is(splits: Splits, pool: Pool) -> None:
+    honest, _ = drop_copies(splits, pool, 0)
 
-    assert drop_copies(splits, honest, 0, tmp_path) is honest
+    again, dropped = drop_copies(splits, honest, 0)
+    assert again is honest
+    assert dropped is None
 
 
 def test_what_was_found_once_is_not_sought_again(
@@ -146,7 +148,7 @@ def test_the_most_suspicious_pairs_are_kept_for_the_report(
 ) -> None:
     audit = audit_of(splits, pool, features(splits, pool), 0)
 
-    save_copies(tmp_path, nearest_pairs(splits, pool, audit))
+    write_pairs(nearest_pairs(splits, pool, audit), tmp_path)
 
     with np.load(tmp_path / "copies.npz") as stored:
         assert stored["flagged"][:NUM_COPIES].all()

@@ -196,10 +196,10 @@ def test_leaning_to_train_is_no_risk_where_luck_makes_such_candidates_lean_as_mu
     lean_N = RNG.normal(0.5, 0.05, 400) - 0.04 * HALF
     audit = pool_audit(RNG.random(400), lean_N, NOBODY)
     shifts_R1 = RNG.normal(0, 0.04, (99, 1))
-    lucky = replace(audit.pixels, lean_by_luck=audit.pixels.lean_by_luck - shifts_R1 * HALF)
+    lucky = replace(audit.content, lean_by_luck=audit.content.lean_by_luck - shifts_R1 * HALF)
 
     assert selection_risk(audit, HALF).raised
-    assert not selection_risk(replace(audit, pixels=lucky), HALF).raised
+    assert not selection_risk(replace(audit, content=lucky), HALF).raised
 
 
 @pytest.mark.parametrize("selected", [NOBODY, ~NOBODY])

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rlsel.reporting import save_contact_sheets, write_report
+from rlsel.reporting import write_report
+from rlsel.runs.contact_sheets import save_contact_sheets
 from rlsel.runs.record import Record, describe_device, installed_versions
 
 NUM_PER_CLASS = 256

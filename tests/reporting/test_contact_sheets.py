@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rlsel.reporting.contact_sheets import load_contact_sheets, save_contact_sheets
+from rlsel.runs.contact_sheets import load_contact_sheets, save_contact_sheets
 
 NUM = 211
 CLASS_NAMES = ("a", "b", "c")

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from rlsel.errors import InputError
 from rlsel.reporting import print_table, write_report
-from rlsel.reporting.run_folder import read_run
 from rlsel.reporting.training_figures import draw_reward
+from rlsel.runs.read import read_run
 from rlsel.runs.record import Record
 
 HOSTILE = ("<i>", '--><script>alert("1")</script>', "_$x$ 正常/..")

@@ -53,7 +53,7 @@ def test_the_two_parts_of_a_network_are_the_network(stage: str) -> None:
 
 def test_feature_maps_that_do_not_fit_are_not_put_down_to_the_batch_size() -> None:
     made = bench()
-    finetuner, images = made._finetuner, made._training_images
+    finetuner, images = made.trainings.finetuner, made.trainings.images
     maps = NUM_CANDIDATES * 256 * 2 * 2 * 4  # layer4's inputs at 32 px, without train's
 
     with (

@@ -16,9 +16,10 @@ from rlsel.runs import lock as folder_lock
 from rlsel.experiment.config import build_experiment
 from rlsel.errors import InputError
 from rlsel.runs.lock import HOLDER, LOCK, FolderLock, holder_of, holding, is_empty
-from rlsel.runs.record import Record
-from rlsel.reporting.run_folder import read_run
-from rlsel.runs.folder import RunFolder, claim
+from rlsel.runs.record import LAYOUT, Record
+from rlsel.runs.read import read_run
+from rlsel.runs.claim import claim
+from rlsel.runs.folder import RunFolder
 
 EXPERIMENT = build_experiment({"name": "mine"}, "here")
 SCRIPT = """
@@ -41,7 +42,7 @@ def without_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def take(out: Path | None = None, resume: bool = False) -> RunFolder:
-    blank = Record(name="mine", config_hash=EXPERIMENT.hash, seed=0, finished=False)
+    blank = Record(name="mine", config_hash=EXPERIMENT.hash, seed=0, finished=False, layout=LAYOUT)
     return claim(EXPERIMENT, out, resume, blank)
 
 

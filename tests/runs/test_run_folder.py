@@ -8,8 +8,11 @@ import pytest
 from rlsel.runs import folder as run_folder
 from rlsel.experiment.config import Experiment, build_experiment
 from rlsel.errors import InputError
-from rlsel.runs.record import Record
-from rlsel.runs.folder import CONFIG, RUNS, RunFolder, claim, read_experiment
+from rlsel.runs.record import LAYOUT, Record
+from rlsel.runs.config_file import read_experiment
+from rlsel.runs.claim import RUNS, claim
+from rlsel.runs.config_file import CONFIG
+from rlsel.runs.folder import RunFolder
 
 EXPERIMENT = build_experiment({"name": "mine"}, "here")
 STEM = f"mine-{EXPERIMENT.hash[:6]}-seed0"
@@ -22,7 +25,11 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def blank(experiment: Experiment = EXPERIMENT) -> Record:
     return Record(
-        name=experiment.name, config_hash=experiment.hash, seed=experiment.seed, finished=False
+        name=experiment.name,
+        config_hash=experiment.hash,
+        seed=experiment.seed,
+        finished=False,
+        layout=LAYOUT,
     )
 
 
@@ -161,21 +168,38 @@ def test_time_worked_adds_up_over_the_pieces_of_a_run(
     now = 100.0
     monkeypatch.setattr(run_folder.time, "monotonic", lambda: now)
     first = take(tmp_path / "run")
-    now = 107.0
-    first.finish_stage("data")
+    with first.stage("data"):
+        now = 107.0
     now = 110.0
     first.update()
 
     now = 1000.0
     second = take(tmp_path / "run", resume=True)
-    now = 1005.0
-    second.finish_stage("data")
-    now = 1007.0
-    second.finish_stage("features")
+    with second.stage("data"):
+        now = 1005.0
+    with second.stage("features") as stage:
+        now = 1006.0
+        stage.book_time()
+        now = 1007.0
 
     record = Record.read(tmp_path / "run")
     assert record.wall_s == pytest.approx(10 + 7)
     assert record.stage_s == {"data": pytest.approx(7 + 5), "features": pytest.approx(2)}
+
+
+def test_an_unfinished_run_of_an_earlier_version_is_refused_in_one_line(tmp_path: Path) -> None:
+    take(tmp_path / "run").update(layout=1)
+
+    with pytest.raises(InputError, match=r"run: was begun by an earlier version of rlsel") as error:
+        take(tmp_path / "run", resume=True)
+
+    assert "\n" not in str(error.value)
+
+
+def test_a_finished_run_of_an_earlier_version_is_still_there(tmp_path: Path) -> None:
+    take(tmp_path / "run").update(layout=1, finished=True)
+
+    assert take(tmp_path / "run", resume=True).record.finished
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty"])

@@ -7,6 +7,7 @@ from unittest.mock import patch
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from rlsel.runs.reopen import reopen_pool
 from small_experiment import (
     NOTHING_TO_TRAIN,
     evaluators_fixture,  # noqa: F401
@@ -19,7 +20,6 @@ from test_arrays import labelled, select
 
 from rlsel.data import load_splits
 from rlsel.pool import Pool, build_pool, write_pool
-from rlsel.stages.candidates import reopen_pool
 
 pytestmark = pytest.mark.slow
 

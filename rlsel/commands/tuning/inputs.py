@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rlsel.commands.check import read_inputs
 from rlsel.commands.tuning.grid import Point
 from rlsel.experiment.config import Experiment, to_dict
 from rlsel.machine.json_files import to_json
 from rlsel.machine.progress import track
 from rlsel.rewards.jobs import Fidelity, Metric
+from rlsel.stages.inputs import read_inputs
 
 INPUTS = ("data", "pool", "generator", "audit", "classifier", "selection")
 """Blocks that reading may depend on."""

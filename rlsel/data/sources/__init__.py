@@ -7,6 +7,7 @@ Read `part.py` first, then `parquet.py`.
 
 from collections.abc import Callable
 
+from rlsel.data.sources.embeddings import EmbeddingsSource, read_embeddings
 from rlsel.data.sources.folder import FolderSource, folder_parts
 from rlsel.data.sources.npz import NpzSource, npz_parts
 from rlsel.data.sources.parquet import ParquetSource, parquet_parts
@@ -43,6 +44,7 @@ def find_parts(source: FileSource) -> dict[str, Part]:
 
 __all__ = [
     "WHOLE",
+    "EmbeddingsSource",
     "FileSource",
     "FolderSource",
     "NpzSource",
@@ -51,4 +53,5 @@ __all__ = [
     "PcamHdf5Source",
     "TorchvisionPcamSource",
     "find_parts",
+    "read_embeddings",
 ]

@@ -18,12 +18,19 @@ def class_names_in(schema: pa.Schema, label_column: str) -> tuple[str, ...] | No
     return tuple(map(str, names)) or None if isinstance(names, list) else None
 
 
-def image_metadata(
-    class_names: Sequence[str], others: Mapping[str, str]
+def pool_metadata(
+    class_names: Sequence[str], others: Mapping[str, str], width: int | None
 ) -> dict[bytes | str, bytes | str]:
-    """Metadata for columns `image` and `label`, and `others` as {column: Arrow type}."""
+    """Metadata for the columns of a pool.
+
+    Args:
+        others: Column beside content and `label` -> Arrow type.
+        width: Numbers of an `embedding`; None where the content is an `image`.
+    """
+    number = {"dtype": "float32", "_type": "Value"}
+    vector = {"embedding": {"feature": number, "length": width, "_type": "Sequence"}}
     features: dict[str, object] = {
-        "image": {"_type": "Image"},
+        **(vector if width is not None else {"image": {"_type": "Image"}}),
         "label": {"names": list(class_names), "_type": "ClassLabel"},
     }
     features |= {name: {"dtype": dtype, "_type": "Value"} for name, dtype in others.items()}

@@ -46,7 +46,7 @@ def npz_parts(source: NpzSource) -> dict[str, Part]:
         InputError: the file is missing, is no NPZ file, or lacks an array.
     """
     path = existing(source.path)
-    keys = _keys(path)
+    keys = array_names(path)
     splits = [WHOLE] if "images" in keys else ["train", "val", "test"]
     for split in ("val", "test"):  # one of them may be cut from train
         if len(splits) == 3 and not any(key.startswith(f"{split}_") for key in keys):
@@ -74,13 +74,14 @@ def npz_parts(source: NpzSource) -> dict[str, Part]:
     }
 
 
-def _keys(path: Path) -> list[str]:
+def array_names(path: Path) -> list[str]:
+    """What an NPZ file holds."""
     with _opened(path, "as NPZ") as arrays:
         return arrays.files
 
 
 def _highest(path: Path, key: str) -> float:
-    images = _array(path, key)
+    images = read_array(path, key)
     finite = images[np.isfinite(images)] if images.dtype.kind == "f" else np.array([])
     return float(finite.max(initial=0))
 
@@ -88,10 +89,12 @@ def _highest(path: Path, key: str) -> float:
 def _read(
     path: Path, prefix: str, class_names: tuple[str, ...] | None, highest: Callable[[], float]
 ) -> Listing:
-    images, notes = as_uint8(_array(path, f"{prefix}images"), f"{path}: {prefix}images", highest)
-    labels = one_label_each(_array(path, f"{prefix}labels"), f"{path}: {prefix}labels")
-    known = f"{prefix}patients" in _keys(path)
-    patients = _array(path, f"{prefix}patients").ravel() if known else None
+    images, notes = as_uint8(
+        read_array(path, f"{prefix}images"), f"{path}: {prefix}images", highest
+    )
+    labels = one_label_each(read_array(path, f"{prefix}labels"), f"{path}: {prefix}labels")
+    known = f"{prefix}patients" in array_names(path)
+    patients = read_array(path, f"{prefix}patients").ravel() if known else None
     for what, array in (("labels", labels), ("patients", patients)):
         if array is not None and len(array) != len(images):
             raise InputError(f"{path}: {len(images):,} {prefix}images but {len(array):,} {what}")
@@ -111,7 +114,8 @@ def _read(
     )
 
 
-def _array(path: Path, key: str) -> np.ndarray:
+def read_array(path: Path, key: str) -> np.ndarray:
+    """One array of an NPZ file."""
     with _opened(path, f"({key})") as arrays:
         return arrays[key]
 

@@ -1,6 +1,6 @@
 """Parquet files in the Hugging Face image convention: `image` struct(bytes, path) and `label`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -63,15 +63,7 @@ def parquet_parts(source: ParquetSource) -> dict[str, Part]:
     Raises:
         InputError: a file is missing, or is of no split while others are.
     """
-    if source.path is None:
-        named = given_splits(source.train, source.val, source.test)
-        found = {split: match(text, SUFFIXES) for split, text in named.items()}
-        groups = {split: [Rows(f, None) for f in one.files] for split, one in found.items()}
-        notes = tuple(note for one in found.values() for note in one.notes("Parquet"))
-    else:
-        whole = match(source.path, SUFFIXES)
-        groups, said = by_split(tuple(whole.files), _split_column)
-        notes = (*said, *whole.notes("Parquet"))
+    groups, notes = row_groups(source)
     return {
         split: Part(
             files=tuple(rows.file for rows in group),
@@ -83,6 +75,24 @@ def parquet_parts(source: ParquetSource) -> dict[str, Part]:
         )
         for split, group in groups.items()
     }
+
+
+def row_groups(source: ParquetSource) -> tuple[dict[str, Sequence[Rows]], tuple[str, ...]]:
+    """The rows of each split, or all under `WHOLE`; and notes.
+
+    Raises:
+        InputError: a file is missing, or is of no split while others are.
+    """
+    if source.path is None:
+        named = given_splits(source.train, source.val, source.test)
+        found = {split: match(text, SUFFIXES) for split, text in named.items()}
+        rows: dict[str, Sequence[Rows]] = {
+            split: [Rows(file, None) for file in one.files] for split, one in found.items()
+        }
+        return rows, tuple(note for one in found.values() for note in one.notes("Parquet"))
+    whole = match(source.path, SUFFIXES)
+    groups, said = by_split(tuple(whole.files), _split_column)
+    return {**groups}, (*said, *whole.notes("Parquet"))
 
 
 def _columns(source: ParquetSource) -> tuple[str | None, ...]:
@@ -101,13 +111,25 @@ def _split_column(file: Path) -> pa.ChunkedArray | None:
     name = split_column(parquet.schema_arrow)
     if name is None:
         return None
-    with _readable(file):
+    with readable(file):
         return parquet.read(columns=[name])[name]
 
 
 def _read(group: tuple[Rows, ...], source: ParquetSource) -> Listing:
+    return read_rows(group, source, "image_column")
+
+
+def read_rows(group: tuple[Rows, ...], source: ParquetSource, setting: str) -> Listing:
+    """Names, labels and patients of some rows, and a way to go through the images.
+
+    Args:
+        setting: What the user calls the column of images, for messages.
+
+    Raises:
+        InputError: a column is missing, or its content is not what is needed.
+    """
     files = tuple(rows.file for rows in group)
-    whole = {rows.file: _label_table(rows.file, source) for rows in group}
+    whole = {rows.file: _label_table(rows.file, source, setting) for rows in group}
     chosen = {
         rows.file: list(range(whole[rows.file].num_rows) if rows.rows is None else rows.rows)
         for rows in group
@@ -160,7 +182,7 @@ def _names(files: tuple[Path, ...], rows: Iterable[Iterable[int]]) -> tuple[str,
     return tuple(f"{stem}:{row}" for stem, of in zip(stems, rows, strict=True) for row in of)
 
 
-def _label_table(file: Path, source: ParquetSource) -> pa.Table:
+def _label_table(file: Path, source: ParquetSource, setting: str) -> pa.Table:
     """The columns that are not images."""
     parquet = open_parquet(file)
     wanted = [source.image_column, source.label_column]
@@ -169,11 +191,11 @@ def _label_table(file: Path, source: ParquetSource) -> pa.Table:
     if absent := [name for name in wanted if name not in have]:
         raise InputError(
             f"{file}: no column {' or '.join(map(repr, absent))}; the columns are "
-            f"{', '.join(have)} (set image_column, label_column or patient_column)"
+            f"{', '.join(have)} (set {setting}, label_column or patient_column)"
         )
     if twice := [name for name in wanted if have.count(name) > 1]:
         raise InputError(f"{file}: there are two columns {twice[0]!r}; rename or drop one")
-    with _readable(file):
+    with readable(file):
         table = parquet.read(columns=wanted[1:])
         return table.cast(pa.schema(map(_as_arrow_takes_it, table.schema), table.schema.metadata))
 
@@ -213,12 +235,13 @@ def open_parquet(file: Path) -> pq.ParquetFile:
     Raises:
         InputError: it is something else, is cut off, or may not be read.
     """
-    with _readable(file):
+    with readable(file):
         return pq.ParquetFile(file)
 
 
 @contextmanager
-def _readable(file: Path) -> Iterator[None]:
+def readable(file: Path) -> Iterator[None]:
+    """Turn what goes wrong while `file` is read into an InputError that names it."""
     try:
         yield
     except (OSError, pa.ArrowException, UnicodeError) as error:
@@ -237,6 +260,6 @@ def _payloads(group: tuple[Rows, ...], image_column: str) -> Iterator[Payload]:
 
 
 def _cells(file: Path, column: str) -> Iterator[Any]:
-    with _readable(file):
+    with readable(file):
         for batch in open_parquet(file).iter_batches(ROWS_AT_ONCE, columns=[column]):
             yield from batch.column(0).to_pylist()

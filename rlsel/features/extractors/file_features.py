@@ -12,8 +12,7 @@ from collections import Counter
 import numpy as np
 from jaxtyping import Float, Int
 
-from rlsel.data import Splits
-from rlsel.data.image_set import ImageSet
+from rlsel.data import SampleSet, Splits
 from rlsel.errors import InputError
 from rlsel.features.extractors.config import FileExtractor
 from rlsel.features.extractors.feature_table import FeatureTable, files_of, open_table
@@ -33,7 +32,7 @@ def file_identity(config: FileExtractor) -> object:
     return config.id_column, config.feature_column, config.part_column, content
 
 
-def require_covered(config: FileExtractor, splits: Splits, candidates: ImageSet) -> None:
+def require_covered(config: FileExtractor, splits: Splits, candidates: SampleSet) -> None:
     """Look whether every image has its row. The features themselves are not read.
 
     Raises:
@@ -43,7 +42,7 @@ def require_covered(config: FileExtractor, splits: Splits, candidates: ImageSet)
 
 
 def file_features(
-    config: FileExtractor, splits: Splits, candidates: ImageSet
+    config: FileExtractor, splits: Splits, candidates: SampleSet
 ) -> dict[str, Float[np.ndarray, "m f"]]:
     """The features of every image but those of test, float32, by what `Features` calls them.
 
@@ -65,7 +64,7 @@ def file_features(
     return chosen
 
 
-def _rows_of(table: FeatureTable, splits: Splits, candidates: ImageSet) -> Rows:
+def _rows_of(table: FeatureTable, splits: Splits, candidates: SampleSet) -> Rows:
     real = {
         "train": splits.train.ids,
         "reward_val": splits.reward_val.ids,

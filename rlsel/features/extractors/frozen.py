@@ -1,13 +1,15 @@
-"""Features that no training of this run has made, and what they are known by."""
+"""Features that no training of this run has made, and what they are known by.
+
+Shape letters: M images, F size of a feature.
+"""
 
 import numpy as np
 from jaxtyping import Float
 
 from rlsel.classifier import ClassifierConfig, recipe_of
 from rlsel.classifier.resident import best_device
-from rlsel.data import Splits
-from rlsel.data.image_set import ImageSet
-from rlsel.features.extract import Features
+from rlsel.data import SampleSet, Splits
+from rlsel.data.image_set import as_images
 from rlsel.features.extractors.config import (
     ExtractorConfig,
     FileExtractor,
@@ -28,23 +30,22 @@ from rlsel.features.extractors.torchvision_networks import (
     torchvision_identity,
     torchvision_network,
 )
-from rlsel.heads import head_logits
 from rlsel.machine.device_memory import room_for
 from rlsel.machine.progress import progress_bar
 from rlsel.machine.threads import few_threads
 from rlsel.seeding import derive_seed
 
 VERSION = 1
-"""Raise it when the same network gives other features, or the same features other logits."""
+"""Raise it when the same network gives other features."""
+FeaturesByPart = dict[str, Float[np.ndarray, "m f"]]
 PATIENCE_S = 5.0
 """After which a progress bar is shown."""
 
 
 def frozen_features(
-    config: FrozenExtractor, splits: Splits, candidates: ImageSet, seed: int
-) -> Features:
-    """Features of every image but those of test. Logits of candidates are those of a logistic head,
-    fitted to the features of train.
+    config: FrozenExtractor, splits: Splits, candidates: SampleSet, seed: int
+) -> FeaturesByPart:
+    """Features of every image but those of test, by what `Features` calls them.
 
     Args:
         seed: Of the run; random weights alone depend on it.
@@ -53,31 +54,26 @@ def frozen_features(
         InputError: weights or features are missing or wrong.
     """
     if isinstance(config, FileExtractor):
-        found = file_features(config, splits, candidates)
-    else:
-        found = _looked_at(_network(config, seed), splits, candidates)
-    logits_NC = head_logits(
-        found["train"], splits.train.labels, found["candidates"], splits.train.num_classes
-    )
-    return Features(**found, candidate_logits=logits_NC)
+        return file_features(config, splits, candidates)
+    return _looked_at(_network(config, seed), splits, candidates)
 
 
-def identity_of(config: ExtractorConfig, seed: int) -> str:
-    """All that features depend on besides the images, as text to be hashed: what lies in files
-    counts by its content, and the seed where something is random.
+def identity_of(config: ExtractorConfig, seed: int) -> tuple[object, ...]:
+    """All that features depend on besides the images: what lies in files counts by its content, and
+    the seed where something is random.
 
     Raises:
         InputError: a file is missing.
     """
     if isinstance(config, ClassifierConfig):
-        return f"{recipe_of(config)}/{seed}"
+        return recipe_of(config), seed
     if isinstance(config, FileExtractor):
-        return repr((VERSION, "file", file_identity(config)))
+        return VERSION, config.name, file_identity(config)
     is_timm = isinstance(config, TimmExtractor)
     network = timm_identity(config) if is_timm else torchvision_identity(config)
     fed = (config.size_px, config.mean, config.std)
     random_by = seed if config.weights == "random" else None
-    return repr((VERSION, config.name, network, fed, random_by))
+    return VERSION, config.name, network, fed, random_by
 
 
 def require_extractor(config: ExtractorConfig) -> None:
@@ -92,7 +88,7 @@ def require_extractor(config: ExtractorConfig) -> None:
         require_timm(config)
 
 
-def require_features(config: ExtractorConfig, splits: Splits, candidates: ImageSet) -> None:
+def require_features(config: ExtractorConfig, splits: Splits, candidates: SampleSet) -> None:
     """Refuse a file of features that lacks an image, before anything is trained.
 
     Raises:
@@ -109,9 +105,7 @@ def _network(config: NetworkExtractor, seed: int) -> FrozenNetwork:
     return network
 
 
-def _looked_at(
-    network: FrozenNetwork, splits: Splits, candidates: ImageSet
-) -> dict[str, Float[np.ndarray, "m f"]]:
+def _looked_at(network: FrozenNetwork, splits: Splits, candidates: SampleSet) -> FeaturesByPart:
     device = best_device()
     with room_for(f"the weights of {network.name}", "take a smaller network"):
         network.model.to(device)
@@ -127,6 +121,6 @@ def _looked_at(
         progress_bar(f"features by {network.name}", total, after_s=PATIENCE_S) as bar,
     ):
         return {
-            name: network.features_of(images.images, device, bar.advance)
-            for name, images in sets.items()
+            name: network.features_of(as_images(samples).images, device, bar.advance)
+            for name, samples in sets.items()
         }

@@ -1,49 +1,123 @@
-"""Arrays that take long to compute, kept in the cache by the content that they follow from.
+"""What took long to make is found again: in the run folder, in the cache, or made anew.
 
-A run that goes on and the trials of a sweep find them there. Nothing here can make a run fail:
-what cannot be read is computed anew, what cannot be written is left.
+`Work` says how a value is made, all that it follows from, and how it lies on disk. `kept` looks for
+the value in the folder of the run, then in the cache, where other runs and the trials of a sweep
+leave theirs, and makes it where neither has it. This is the one mechanism for "done already".
 """
 
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from rlsel.errors import InputError
+from rlsel.machine.atomic_files import replacing, write_text
 from rlsel.machine.cache.folder import cache_folder
-from rlsel.machine.cache.shared_work import sole_worker
+from rlsel.machine.cache.shared_work import link, sole_worker
 from rlsel.machine.cache.trim import limit_bytes, mark_used, remove, temporary_beside, trim
+from rlsel.machine.json_files import from_json, to_json
 from rlsel.machine.progress import console
 
-FILE_NAME = "arrays.npz"
+NOTES = "kept.json"
+"""In a run folder: name of a work -> content that its value follows from."""
 Arrays = Mapping[str, np.ndarray]
+T = TypeVar("T")
 
 
-def kept(what: str, inputs: tuple[object, ...], compute: Callable[[], Arrays]) -> Arrays:
-    """What `compute` returns, from disk where somebody computed it before.
+@dataclass(frozen=True)
+class Form(Generic[T]):
+    """How a value lies on disk: as files of a folder."""
+
+    kind: str
+    """Folder of the cache for values of this form."""
+    files: tuple[str, ...]
+    write: Callable[[T, Path], None]
+    """Writes all of `files` into a folder, each of them whole or not at all."""
+    read: Callable[[Path], T]
+    """Reads them back; any error says that they cannot be read."""
+
+
+def _write_arrays(arrays: Arrays, folder: Path) -> None:
+    with replacing(folder / "arrays.npz") as temporary:
+        np.savez(temporary, **arrays)  # pyright: ignore[reportArgumentType]
+
+
+def _read_arrays(folder: Path) -> Arrays:
+    # Opened here: NumPy leaves a file open that it cannot read.
+    with (folder / "arrays.npz").open("rb") as file, np.load(file) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def _write_figures(figures: Any, folder: Path) -> None:
+    write_text(folder / "figures.json", to_json(figures))
+
+
+def _read_figures(folder: Path) -> Any:
+    return from_json((folder / "figures.json").read_text(encoding="utf-8"))
+
+
+ARRAYS: Form[Arrays] = Form("computed", ("arrays.npz",), _write_arrays, _read_arrays)
+FIGURES: Form[Any] = Form("computed", ("figures.json",), _write_figures, _read_figures)
+"""Numbers and text in lists and dicts; a number that is not known comes back as NaN."""
+
+
+@dataclass(frozen=True)
+class Work(Generic[T]):
+    """A value that takes long to make, with all that it follows from."""
+
+    what: str
+    """Its name, in messages and in the key."""
+    inputs: tuple[object, ...]
+    """All that the value depends on: arrays by their content, anything else by its `repr`. A
+    version of the computation belongs there."""
+    make: Callable[[], T]
+    form: Form[T]
+    made_on: tuple[object, ...] = ()
+    """What else the last digits depend on, such as the device. A value of the run folder is taken
+    whatever made it, so that a run may move; one of the cache has to be the same."""
+    is_shared: bool = True
+    """False: other runs do not find it in the cache, since it is large and quickly made."""
+
+    @property
+    def digest(self) -> str:
+        return content_of(self.what, *self.inputs)
+
+
+def kept(work: Work[T], folder: Path | None = None) -> T:
+    """The value of `work`, from disk where it was made before.
+
+    What cannot be read is made anew. A cache that cannot be written to is left alone.
 
     Args:
-        what: Stands in messages, and in the key.
-        inputs: All that the result depends on: arrays by their content, anything else by its
-            `repr`. A version of the computation belongs there.
+        folder: Of a run, which is then complete without the cache. None keeps the value in the
+            cache alone.
 
     Raises:
-        InputError: RLSEL_CACHE_GIB is no number.
+        InputError: RLSEL_CACHE_GIB is no number, or `folder` is full or cannot be written to.
     """
-    entry, limit = cache_folder() / "computed" / content_of(what, *inputs), limit_bytes()
-    with sole_worker(entry, what) as is_cached:
-        if is_cached and (found := _load(entry)) is not None:
-            mark_used(entry)
+    if folder is not None and _notes(folder).get(work.what) == work.digest:
+        found = _read(work, folder)
+        if found is not None:
             return found
-        computed = compute()
+    if not work.is_shared:
+        return _make_in(work, folder)
+    name = content_of(work.digest, *work.made_on) if work.made_on else work.digest
+    entry, limit = cache_folder() / work.form.kind / name, limit_bytes()
+    with sole_worker(entry, work.what) as is_cached:
+        found = _fetch(work, entry, folder) if is_cached else None
+        if found is not None:
+            return found
+        made = _make_in(work, folder)
         if is_cached:
-            with suppress(OSError):  # a full disk, say: then it is computed again next time
-                _save(entry, computed)
+            with suppress(OSError, InputError):  # a full disk, say: the next run makes it again
+                _share(work, made, entry, folder)
                 trim(entry.parent, entry, limit)
-    return computed
+    return made
 
 
 def content_of(*values: object) -> str:
@@ -58,24 +132,74 @@ def content_of(*values: object) -> str:
     return state.hexdigest()
 
 
-def _load(entry: Path) -> Arrays | None:
+def _make_in(work: Work[T], folder: Path | None) -> T:
+    made = work.make()
+    if folder is not None:
+        work.form.write(made, folder)
+        _note(work, folder)
+    return made
+
+
+def _fetch(work: Work[T], entry: Path, folder: Path | None) -> T | None:
+    """What another run left in the cache, linked into `folder`; None where it is not all there."""
     if not entry.exists():
         return None
+    if folder is None:
+        found = _read(work, entry)
+        if found is None:
+            remove(entry)
+        else:
+            mark_used(entry)
+        return found
     try:
-        # Opened here: NumPy leaves a file open that it cannot read.
-        with (entry / FILE_NAME).open("rb") as file, np.load(file) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, RuntimeError, BadZipFile):
-        console.print(f"The cache entry {entry} is damaged and is made again.", markup=False)
-        remove(entry)
+        for name in work.form.files:
+            link(entry / name, folder / name)
+    except OSError:  # a file is missing, or another process has just trimmed it away
         return None
+    found = _read(work, folder)
+    if found is not None:
+        _note(work, folder)
+        console.print(f"{work.what}: made before, taken from {entry}", markup=False)
+        mark_used(entry)
+    return found
 
 
-def _save(entry: Path, computed: Arrays) -> None:
+def _share(work: Work[T], made: T, entry: Path, folder: Path | None) -> None:
+    if folder is not None:
+        for name in work.form.files:
+            link(folder / name, entry / name)
+        return
     temporary = temporary_beside(entry)
     try:
         temporary.mkdir()
-        np.savez(temporary / FILE_NAME, **computed)  # pyright: ignore[reportArgumentType]
+        work.form.write(made, temporary)
         temporary.rename(entry)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _read(work: Work[T], folder: Path) -> T | None:
+    if not all((folder / name).exists() for name in work.form.files):
+        return None
+    try:
+        return work.form.read(folder)
+    except Exception as error:  # NumPy and PyTorch raise whatever the broken bytes led them into
+        files = ", ".join(work.form.files)
+        said = " ".join(f"{error}".split())[:200]
+        console.print(
+            f"{folder}: {files} cannot be read, so the {work.what} is made again ({said})",
+            markup=False,
+        )
+        return None
+
+
+def _notes(folder: Path) -> dict[str, str]:
+    try:
+        notes = from_json((folder / NOTES).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return notes if isinstance(notes, dict) else {}
+
+
+def _note(work: Work[T], folder: Path) -> None:
+    write_text(folder / NOTES, to_json(_notes(folder) | {work.what: work.digest}))

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from rlsel.data.image_set import ImageSet
+from rlsel.data.samples import SampleSet
 from rlsel.features import Features
 from rlsel.heads import HeadFeatures
 from rlsel.selectors.peers.config import PeersConfig
@@ -34,9 +34,9 @@ class PeerInputs:
     def of(
         cls,
         features: Features,
-        train: ImageSet,
-        reward_val: ImageSet,
-        candidates: ImageSet,
+        train: SampleSet,
+        reward_val: SampleSet,
+        candidates: SampleSet,
         config: PeersConfig,
     ) -> "PeerInputs":
         """The part of a run's features that peers may see."""

@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float
 
 from rlsel.errors import InputError
 from rlsel.machine.json_files import from_json
-from rlsel.reporting.contact_sheets import ContactSheet, load_contact_sheets
-from rlsel.reporting.generator import GeneratorTrace, read_trace
+from rlsel.runs.contact_sheets import ContactSheet, load_contact_sheets
+from rlsel.runs.generator_trace import GeneratorTrace, read_trace
 from rlsel.runs.lock import holder_of
 from rlsel.runs.record import FILE_NAME as RECORD_NAME
 from rlsel.runs.record import Record

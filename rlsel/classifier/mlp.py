@@ -1,0 +1,120 @@
+"""An MLP on ready-made embeddings: their dear worth, as a ResNet34 is that of images.
+
+Shape letters: N samples, F numbers of an embedding, V validation samples, C classes, B of a step.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int
+from pydantic import Field
+from torch import Tensor, nn
+
+from rlsel.machine.device_memory import room_for
+from rlsel.machine.wording import counted
+from rlsel.schema import config
+
+RECIPE = 1
+"""Raise it when the same settings train otherwise."""
+
+
+@config
+class MLPConfig:
+    """How an MLP with one hidden layer is trained on embeddings."""
+
+    name: Literal["mlp"] = "mlp"
+    """The network."""
+    hidden_size: Annotated[int, Field(ge=1)] = 128
+    """Width of the hidden layer."""
+    epochs: Annotated[int, Field(ge=1)] = 30
+    """Passes over real + kept."""
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    """Embeddings a step; fewer in the last of an epoch."""
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    """Highest learning rate of AdamW, warmed up over the first 30% of the steps (one cycle)."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """Of AdamW."""
+    num_validated_epochs: Annotated[int, Field(ge=1)] = 5
+    """Validate after so many of the last epochs; the reward is their best (paper: 5)."""
+
+    @property
+    def precision(self) -> Literal["fp32"]:
+        return "fp32"
+
+
+class MLPTrainer:
+    """Trains the MLP on any rows of the same embeddings, over and over."""
+
+    def __init__(
+        self,
+        config: MLPConfig,
+        vectors_NF: Float32[np.ndarray, "n f"],
+        labels_N: Int[np.ndarray, " n"],
+        num_classes: int,
+        device: torch.device,
+    ) -> None:
+        self._config, self._num_classes, self._device = config, num_classes, device
+        self.warning = ""
+        with room_for(f"{len(labels_N):,} embeddings", "give fewer of them"):
+            self._x_NF = torch.tensor(vectors_NF, device=device)
+            self._labels_N = torch.tensor(np.asarray(labels_N), device=device)
+
+    def logits(
+        self,
+        rows: Int[Tensor, " _"],
+        seed: int,
+        validation: Sequence[Float32[np.ndarray, "v f"]],
+        num_validated_epochs: int | None = None,
+    ) -> list[list[np.ndarray]]:
+        """Train on `rows`; what the MLP says of each validation set after each of the last epochs.
+
+        The order of all embeddings is drawn by the seed, whichever are kept, so that two sets
+        share the order of what they share.
+
+        Returns:
+            for each validation set, one array (v, c) for each validated epoch.
+        """
+        config, random = self._config, np.random.default_rng(seed)
+        rows = rows.to(self._device)
+        is_used_N = torch.zeros(len(self._x_NF), dtype=torch.bool, device=self._device)
+        is_used_N[rows] = True
+        mean_F, std_F = self._x_NF[rows].mean(0), self._x_NF[rows].std(0)
+        scale_F = torch.where(std_F > 1e-8, std_F, torch.ones_like(std_F))
+        x_NF = (self._x_NF - mean_F) / scale_F
+        seen = [(torch.tensor(x, device=self._device) - mean_F) / scale_F for x in validation]
+        model = self._model(seed)
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=config.lr, weight_decay=config.weight_decay
+        )
+        steps_an_epoch = -(-len(rows) // config.batch_size)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, config.lr, total_steps=config.epochs * steps_an_epoch
+        )
+        first = config.epochs - (num_validated_epochs or config.num_validated_epochs)
+        found: list[list[np.ndarray]] = [[] for _ in validation]
+        for epoch in range(config.epochs):
+            order_N = torch.from_numpy(random.permutation(len(x_NF))).to(self._device)
+            for chosen_B in order_N[is_used_N[order_N]].split(config.batch_size):
+                loss = nn.functional.cross_entropy(model(x_NF[chosen_B]), self._labels_N[chosen_B])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+            if epoch >= first:
+                with torch.no_grad():
+                    for of_set, x_VF in zip(found, seen, strict=True):
+                        of_set.append(model(x_VF).cpu().numpy())
+        return found
+
+    def _model(self, seed: int) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = nn.Sequential(
+                nn.Linear(self._x_NF.shape[1], self._config.hidden_size),
+                nn.ReLU(),
+                nn.Linear(self._config.hidden_size, self._num_classes),
+            )
+        with room_for(counted(1, "MLP"), "lower classifier.hidden_size"):
+            return model.to(self._device)

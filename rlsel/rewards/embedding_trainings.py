@@ -1,0 +1,50 @@
+"""The dear worth of a set of embeddings: an MLP trained on them."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+from rlsel.classifier.mlp import MLPConfig, MLPTrainer
+from rlsel.classifier.resident import best_device
+from rlsel.data.samples import SampleSet, concatenate
+from rlsel.errors import InputError
+from rlsel.rewards.image_trainings import Logits, Training
+from rlsel.rewards.jobs import Split
+
+
+class EmbeddingTrainings:
+    """Embeddings on the device, and the MLP that is trained on them."""
+
+    warning = ""
+
+    def __init__(
+        self,
+        classifier: MLPConfig,
+        train: SampleSet,
+        candidates: SampleSet,
+        split_of: Callable[[Split], SampleSet],
+    ) -> None:
+        """Nothing is put on the device before somebody asks for a training.
+
+        Args:
+            train: The real training embeddings.
+            split_of: The embeddings of a split.
+        """
+        self._classifier, self._split_of = classifier, split_of
+        self._train, self._candidates = train, candidates
+
+    def full(self, trainings: Sequence[Training], split: Split) -> list[Logits]:
+        """Logits of a split after full trainings, one after the other."""
+        validation = self._split_of(split).values
+        # On test no epoch may be chosen, so none but the last is looked at.
+        epochs = 1 if split == "test" else None
+        return [self._mlp.logits(rows, seed, [validation], epochs)[0] for rows, seed in trainings]
+
+    def finetune(self, trainings: Sequence[Training], split: Split) -> list[Logits]:
+        raise InputError("finetune goes on from a ResNet34, and embeddings have none")
+
+    @cached_property
+    def _mlp(self) -> MLPTrainer:
+        samples = concatenate([self._train, self._candidates])
+        return MLPTrainer(
+            self._classifier, samples.values, samples.labels, samples.num_classes, best_device()
+        )

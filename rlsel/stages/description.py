@@ -1,0 +1,36 @@
+"""What is known of every candidate before anything is decided, and the problem made of it."""
+
+from dataclasses import dataclass
+
+from envs import SelectionProblem
+from rlsel.data import Splits
+from rlsel.experiment.config import Experiment
+from rlsel.features import CandidateTable, Features, build_problem, describe_candidates
+from rlsel.pool import Pool
+from rlsel.seeding import rng
+
+
+@dataclass(frozen=True)
+class Description:
+    """The candidates as the controller and its rivals see them."""
+
+    features: Features
+    table: CandidateTable
+    """One row a candidate."""
+    problem: SelectionProblem
+    """The same, cut into batches."""
+
+
+def describe(experiment: Experiment, splits: Splits, pool: Pool, features: Features) -> Description:
+    """Distances, neighbours and probabilities of the candidates, and their batches.
+
+    Raises:
+        InputError: there are so many batches that one would stay empty.
+    """
+    settings = experiment.features
+    table = describe_candidates(
+        features, pool.candidates, splits.train, splits.reward_val, settings.num_neighbours
+    )
+    random = rng(experiment.seed, "batches")
+    problem = build_problem(settings, features, table, len(splits.class_names), random)
+    return Description(features, table, problem)

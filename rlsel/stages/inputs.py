@@ -1,0 +1,126 @@
+"""The first stage: all that an experiment reads, checked before anything is trained."""
+
+import os
+import sys
+from collections.abc import Iterator
+
+from rlsel.classifier.mlp import MLPConfig
+from rlsel.data import ImageSet, SampleSet, Splits, load_splits
+from rlsel.data.image_set import as_images
+from rlsel.data.positive_class import describe_positive, doubts
+from rlsel.errors import InputError
+from rlsel.experiment.config import Experiment
+from rlsel.features import FeaturesConfig
+from rlsel.features.extractors import require_extractor, require_features
+from rlsel.pool import InputReport, Pool, build_pool, describe_inputs
+from rlsel.quality.of_run import require_weights
+from rlsel.selectors.own_rule import require_rules
+from rlsel.selectors.peers import require_packages
+
+
+def read_inputs(experiment: Experiment) -> tuple[Splits, Pool | None]:
+    """All that is read or drawn before anything is trained; no pool where a generator makes it.
+
+    Raises:
+        InputError: an input is wrong, or the experiment does not go with it.
+    """
+    splits, pool = read_samples(experiment)
+    if pool is not None:
+        require_features(experiment.features.extractor, splits, pool.candidates)
+    return splits, pool
+
+
+def read_samples(experiment: Experiment) -> tuple[Splits, Pool | None]:
+    """`read_inputs`, without a look into a file of features."""
+    require_packages(experiment.selection.methods)
+    require_rules(experiment.selection.methods, experiment.folder)
+    require_weights(experiment.audit.weights)
+    require_extractor(experiment.features.extractor)
+    _require_gpus(experiment)
+    splits = load_splits(experiment.data, experiment.seed)
+    require_same_kind(experiment, splits.train)
+    experiment.selection.ranges_of(splits.class_names)
+    if experiment.generator is not None:
+        from rlsel.generators.candidates import require_known
+        from rlsel.generators.histogan.train import require_trainable
+
+        require_trainable(as_images(splits.train))
+        require_known(experiment.generator.classes, splits.class_names, "generator.classes")
+        return splits, None
+    return splits, build_pool(experiment.pool, splits, experiment.data, experiment.seed)
+
+
+def require_same_kind(experiment: Experiment, train: SampleSet) -> None:
+    """Refuse settings that are of another kind of sample than `train` is.
+
+    Raises:
+        InputError: names the setting.
+    """
+    classifier, extractor = experiment.classifier, experiment.features.extractor
+    if isinstance(train, ImageSet):
+        if isinstance(classifier, MLPConfig):
+            raise InputError(
+                "classifier.name is mlp, which trains on embeddings, and the samples are images: "
+                "leave it out"
+            )
+        return
+    what = f"the samples are {train.noun}s"
+    wrong = {
+        f"classifier trains a ResNet34, and {what}: set classifier.name: mlp": not isinstance(
+            classifier, MLPConfig
+        ),
+        f"reward: finetune goes on from a ResNet34, and {what}: pay by probe or full": "finetune"
+        in experiment.reward.fidelities,
+        f"generator makes images, and {what}: give candidates as pool": experiment.generator
+        is not None,
+        f"features.extractor is for images, and {what}, which are their own features: leave it "
+        "out": extractor != FeaturesConfig().extractor,
+        f"audit.weights is for images, and {what}: leave it out": experiment.audit.weights
+        is not None,
+    }
+    for text, is_wrong in wrong.items():
+        if is_wrong:
+            raise InputError(text)
+
+
+def _require_gpus(experiment: Experiment) -> None:
+    """Refuse GPUs that a Ray of our own could never offer, before anything is trained.
+
+    Raises:
+        InputError: evaluators are to have GPUs, and there is neither one here nor a cluster.
+    """
+    evaluators, ray = experiment.evaluators, sys.modules.get("ray")
+    asked = evaluators.count is not None and evaluators.gpus_each is not None
+    if not asked or os.environ.get("RAY_ADDRESS") or (ray and ray.is_initialized()):
+        return
+    import torch  # takes seconds
+
+    if not torch.cuda.is_available():
+        raise InputError(
+            f"evaluators: {evaluators.count} with {evaluators.gpus_each:g} of a GPU each are "
+            "wanted, and this machine has no GPU: leave gpus_each out, or set RAY_ADDRESS to a "
+            "cluster"
+        )
+
+
+def describe_settings_and_inputs(
+    experiment: Experiment, splits: Splits, pool: Pool | None
+) -> InputReport:
+    """What a check prints and a run records: counts, warnings and notes."""
+    doubtful = doubts(splits.class_names, experiment.data.positive_class)
+    remarks = experiment.remarks
+    if not doubtful:
+        remarks = (*remarks, describe_positive(splits.class_names))
+    cautions = (*experiment.cautions, *doubtful, *_idle_ranges(experiment, pool))
+    return describe_inputs(splits, pool, cautions, remarks)
+
+
+def _idle_ranges(experiment: Experiment, pool: Pool | None) -> Iterator[str]:
+    """A warning for each class with a keep range of its own and no candidate that it could bind."""
+    made = experiment.generator.classes if experiment.generator else None
+    for name in experiment.selection.keep_range_of_class:
+        if (name in pool.absent) if pool else (made is not None and name not in made):
+            yield (
+                f"selection.keep_range_of_class names {name!r}, of which the pool has no "
+                "candidate, so that range changes nothing"
+            )
