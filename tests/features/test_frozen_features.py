@@ -101,8 +101,8 @@ def test_where_memory_is_short_fewer_images_are_looked_at_together() -> None:
 
 
 def test_without_memory_for_one_image_it_is_said_what_helps() -> None:
-    with pytest.raises(DeviceFullError, match=r"colours on images of 8 x 8 px; lower feat"):
-        colours(room=0)[0].features_of(np.zeros((3, 8, 8, 3), np.uint8), CPU)
+    with pytest.raises(DeviceFullError, match="colours on images of 1792 x 1792 px; lower feat"):
+        colours(room=0, size_px=1792)[0].features_of(np.zeros((1, 8, 8, 3), np.uint8), CPU)
 
 
 def test_large_images_go_through_in_smaller_groups() -> None:

@@ -29,7 +29,7 @@ def file_identity(config: FileExtractor) -> object:
     for path in files_of(config):
         with path.open("rb") as file:
             content.append(hashlib.file_digest(file, "blake2b").hexdigest()[:32])
-    return config.id_column, config.feature_column, config.part_column, content
+    return config.id_column, config.feature_column, config.part_column, *content
 
 
 def require_covered(config: FileExtractor, splits: Splits, candidates: SampleSet) -> None:

@@ -60,10 +60,10 @@ def timm_identity(config: TimmExtractor) -> object:
     hub go by their name and timm's version."""
     import timm
 
-    content = [weights_digest(file) for file in (_config_of(config), _file_of(config)) if file]
+    files = (file for file in (_config_of(config), _file_of(config)) if file)
     model = FOLDER if config.model.startswith(FOLDER) else config.model
     word = config.weights if is_word(config.weights) else None
-    return timm.__version__, model, word, content
+    return timm.__version__, model, word, *map(weights_digest, files)
 
 
 def timm_network(config: TimmExtractor, seed: int) -> FrozenNetwork:
