@@ -24,7 +24,6 @@ from rich.table import Table
 
 from rlsel import metrics
 from rlsel.classifier import Resident, fit, predict
-from rlsel.classifier.resident import best_device
 from rlsel.data import load_splits
 from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.data.phantom import KINDS, PhantomPool, PhantomSource, draw_candidates
@@ -32,6 +31,7 @@ from rlsel.experiment.config import Experiment, load_experiment, to_dict
 from rlsel.features import describe_candidates
 from rlsel.features.extract import extract
 from rlsel.machine.atomic_files import write_text
+from rlsel.machine.device import best_device
 from rlsel.machine.json_files import to_json
 from rlsel.machine.progress import console
 from rlsel.metrics import mean_and_std

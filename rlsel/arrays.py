@@ -68,19 +68,7 @@ def select(
         raise InputError(f"class_names has {twice[0]!r} more than once; give each class its own")
     sets = {what: _samples(what, *pair, names) for what, pair in arrays.items()}
     require_every_class({what: sets[what] for what in arrays if what != "candidates"})
-    fraction = experiment.data.reward_val_fraction
-    halves = cut(
-        sets["val"].labels, None, (fraction, 1 - fraction), rng(experiment.seed, "halves of val")
-    )
-    reward_val, selection_val = (sets["val"].take(half) for half in halves)
-    require_every_class({"reward_val": reward_val, "selection_val": selection_val})
-    nothing = np.array([], dtype=np.int64)
-    splits = Splits(
-        train=sets["train"],
-        reward_val=reward_val,
-        selection_val=selection_val,
-        test=sets["test"] if test is not None else sets["val"].take(nothing),
-    )
+    splits = _splits(experiment, sets)
     pool = Pool(sets["candidates"], source="arrays given to rlsel.select")
     require_enough(pool)
     require_same_kind(experiment, splits.train)
@@ -93,6 +81,23 @@ def select(
             if out and not (path / POOL).exists():  # nobody else could bring the arrays back
                 write_pool(pool, path / POOL)
             return select_and_score(experiment, splits, Candidates(pool), folder)
+
+
+def _splits(experiment: Experiment, sets: Mapping[str, SampleSet]) -> Splits:
+    """The arrays in their roles; without test images test is empty."""
+    fraction = experiment.data.reward_val_fraction
+    halves = cut(
+        sets["val"].labels, None, (fraction, 1 - fraction), rng(experiment.seed, "halves of val")
+    )
+    reward_val, selection_val = (sets["val"].take(half) for half in halves)
+    require_every_class({"reward_val": reward_val, "selection_val": selection_val})
+    nothing = np.array([], dtype=np.int64)
+    return Splits(
+        train=sets["train"],
+        reward_val=reward_val,
+        selection_val=selection_val,
+        test=sets["test"] if "test" in sets else sets["val"].take(nothing),
+    )
 
 
 def _require_used(experiment: Experiment) -> None:

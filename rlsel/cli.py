@@ -227,7 +227,8 @@ def export(
     exported = export_selection(run_dir, to, originals)
     for line in exported.told(originals):
         console.print(line, markup=False)
-    console.print(f"{counted(exported.num_images, 'selected image')} written to {to}", markup=False)
+    written = counted(exported.num_samples, f"selected {exported.noun}")
+    console.print(f"{written} written to {to}", markup=False)
 
 
 @app.command()

@@ -39,9 +39,11 @@ CLASS_FOLDERS = "class_folders"
 class Exported:
     """What lies on the disk."""
 
-    num_images: int
+    num_samples: int
     num_originals: int
     """Of these, the user's own."""
+    noun: str
+    """What one of them is called: image, embedding."""
     shape: str
     """Of the others, such as 96 x 96 px."""
     folders: dict[str, str]
@@ -51,7 +53,7 @@ class Exported:
 
     def told(self, asked_for_originals: bool) -> Iterator[str]:
         """What the user should know of them, a line each."""
-        num_copies = self.num_images - self.num_originals
+        num_copies = self.num_samples - self.num_originals
         copies = f"as they were trained on, {self.shape}"
         if not self.folders:
             yield f"embeddings of {self.shape} are in {SELECTED}, as Parquet"
@@ -101,7 +103,8 @@ def export_selection(run_dir: Path, to: Path, use_originals: bool = False) -> Ex
             write_pool(pool.take(kept), folder / SELECTED)
             with writing(folder / FILE_NAME):
                 pq.write_table(table, folder / FILE_NAME)
-        return Exported(len(kept), 0, candidates.shape_text, {}, _without_any(candidates, kept))
+        empty = _without_any(candidates, kept)
+        return Exported(len(kept), 0, candidates.noun, candidates.shape_text, {}, empty)
     with filling(to) as folder:
         writer = _Writer(folder, candidates)
         if use_originals:
@@ -118,8 +121,9 @@ def export_selection(run_dir: Path, to: Path, use_originals: bool = False) -> Ex
     folders = writer.folder_of
     files = {name: [*(to / name_on_disk).iterdir()] for name, name_on_disk in folders.items()}
     return Exported(
-        num_images=sum(map(len, files.values())),
+        num_samples=sum(map(len, files.values())),
         num_originals=len(are_originals),
+        noun=candidates.noun,
         shape=candidates.shape_text,
         folders=folders,
         empty=tuple(name for name, inside in files.items() if not inside),

@@ -11,10 +11,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import ClassVar, Self, TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from jaxtyping import Int
+
+S = TypeVar("S", bound="SampleSet")
 
 
 class SampleSet(ABC):
@@ -72,7 +74,7 @@ class SampleSet(ABC):
         numbers = np.bincount(self.labels, minlength=self.num_classes)
         return {name: int(n) for name, n in zip(self.class_names, numbers, strict=True)}
 
-    def take(self, which: np.ndarray | Sequence[int]) -> Self:
+    def take(self: S, which: np.ndarray | Sequence[int]) -> S:
         """The samples at these indices, or where this boolean mask is true, in that order."""
         which = np.asarray(which)
         given = {name: getattr(self, name) for name in (self.content, "labels", "ids", "patients")}
@@ -80,7 +82,7 @@ class SampleSet(ABC):
             **{name: None if value is None else value[which] for name, value in given.items()}
         )
 
-    def changed(self, **fields: object) -> Self:
+    def changed(self: S, **fields: object) -> S:
         """The same samples with other fields."""
         return replace(self, **fields)  # pyright: ignore[reportArgumentType]
 
@@ -105,9 +107,6 @@ class SampleSet(ABC):
         for part in (*self.value_digests, *self.labels, *self.class_names, *self.ids):
             state.update(f"{part}\0".encode())
         return state.hexdigest()
-
-
-S = TypeVar("S", bound=SampleSet)
 
 
 def concatenate(sets: Sequence[S]) -> S:

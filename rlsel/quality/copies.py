@@ -128,41 +128,62 @@ def audit_copies(
     held-out?). Grid, views, quantile and the combination are ours.
     """
     sets = (candidates, train, held_out)
-    kinds = {(samples.noun, samples.class_names, samples.shape) for samples in sets}
-    if len(kinds) > 1:
-        raise ValueError(f"candidates, train and held-out {train.noun}s differ: {sorted(kinds)}")
-    if features is not None and [len(x) for x in features] != [len(images) for images in sets]:
-        raise ValueError(
-            f"features have {[len(x) for x in features]} rows for {[*map(len, sets)]} images"
-        )
+    _require_comparable(sets, features)
     seen, unseen = _draw_references(train, held_out, rng)
     coin_RM = rng.random((NUM_DEALS, len(seen))) < 0.5
 
     def audit(views_VNF: np.ndarray, train_VMF: np.ndarray, held_out_VHF: np.ndarray) -> SpaceAudit:
-        found = nearest_original(views_VNF, train_VMF[0])
-        held_out_found = nearest_original(held_out_VHF, train_VMF[0])
         references_MF = np.concatenate((train_VMF[0, seen], held_out_VHF[0, unseen]))
-        lean_N, lean_by_luck_RN = _lean(views_VNF, references_MF, coin_RM)
-        threshold_C = np.array(
-            [_threshold(held_out_found.relative[held_out.labels == c]) for c in range(num_classes)]
+        leans = _lean(views_VNF, references_MF, coin_RM)
+        found, of_held_out = (
+            nearest_original(views, train_VMF[0]) for views in (views_VNF, held_out_VHF)
         )
-        return SpaceAudit(
-            candidates=found,
-            held_out=held_out_found,
-            lean=lean_N,
-            lean_by_luck=lean_by_luck_RN,
-            threshold=threshold_C,
-            flagged=found.relative <= threshold_C[candidates.labels],
-            held_out_flagged=held_out_found.relative <= threshold_C[held_out.labels],
-        )
+        return _judge(found, of_held_out, *leans, candidates, held_out)
 
-    num_classes = train.num_classes
     return CopyAudit(
         candidates.labels,
         held_out.labels,
         audit(*(_describe(samples) for samples in sets)),
         audit(*(normalize(x)[None] for x in features)) if features is not None else None,
         "pixels" if isinstance(train, ImageSet) else f"{train.noun}s",
+    )
+
+
+def _require_comparable(
+    sets: tuple[SampleSet, SampleSet, SampleSet],
+    features: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
+) -> None:
+    kinds = {(samples.noun, samples.class_names, samples.shape) for samples in sets}
+    if len(kinds) > 1:
+        raise ValueError(f"candidates, train and held-out {sets[0].noun}s differ: {sorted(kinds)}")
+    if features is not None and [len(x) for x in features] != [len(samples) for samples in sets]:
+        raise ValueError(
+            f"features have {[len(x) for x in features]} rows for {[*map(len, sets)]} images"
+        )
+
+
+def _judge(
+    found: Nearness,
+    of_held_out: Nearness,
+    lean_N: np.ndarray,
+    lean_by_luck_RN: np.ndarray,
+    candidates: SampleSet,
+    held_out: SampleSet,
+) -> SpaceAudit:
+    threshold_C = np.array(
+        [
+            _threshold(of_held_out.relative[held_out.labels == c])
+            for c in range(candidates.num_classes)
+        ]
+    )
+    return SpaceAudit(
+        candidates=found,
+        held_out=of_held_out,
+        lean=lean_N,
+        lean_by_luck=lean_by_luck_RN,
+        threshold=threshold_C,
+        flagged=found.relative <= threshold_C[candidates.labels],
+        held_out_flagged=of_held_out.relative <= threshold_C[held_out.labels],
     )
 
 

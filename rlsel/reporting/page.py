@@ -12,9 +12,11 @@ from matplotlib.figure import Figure
 
 from rlsel.machine.atomic_files import write_bytes, write_text
 from rlsel.machine.file_names import plain_name
+from rlsel.quality.pairs import read_pairs
 from rlsel.reporting import selection_figures, training_figures
 from rlsel.reporting.copies import draw_copies
 from rlsel.reporting.generator import draw_training
+from rlsel.reporting.neighbours import neighbour_table, pair_table
 from rlsel.reporting.style import house_style, to_inline, to_svg
 from rlsel.reporting.tables import (
     classification_table,
@@ -99,6 +101,8 @@ def write_report(run_dir: Path | str) -> Path:
         keep_fraction_legend=training_figures.keep_fraction_legend(run),
         figures=dict(_draw_figures(run)),
         sheets=_draw_contact_sheets(run),
+        neighbours=None if run.contact_sheets else neighbour_table(run.selection),
+        pairs=pair_table(read_pairs(run.path)),
     )
     path = run.path / FILE_NAME
     write_text(path, page)

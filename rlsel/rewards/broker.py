@@ -20,8 +20,8 @@ from typing import Any
 import ray
 from ray.util.metrics import Counter
 
-from rlsel.classifier.resident import Precision, arithmetic
 from rlsel.errors import InputError
+from rlsel.machine.device import Precision, arithmetic
 from rlsel.rewards.evaluators import Answers, start_evaluators
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job
 from rlsel.rewards.ledger import Ledger

@@ -16,7 +16,7 @@ from ray.exceptions import (
     OutOfMemoryError,
 )
 
-from rlsel.classifier.resident import best_device, multiplies_bf16
+from rlsel.machine.device import best_device, multiplies_bf16
 from rlsel.machine.device_memory import DeviceFullError, is_out_of_memory, release
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job
 from rlsel.rewards.plan import EvaluatorPlan, Place

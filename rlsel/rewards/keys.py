@@ -19,7 +19,7 @@ class JobKeys:
     recipes: dict[tuple[Fidelity, Split], str]
     """Digest of all that a result depends on besides seed and kept candidates: data, settings."""
     arithmetic: str = PLAIN
-    """In which whoever carries out the jobs trains (`classifier.resident.arithmetic`)."""
+    """In which whoever carries out the jobs trains (`machine.device.arithmetic`)."""
 
     def __call__(self, job: Job) -> str:
         """Hash of recipe, seed and the kept ids, sorted: the order of the pool does not matter."""

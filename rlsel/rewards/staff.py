@@ -8,8 +8,8 @@ from typing import Any
 import ray
 from ray.exceptions import ActorDiedError, NodeDiedError, OutOfMemoryError, RayActorError
 
-from rlsel.classifier.resident import Precision, arithmetic
 from rlsel.errors import InputError
+from rlsel.machine.device import Precision, arithmetic
 from rlsel.rewards.evaluators import describe_loss, num_restarts
 from rlsel.rewards.jobs import Fidelity
 from rlsel.rewards.plan import Place, share_cores

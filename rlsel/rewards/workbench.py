@@ -13,12 +13,12 @@ from torch import Tensor
 from rlsel import metrics
 from rlsel.classifier import ClassifierConfig, recipe_of
 from rlsel.classifier.mlp import MLPConfig
-from rlsel.classifier.resident import arithmetic, best_device, multiplies_bf16
 from rlsel.classifier.resnet import read_weights
 from rlsel.data import Splits
 from rlsel.data.samples import SampleSet
 from rlsel.features import Features
 from rlsel.heads import HeadFeatures, LogisticHeads
+from rlsel.machine.device import arithmetic, best_device, multiplies_bf16
 from rlsel.machine.device_memory import if_it_fits, room_for
 from rlsel.machine.wording import counted
 from rlsel.rewards.embedding_trainings import EmbeddingTrainings

@@ -38,6 +38,10 @@ class Selection:
     kept: Bool[np.ndarray, " n"]
     useful: Bool[np.ndarray, " n"] | None
     """The planted truth; None where it is not known of every candidate."""
+    ids: np.ndarray
+    """(n,) strings."""
+    nearest_train: np.ndarray | None
+    """(n,) ids of the training samples that are most like the candidates; None of older runs."""
 
 
 @dataclass(frozen=True)
@@ -130,9 +134,18 @@ def _read_selection(path: Path) -> Selection | None:
             keep_probability=_floats(table, "keep_probability"),
             kept=np.array(table.column("kept").to_pylist(), dtype=bool),
             useful=None if None in truth else np.array(truth, dtype=bool),
+            ids=np.array(table.column("candidate_id").to_pylist(), dtype=np.str_),
+            nearest_train=_nearest(table),
         )
     except (pa.ArrowInvalid, KeyError) as error:
         raise InputError(f"{path}: not a selection of rlsel: {error}") from None
+
+
+def _nearest(table: pa.Table) -> np.ndarray | None:
+    if "nearest_train" not in table.column_names:
+        return None
+    ids = table.column("nearest_train").to_pylist()
+    return None if None in ids else np.array(ids, dtype=np.str_)
 
 
 def _floats(table: pa.Table, name: str) -> Float[np.ndarray, " n"]:

@@ -72,7 +72,7 @@ def test_no_two_classes_share_a_folder(
 
     exported = export.export_selection(run_of(run_dir, pool), tmp_path / "new")
 
-    assert exported.num_images == len(pool)
+    assert exported.num_samples == len(pool)
     folders = {path.name for path in (tmp_path / "new").iterdir() if path.is_dir()}
     assert len({unicodedata.normalize("NFC", name).casefold() for name in folders}) == len(folders)
     assert exported.folders.keys() == set(class_names)
@@ -112,7 +112,7 @@ def test_every_id_has_a_file_of_its_own_that_holds_its_image(run_dir: Path, tmp_
 
     rows = rows_of(to)
     names = [row["file"] for row in rows]
-    assert exported.num_images == len(pool) == len({name.casefold() for name in names})
+    assert exported.num_samples == len(pool) == len({name.casefold() for name in names})
     assert files_in(to) == {*names, "selection.parquet"}
     assert not [name for name in names if name.lower().endswith((".png.png", ".jpg.png"))]
     for row, pixels in zip(rows, pool.candidates.images, strict=True):
@@ -230,4 +230,4 @@ def test_where_the_file_system_refuses_a_class_it_gets_a_name_that_any_takes(
     exported = export.export_selection(run_dir, tmp_path / "new")
 
     assert exported.folders == {"<5mm": "_5mm", ">5mm": "_5mm~2"}
-    assert exported.num_images == 16
+    assert exported.num_samples == 16

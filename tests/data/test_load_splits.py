@@ -120,7 +120,7 @@ def test_every_split_has_the_size_asked_for(folder: FolderSource) -> None:
     splits = load_splits(DataConfig(source=folder, size_px=(3, 4)), seed=0)
 
     assert {images.images.shape[1:] for images in splits.named().values()} == {(3, 4, 3)}
-    assert splits.size == (3, 4)
+    assert splits.train.size == (3, 4)
     assert splits.notes == ("resized 100 images from 7x5 to 3x4, changing proportions",)
 
 

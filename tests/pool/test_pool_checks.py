@@ -20,7 +20,7 @@ def test_every_part_has_a_row_with_its_counts(splits: Splits, image_set) -> None
     ]
     assert report.rows[-1].counts == {"normal": 9, "tumour": 8}
     assert report.rows[-1].total == 17
-    assert report.rows[0].size_px == (7, 5)
+    assert report.rows[0].shape == "7 x 5 px"
 
 
 def test_without_a_pool_or_held_back_images_they_have_no_row(splits: Splits) -> None:

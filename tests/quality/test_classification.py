@@ -46,5 +46,5 @@ def test_candidates_of_other_classes_or_sizes_are_refused() -> None:
 
     with pytest.raises(ValueError, match="class names of candidates and test differ"):
         classification_accuracy_score(renamed, test, QUICK, [0])
-    with pytest.raises(ValueError, match=r"image sizes .* differ: \(8, 8\), \(16, 16\)"):
+    with pytest.raises(ValueError, match=r"shapes .* differ: \(8, 8, 3\), \(16, 16, 3\)"):
         classification_accuracy_score(images(6, 0, size_px=8), test, QUICK, [0])

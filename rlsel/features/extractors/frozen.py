@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Float
 
 from rlsel.classifier import ClassifierConfig, recipe_of
-from rlsel.classifier.resident import best_device
 from rlsel.data import SampleSet, Splits
 from rlsel.data.image_set import as_images
 from rlsel.features.extractors.config import (
@@ -30,6 +29,7 @@ from rlsel.features.extractors.torchvision_networks import (
     torchvision_identity,
     torchvision_network,
 )
+from rlsel.machine.device import best_device
 from rlsel.machine.device_memory import room_for
 from rlsel.machine.progress import progress_bar
 from rlsel.machine.threads import few_threads
