@@ -40,7 +40,7 @@ class Features:
     reward_val: Float[np.ndarray, "r f"]
     selection_val: Float[np.ndarray, "s f"]
     candidate_logits: Float[np.ndarray, "n c"]
-    """What the extractor itself says of the candidates."""
+    """What the extractor itself says of the candidates, or a logistic head where it has none."""
 
 
 @dataclass(frozen=True)

@@ -115,8 +115,6 @@ def _create(config: TimmExtractor, is_pretrained: bool) -> nn.Module:
 @contextmanager
 def _speaking_for(config: TimmExtractor) -> Iterator[None]:
     """What timm and the Hugging Face hub complain of, in one line; retries are not told."""
-    from huggingface_hub import constants
-
     loggers = [logging.getLogger(name) for name in ("huggingface_hub", "timm")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -130,7 +128,7 @@ def _speaking_for(config: TimmExtractor) -> Iterator[None]:
         raise InputError(
             f"features.extractor: cannot get {config.model} ({reason}); download its config.json "
             "and model.safetensors elsewhere and give their folder as model: local-dir:FOLDER, or "
-            f"bring the hub's cache here ({constants.HF_HUB_CACHE})"
+            "set HF_HOME to a cache of the hub that has them"
         ) from None
     finally:
         for logger, level in zip(loggers, levels, strict=True):
