@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from recording import Cell
 
 from rlsel.classifier import ClassifierConfig, Resident, Trainer, predict
 from rlsel.classifier.steps import WEIGHT_DECAY
 
-from .cells import Cell
 from .naive_peer import train_naively
 
 PRELOADED = ["torch", "torchvision.transforms.v2", "rlsel.classifier"]

@@ -43,7 +43,8 @@ class History:
 
         One iteration alone is noisy. A policy that has learned for long is sure of nearly every
         candidate, so its order of the candidates says little. The mean over all policies keeps the
-        order that the first ones found (docs/benchmarks.md, "How much it takes").
+        order that the first ones found (docs/benchmarks/planted_truth.md, "How much it
+        takes").
         """
         return np.mean(self.probabilities_TN[: iteration + 1], axis=0)
 

@@ -36,8 +36,8 @@ def find_truth(
 
     `controller_within_batches` compares candidates of the same batch alone, so the information in
     the order of the batches does not count. The information in batch and class together still does
-    (docs/benchmarks.md, "Every free score and every peer"). `batch_index` ranks by the batch alone,
-    and shows how much the order gives away.
+    (docs/benchmarks/planted_truth.md, "Every free score and every peer"). `batch_index` ranks by
+    the batch alone, and shows how much the order gives away.
     """
     batch_N = batch_of_candidates(problem)
     # `real_only` keeps nothing and ranks nothing. A controller that keeps nothing still ranks.

@@ -27,7 +27,7 @@ class RewardConfig:
     None leaves the choice to `fidelity`."""
     metric: Metric = "auc"
     """Metric on reward-val: `accuracy` (paper), `auc`, or `log_loss` after recalibration. AUC and
-    log-loss rank sets alike, and better than accuracy does (docs/benchmarks.md)."""
+    log-loss rank sets alike, and better than accuracy does (docs/benchmarks/reward_fidelity.md)."""
     repeats: Annotated[int, Field(ge=1)] = 1
     """Trainings of which an evaluation is the mean. Each has a seed of its own, and all sets have
     the same seeds. The ledger holds every training, so the standard error of every evaluation is
@@ -35,7 +35,7 @@ class RewardConfig:
     covers: Covers = "decision"
     """Which candidates a decision is rewarded for. `decision`: those that it keeps. `contrast`: the
     same, less the worth of those that it discards, which is a second evaluation. `gain`: what
-    they add to those kept before. `kept`: all kept so far (paper). docs/architecture.md has the
+    they add to those kept before. `kept`: all kept so far (paper). docs/decisions.md has the
     bias and the cost of each."""
     alpha: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Weight of earlier rewards in the smoothed reward (Eq. 5 of the paper, which has 0.8). The

@@ -43,8 +43,8 @@ class WorkQueue:
     An iteration lasts as long as its slowest episode, and the jobs of an episode follow each other.
     If the longest job always went first, episodes that keep few candidates would fall behind and
     run alone in the end. So episodes advance in turns. Within a turn the longest job goes first, so
-    that evaluators end an iteration at about the same time. docs/benchmarks.md has the share of
-    time that evaluators work under either order.
+    that evaluators end an iteration at about the same time. docs/benchmarks/speed.md,
+    "Evaluators and episodes", has the share of time that evaluators work under either order.
     """
 
     def __init__(self) -> None:

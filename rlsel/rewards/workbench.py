@@ -32,7 +32,7 @@ from rlsel.rewards.reward import RewardConfig
 DIGITS = 10
 """Decimal places of a score."""
 PROBES_AT_ONCE = 128
-"""Heads solved side by side; more of them save no time (docs/benchmarks.md)."""
+"""Heads solved side by side; more of them save no time (docs/benchmarks/speed.md)."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 In: `PeerInputs`, the features and labels of train, reward-val and the candidates. Out: a score for
 each candidate, the best highest. Read `registry.py` first, which lists the methods. Confident
-learning is from cleanlab (extra `peers`). docs/architecture.md says why the others are our own.
+learning is from cleanlab (extra `peers`). docs/decisions.md says why the others are our own.
 """
 
 from rlsel.selectors.peers.config import PeersConfig
