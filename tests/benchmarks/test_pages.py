@@ -10,6 +10,7 @@ import pytest
 import tables
 from findings import claims
 from findings.gaps import gap_lines
+from findings.gpu import gpu_claims
 from findings.selection import selection_claims
 from recording import Record
 from whole_runs.section import TITLES
@@ -151,6 +152,24 @@ def test_what_no_gpu_has_run_is_said_until_one_has() -> None:
     assert not any("GPU" in line or "32 px" in line for line in gap_lines(on_gpu))
     partly = [*gap_lines({"gpu_correct": on_gpu["gpu_correct"]})]
     assert partly[0].startswith("- **On a GPU nobody has measured** how fast rewards are")
+
+
+def test_what_a_gpu_got_wrong_stands_under_what_does_not_work() -> None:
+    def checked(failed: list[str], *kinds: str) -> Record:
+        part = {"passed": 5 - len(failed), "checks": 5, "failed": failed}
+        summary = dict.fromkeys(kinds, part)
+        return {"summary": summary, "cells": dict.fromkeys("abcde"), "hardware": "a GPU"}
+
+    kinds = ("agreement", "repeats", "shortage")
+    (well,) = gpu_claims({"gpu_correct": checked([], *kinds)})
+    (badly,) = gpu_claims({"gpu_correct": checked(["probe, fp32"], *kinds)})
+    (unfinished,) = gpu_claims({"gpu_correct": checked([], "agreement")})
+
+    assert well.works
+    assert not badly.works
+    assert not unfinished.works
+    assert "agreement 4 of 5, repeats 4 of 5 and shortage 4 of 5" in badly.details
+    assert "Not passed: probe, fp32" in badly.details
 
 
 @pytest.mark.parametrize(
