@@ -24,13 +24,14 @@ from rich.table import Table
 
 from rlsel import metrics
 from rlsel.classifier import Resident, fit, predict
-from rlsel.classifier.resident import best_device
 from rlsel.data import load_splits
 from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.data.phantom import KINDS, PhantomPool, PhantomSource, draw_candidates
 from rlsel.experiment.config import Experiment, load_experiment, to_dict
 from rlsel.features import describe_candidates
+from rlsel.features.candidates import NUM_NEIGHBOURS
 from rlsel.features.extract import extract
+from rlsel.machine.device import best_device
 from rlsel.machine.progress import console
 from rlsel.metrics import mean_and_std
 from rlsel.pool import build_pool
@@ -134,13 +135,7 @@ class Bed:
     def free_scores(self) -> Cell:
         """AUC of each free score, and of both orders, against what an oracle keeps."""
         bench, useful_N = self.workbench, self.mask("oracle")
-        table = describe_candidates(
-            bench.features,
-            bench.candidates,
-            bench.train,
-            bench.reward_val,
-            self.experiment.features.num_neighbours,
-        )
+        table = describe_candidates(bench.features, bench.candidates, bench.train, bench.reward_val)
         nearest_N = np.minimum(table.own_distance, table.other_distance)
         scores = {**table.free_scores, "label_free_order": -nearest_N}
         against_useful = {f"{k}.useful": metrics.auc_binary(v, useful_N) for k, v in scores.items()}
@@ -226,7 +221,7 @@ def relevant_settings(experiment: Experiment) -> dict:
         "pool": whole["pool"],
         "classifier": whole["classifier"],
         "extractor": features["extractor"],
-        "num_neighbours": features["num_neighbours"],
+        "num_neighbours": NUM_NEIGHBOURS,
         "probe": reward["probe"],
     }
 

@@ -30,13 +30,13 @@ from recording.files import this_machine
 
 from rlsel import metrics
 from rlsel.classifier import Resident, Trainer
-from rlsel.classifier.resident import best_device
 from rlsel.data import load_splits
 from rlsel.experiment.config import Experiment, build_experiment, merge
 from rlsel.experiment.yaml_files import read_yaml
 from rlsel.generators.histogan.training import Training
 from rlsel.generators.histogan.watch import GRIDS
 from rlsel.machine.atomic_files import replacing, write_text
+from rlsel.machine.device import best_device
 from rlsel.machine.device_memory import release
 from rlsel.machine.progress import console
 from rlsel.metrics import SCORE_METRICS, mean_and_std

@@ -109,7 +109,7 @@ class Prepared:
 def prepare(experiment: Experiment, bed_name: str, draw: int) -> Prepared:
     """Describe the candidates and cut the batches."""
     bed = build_bed(bed_name, draw)
-    table = _table(bed_name, draw, experiment.features.num_neighbours)
+    table = _table(bed_name, draw)
     problem = build_problem(
         experiment.features, bed.features, table, bed.real.num_classes, rng(draw, "batches")
     )
@@ -117,10 +117,10 @@ def prepare(experiment: Experiment, bed_name: str, draw: int) -> Prepared:
 
 
 @cache
-def _table(bed_name: str, draw: int, num_neighbours: int) -> CandidateTable:
+def _table(bed_name: str, draw: int) -> CandidateTable:
     bed = build_bed(bed_name, draw)
     reward_val = material(bed.config.source).reward_val
-    return describe_candidates(bed.features, bed.candidates, bed.real, reward_val, num_neighbours)
+    return describe_candidates(bed.features, bed.candidates, bed.real, reward_val)
 
 
 def settings_of(options: dict[str, Any], parts: tuple[str, ...] = PARTS) -> dict[str, Any]:

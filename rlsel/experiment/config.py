@@ -17,6 +17,7 @@ from rlsel.data.config import DataConfig
 from rlsel.errors import InputError
 from rlsel.evaluation.rounds import EvaluationConfig
 from rlsel.experiment.explain import explain
+from rlsel.experiment.gone import require_none_gone
 from rlsel.experiment.paths import at_folder, relative_paths
 from rlsel.experiment.presets import PRESETS
 from rlsel.experiment.yaml_files import read_yaml, to_yaml_text
@@ -35,7 +36,7 @@ MOST_NAMED = 4
 """Settings that a message names; others are counted."""
 OF_EMBEDDINGS = {"classifier": {"name": "mlp"}}
 """Settings that go without saying where the samples are embeddings."""
-MOVED_TOGETHER = ("epochs", "batch_size", "optimizer", "lr", "precision", "weights")
+MOVED_TOGETHER = ("epochs", "batch_size", "lr", "precision", "weights")
 """Settings of the classifier that say nothing of the extractor's."""
 OF_SEVERAL_KINDS = ("source", "pool", "controller")
 """Blocks whose `name` says which settings they have."""
@@ -78,12 +79,6 @@ class Experiment:
     """The final scores."""
 
     def __post_init__(self) -> None:
-        for rung in self.reward.climb:
-            if rung.from_iteration > self.algorithm.iterations:
-                raise ValueError(
-                    f"reward.climb: {rung.fidelity} begins at iteration {rung.from_iteration}, and "
-                    f"there are algorithm.iterations: {self.algorithm.iterations}"
-                )
         if self.generator is not None and self.pool != PhantomPool():
             raise ValueError("generator and pool exclude each other: give one of them")
         if self.selection.has_range and self.controller.name in ("gru", "gru_attention"):
@@ -126,10 +121,6 @@ class Experiment:
         content = relative_paths(to_dict(self), self.folder)
         for name in DOES_NOT_CHANGE_RESULTS:
             content.pop(name)
-        # Settings that came later and say nothing, so that runs of before keep their hash.
-        for block, name in (("generator", "classes"), ("data", "positive_class")):
-            if content[block] and content[block][name] is None:
-                del content[block][name]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     def with_seed(self, seed: int) -> "Experiment":
@@ -173,6 +164,7 @@ def build_experiment(content: dict[str, Any], origin: str) -> Experiment:
 
     The key `preset` names the settings that these are laid over.
     """
+    require_none_gone(content, origin)
     source = (
         content.get("data", {}).get("source") if isinstance(content.get("data"), dict) else None
     )

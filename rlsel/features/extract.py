@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from rlsel.classifier import Resident, fit, recipe_of
 from rlsel.classifier import extract_features as extract_features_of
-from rlsel.classifier.resident import best_device, computed_by
 from rlsel.data import Splits
 from rlsel.data.image_set import ImageSet, as_images
 from rlsel.features.config import FeaturesConfig
 from rlsel.heads import head_logits
 from rlsel.machine.atomic_files import replacing, write_bytes
 from rlsel.machine.cache.kept import Form, Work
+from rlsel.machine.device import best_device, computed_by
 from rlsel.machine.device_memory import release
 from rlsel.machine.threads import few_threads
 from rlsel.pool import Pool

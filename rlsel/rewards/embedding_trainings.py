@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from rlsel.classifier.mlp import MLPConfig, MLPTrainer
-from rlsel.classifier.resident import best_device
 from rlsel.data.samples import SampleSet, concatenate
 from rlsel.errors import InputError
+from rlsel.machine.device import best_device
 from rlsel.rewards.image_trainings import Logits, Training
 from rlsel.rewards.jobs import Split
 

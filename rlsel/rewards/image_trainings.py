@@ -7,10 +7,10 @@ import numpy as np
 from torch import Tensor
 
 from rlsel.classifier import ClassifierConfig, Resident, Trainer
-from rlsel.classifier.resident import best_device
 from rlsel.data.image_set import as_images
 from rlsel.data.samples import SampleSet, concatenate
 from rlsel.errors import InputError
+from rlsel.machine.device import best_device
 from rlsel.rewards.finetune import FinetuneConfig, Finetuner
 from rlsel.rewards.jobs import Split
 

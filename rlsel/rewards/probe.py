@@ -15,5 +15,3 @@ class ProbeConfig:
     """Principal components of real + candidates; the prototype's value (METHOD.md)."""
     l2: Annotated[float, Field(gt=0)] = 0.003
     """Penalty on the squared weights against the mean log-loss, at unit mean squared feature."""
-    max_steps: Annotated[int, Field(ge=1)] = 30
-    """Newton steps at most."""
