@@ -91,17 +91,25 @@ def run(
 
 
 @app.command()
-def check(config: ConfigArgument = None) -> None:
+def check(
+    config: ConfigArgument = None,
+    ids: Annotated[
+        Path | None,
+        typer.Option(help="CSV file to write: part, id, class (and patient) of every image."),
+    ] = None,
+) -> None:
     """Read all inputs and print what was found. Trains nothing.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
       rlsel check my.yaml
+
+      rlsel check my.yaml --ids ids.csv    to compute features of the images elsewhere
     """
     from rlsel.commands.check import check_inputs
     from rlsel.experiment.config import load_experiment
 
-    check_inputs(load_experiment(config))
+    check_inputs(load_experiment(config), ids)
 
 
 @app.command()

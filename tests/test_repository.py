@@ -88,7 +88,8 @@ def test_no_file_is_large(repository_files):
 
 def test_every_imported_package_is_a_declared_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = project["dependencies"] + project["optional-dependencies"]["peers"]
+    extras = project["optional-dependencies"]
+    lines = project["dependencies"] + extras["peers"] + extras["timm"]
     declared = {distribution_name(line) for line in lines}
     distributions = packages_distributions()
     files = [path for package in ("envs", "rlsel") for path in (ROOT / package).rglob("*.py")]

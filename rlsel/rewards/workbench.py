@@ -202,7 +202,7 @@ class Workbench:
 
     @cached_property
     def trainings(self) -> ImageTrainings | EmbeddingTrainings:
-        """Who trains on samples of this kind."""
+        """The trainings for samples of this kind."""
         samples = (self.train, self.candidates, self._split)
         if isinstance(self.classifier, MLPConfig):
             return EmbeddingTrainings(self.classifier, *samples)

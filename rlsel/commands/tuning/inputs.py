@@ -57,7 +57,8 @@ def read_judges(points: Sequence[Point]) -> list[Judge]:
 
 def _inputs_of(experiment: Experiment) -> str:
     settings = to_dict(experiment)
-    return to_json([experiment.seed, *(settings[block] for block in INPUTS)])
+    extractor = settings["features"]["extractor"]
+    return to_json([experiment.seed, extractor, *(settings[block] for block in INPUTS)])
 
 
 def _read(experiment: Experiment) -> Images:
