@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything is set up in .venv; deleting that folder undoes it.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup test test-fast test-long lint format bench gpu constraints clean
+.PHONY: help run setup test test-fast test-long lint format docs bench gpu constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -41,6 +41,11 @@ lint: $(DEV)  ## ruff, pyright and the import contracts
 format: $(DEV)  ## Let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(DEV)  ## Make the JSON schema of configs and docs/config.md anew, from the docstrings
+	$(BIN)/rlsel config --schema > .schema.new
+	mv .schema.new rlsel/experiment/rlsel.schema.json
+	$(BIN)/rlsel config --markdown > docs/config.md
 
 bench:  ## List the benchmarks and what each measures
 	@for file in $(filter-out %/__init__.py,$(wildcard benchmarks/*.py)); do \

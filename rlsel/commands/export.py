@@ -98,7 +98,9 @@ def export_selection(run_dir: Path, to: Path, use_originals: bool = False) -> Ex
     kept = np.flatnonzero(np.array(table.column("kept").to_pylist(), dtype=bool))
     if not isinstance(candidates, ImageSet):
         if use_originals:
-            raise InputError(f"{run_dir}: --originals is for images; it selects {candidates.noun}s")
+            raise InputError(
+                f"{run_dir}: --originals is for images only, and it selects {candidates.noun}s"
+            )
         with filling(to) as folder:
             write_pool(pool.take(kept), folder / SELECTED)
             with writing(folder / FILE_NAME):

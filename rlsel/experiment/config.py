@@ -12,16 +12,18 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from rlsel.algorithms.config import OF_PPO_ALONE, AlgorithmConfig
 from rlsel.classifier import AnyClassifierConfig, ClassifierConfig
+from rlsel.classifier.any_config import DEFAULT_KIND
 from rlsel.controllers.config import ControllerConfig, TransformerConfig
 from rlsel.data.config import DataConfig
 from rlsel.errors import InputError
 from rlsel.evaluation.rounds import EvaluationConfig
 from rlsel.experiment.explain import explain
+from rlsel.experiment.gone import require_none_gone
 from rlsel.experiment.paths import at_folder, relative_paths
 from rlsel.experiment.presets import PRESETS
 from rlsel.experiment.yaml_files import read_yaml, to_yaml_text
 from rlsel.features.config import FeaturesConfig
-from rlsel.features.extractors.config import DEFAULT_KIND, FileExtractor
+from rlsel.features.extractors.config import FileExtractor
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.pool.config import PhantomPool, PlantedPool, PoolConfig
 from rlsel.quality.config import AuditConfig
@@ -36,7 +38,7 @@ MOST_NAMED = 4
 """Settings that a message names; others are counted."""
 OF_EMBEDDINGS = {"classifier": {"name": "mlp"}}
 """Settings that go without saying where the samples are embeddings."""
-MOVED_TOGETHER = ("epochs", "batch_size", "optimizer", "lr", "precision", "weights")
+MOVED_TOGETHER = ("epochs", "batch_size", "lr", "precision", "weights")
 """Settings of the classifier that say nothing of the extractor's."""
 OF_SEVERAL_KINDS = {
     **dict.fromkeys(("source", "pool", "controller")),
@@ -82,12 +84,6 @@ class Experiment:
     """The final scores."""
 
     def __post_init__(self) -> None:
-        for rung in self.reward.climb:
-            if rung.from_iteration > self.algorithm.iterations:
-                raise ValueError(
-                    f"reward.climb: {rung.fidelity} begins at iteration {rung.from_iteration}, and "
-                    f"there are algorithm.iterations: {self.algorithm.iterations}"
-                )
         if self.generator is not None and self.pool != PhantomPool():
             raise ValueError("generator and pool exclude each other: give one of them")
         extractor = self.features.extractor
@@ -111,18 +107,6 @@ class Experiment:
     @property
     def cautions(self) -> tuple[str, ...]:
         """What is allowed, and probably not what is wanted."""
-        extractor = self.features.extractor
-        if extractor.name != DEFAULT_KIND and "finetune" in self.reward.fidelities:
-            raise ValueError(
-                "reward: finetune trains the ResNet34 on that features.extractor has trained, and "
-                f"features.extractor.name is {extractor.name}: pay by probe or full, or leave name "
-                "out"
-            )
-        if isinstance(extractor, FileExtractor) and self.generator is not None:
-            raise ValueError(
-                "features.extractor: a file has no features of candidates that the generator is "
-                "still to make: make them first (rlsel generate), and give them as pool"
-            )
         found = []
         if self.selection.has_range and self.features.order != "random":
             found.append(
@@ -163,15 +147,6 @@ class Experiment:
         content = relative_paths(to_dict(self), self.folder)
         for name in DOES_NOT_CHANGE_RESULTS:
             content.pop(name)
-        # Settings that came later and say nothing, so that runs of before keep their hash.
-        for block, name, nothing in (
-            (content["generator"], "classes", None),
-            (content["data"], "positive_class", None),
-            (content["classifier"], "name", DEFAULT_KIND),
-            (content["features"]["extractor"], "name", DEFAULT_KIND),
-        ):
-            if block and block[name] == nothing:
-                del block[name]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     def with_seed(self, seed: int) -> "Experiment":
@@ -215,6 +190,7 @@ def build_experiment(content: dict[str, Any], origin: str) -> Experiment:
 
     The key `preset` names the settings that these are laid over.
     """
+    require_none_gone(content, origin)
     source = (
         content.get("data", {}).get("source") if isinstance(content.get("data"), dict) else None
     )

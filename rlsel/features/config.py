@@ -36,8 +36,6 @@ class FeaturesConfig:
     order: Order = "label_free"
     """By what candidates are sorted before the cut: cosine distance to the centroid of their own
     class (paper), to the nearest centroid whatever the label (`label_free`), or at random."""
-    num_neighbours: Annotated[int, Field(ge=1)] = 25
-    """Real neighbours that vote in the label agreement, the nearer the more."""
     inputs: Annotated[tuple[Input, ...], Field(min_length=1)] = (
         "class",
         "own_distance",
@@ -45,10 +43,8 @@ class FeaturesConfig:
         "knn_label_agreement",
         "label_log_probability",
     )
-    """What the controller sees of a candidate. `features` are the raw features (paper: 512);
-    `nearest_candidate` is what tells a near duplicate."""
+    """What the controller sees of a candidate. `features` are the raw numbers (paper: 512),
+    `principal_components` their first 16; `nearest_candidate` is what tells a near duplicate."""
     context: tuple[Context, ...] = ("decision", "kept_share", "kept_mean")
     """What it sees of the state: which decision it is, the share of each class kept so far, and the
     mean input of the kept (with the input `features` their mean feature)."""
-    num_components: Annotated[int, Field(ge=1)] = 16
-    """Principal components shown with the input `principal_components`."""

@@ -69,5 +69,4 @@ def _read(experiment: Experiment) -> Images:
 
 def _judge(point: Point, images: tuple[Images, ...]) -> Judge:
     reward = point.experiments[0].reward
-    _, last = reward.rungs[-1]
-    return Judge(reward.metric, reward.final_fidelity or last, images)
+    return Judge(reward.metric, reward.final_fidelity or reward.fidelity, images)
