@@ -148,19 +148,14 @@ def generate(
 
       rlsel generate --from mine/generator.pt --class tumour --out tumour.parquet
     """
-    from rlsel.commands import generate as generating
+    from rlsel.commands.generate import generate as train_and_sample
     from rlsel.experiment.config import load_experiment
-    from rlsel.generators.histogan.config import HistoGANConfig
     from rlsel.machine.file_names import plain_name
-    from rlsel.machine.progress import console
 
     if checkpoint is not None:
         if config is not None or resume:
             raise InputError("--from makes images only: leave out CONFIG.yaml and --resume")
-        per_class = per_class or HistoGANConfig.num_per_class
-        to = out or checkpoint.with_name(f"pool-{per_class}.parquet")
-        pool = generating.sample(checkpoint, per_class, seed, to, classes)
-        console.print(f"{len(pool):,} candidates written to {to}", markup=False)
+        _sample(checkpoint, per_class, seed, out, classes)
         return
     if per_class is not None:
         raise InputError("--per-class goes with --from; in a config it is generator.num_per_class")
@@ -171,9 +166,26 @@ def generate(
         experiment = experiment.with_seed(seed)
     folder = out or Path("runs") / plain_name(f"generate-{experiment.name}")
     try:
-        generating.generate(experiment, folder, resume, _typed())
+        train_and_sample(experiment, folder, resume, _typed())
     except KeyboardInterrupt:
         raise _interrupted(_command("generate", config, seed, folder)) from None
+
+
+def _sample(
+    checkpoint: Path,
+    per_class: int | None,
+    seed: int | None,
+    out: Path | None,
+    classes: list[str] | None,
+) -> None:
+    from rlsel.commands.generate import sample
+    from rlsel.generators.histogan.config import HistoGANConfig
+    from rlsel.machine.progress import console
+
+    per_class = per_class or HistoGANConfig.num_per_class
+    to = out or checkpoint.with_name(f"pool-{per_class}.parquet")
+    pool = sample(checkpoint, per_class, seed, to, classes)
+    console.print(f"{len(pool):,} candidates written to {to}", markup=False)
 
 
 @app.command(name="import")

@@ -69,14 +69,23 @@ class _Generator(GenerateJsonSchema):
 
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
         """A condition for each kind, as editors then complain of the key that is wrong and not of
-        the block as a whole."""
+        the block as a whole. A block that is of some kind without a `name` need not have one."""
         kinds = {str(kind): self.generate_inner(one) for kind, one in schema["choices"].items()}
+        tells: Any = schema["discriminator"]
+        unnamed = tells({}) if callable(tells) else None
+        demand = {"required": [KIND]}
         return {
             "type": "object",
             "properties": {KIND: {"enum": [*kinds]}},
-            "required": [KIND],
+            **({} if unnamed else demand),
             "allOf": [
-                {"if": {"properties": {KIND: {"const": kind}}, "required": [KIND]}, "then": one}
+                {
+                    "if": {
+                        "properties": {KIND: {"const": kind}},
+                        **({} if kind == unnamed else demand),
+                    },
+                    "then": one,
+                }
                 for kind, one in kinds.items()
             ],
         }
