@@ -1,10 +1,7 @@
 """The command line: names, help and exit codes. Everything else is imported when it is needed."""
 
-import os
 import shlex
 import sys
-import tempfile
-import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +10,7 @@ import typer
 from rlsel.commands.completion import complete_config, complete_run
 from rlsel.commands.config.verb import config as config_verb
 from rlsel.commands.init.verb import init as init_verb
-from rlsel.errors import InputError, find_input_error
+from rlsel.errors import InputError, describe_unforeseen, find_input_error
 
 app = typer.Typer(
     name="rlsel",
@@ -343,22 +340,10 @@ def main() -> None:
 
         mistake = find_input_error(error)
         if mistake is None:
-            print(f"rlsel: {_unforeseen(error)}", file=sys.stderr)
+            print(f"rlsel: {describe_unforeseen(error, _typed())}", file=sys.stderr)
             raise SystemExit(1) from None
         print(f"rlsel: {below_here(' '.join(str(mistake).splitlines()))}", file=sys.stderr)
         raise SystemExit(2) from None
-
-
-def _unforeseen(error: Exception) -> str:
-    said = " ".join(f"{type(error).__name__}: {error}".split())
-    text = "".join(traceback.format_exception(error))
-    try:
-        descriptor, path = tempfile.mkstemp(prefix="rlsel-error-", suffix=".txt", text=True)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"{_typed()}\n\n{text}")
-    except OSError:  # nowhere to write
-        return f"{said}\n{text}"
-    return f"an error that should not be: {said}; please report it with {path}, its traceback"
 
 
 if __name__ == "__main__":
