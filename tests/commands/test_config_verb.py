@@ -9,6 +9,7 @@ from small_experiment import refused, rlsel
 
 from rlsel.commands.config import terminal
 from rlsel.commands.config.page import config_page
+from rlsel.experiment import describe
 from rlsel.experiment.describe import SCHEMA, every_setting, settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "config.md"
@@ -61,11 +62,20 @@ def test_a_block_lists_its_settings_with_their_defaults() -> None:
 
 
 def test_a_setting_is_explained_and_shown_as_it_is_written() -> None:
-    outcome = rlsel("config", "reward.climb.fidelity")
+    outcome = rlsel("config", "data.source.npz.path")
 
-    assert outcome.said.startswith("reward.climb.fidelity type one of probe, finetune, full")
-    assert "default has to be given" in outcome.said
-    assert "    reward:\n      climb:\n        - fidelity: ...\n" in outcome.out
+    assert outcome.said.startswith("data.source.npz.path type text default has to be given")
+    assert "    data:\n      source:\n        path: ...\n" in outcome.out
+
+
+def test_a_setting_in_a_list_is_shown_with_its_dash(monkeypatch: pytest.MonkeyPatch) -> None:
+    rung = {"type": "object", "properties": {"height": {"type": "integer"}}}
+    rungs = {"type": "array", "items": {"$ref": "#/$defs/Rung"}, "default": []}
+    text = json.dumps({"$defs": {"Rung": rung}, "properties": {"rungs": rungs}})
+    monkeypatch.setattr(describe, "settings", lambda: settings(text))
+
+    assert "    rungs:\n      - height: ...\n" in rlsel("config", "rungs.height").out
+    assert "rungs (a list of blocks; by default it is empty)" in rlsel("config", "rungs").out
 
 
 def test_an_unknown_key_is_one_line() -> None:
