@@ -37,8 +37,12 @@ def find_input_error(error: BaseException) -> InputError | None:
     return None
 
 
-def tell_unforeseen(error: Exception, command: str) -> str:
-    """One line for a bug of ours, which names the file that its traceback was written to."""
+def describe_unforeseen(error: Exception, command: str) -> str:
+    """One line on a bug of ours, with the file that its traceback was written to.
+
+    Args:
+        command: What was typed, for the file.
+    """
     said = " ".join(f"{type(error).__name__}: {error}".split())
     text = "".join(traceback.format_exception(error))
     try:

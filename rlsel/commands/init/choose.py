@@ -180,4 +180,6 @@ def _all_told(block: str, settings: dict[str, Any], alone: tuple[str, ...] | Non
 
 
 def _told(key: str, value: Any) -> Noted:
-    return Noted(value, find_settings(key)[0].first_sentence)
+    setting = find_settings(key)[0]
+    choices = f" O{setting.type[1:]}." if setting.type.startswith("one of") else ""
+    return Noted(value, setting.first_sentence + choices)
