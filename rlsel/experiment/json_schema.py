@@ -13,7 +13,6 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import PydanticUndefined, core_schema
 
 from rlsel.experiment.config import OF_EMBEDDINGS, Experiment
 from rlsel.experiment.presets import PRESETS
@@ -57,7 +56,7 @@ def json_schema_text() -> str:
 class _Generator(GenerateJsonSchema):
     """Keys in the order of the class, without titles; blocks of several kinds told by `name`."""
 
-    def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:
+    def dataclass_schema(self, schema: Any) -> JsonSchemaValue:
         made = super().dataclass_schema(schema)
         made.pop("title", None)
         cls = schema["cls"]
@@ -67,7 +66,7 @@ class _Generator(GenerateJsonSchema):
         }
         return made
 
-    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+    def tagged_union_schema(self, schema: Any) -> JsonSchemaValue:
         """A condition for each kind, as editors then complain of the key that is wrong and not of
         the block as a whole."""
         kinds = {str(kind): self.generate_inner(one) for kind, one in schema["choices"].items()}
@@ -89,7 +88,7 @@ def _told(made: JsonSchemaValue, field: FieldInfo) -> JsonSchemaValue:
     """A setting with its default; of a block, what is not the default of its own settings."""
     made = {key: value for key, value in made.items() if key not in ("title", "default")}
     default = field.get_default(call_default_factory=True, validated_data={})
-    if default is PydanticUndefined or (default is None and not _may_be_null(made)):
+    if field.is_required() or (default is None and not _may_be_null(made)):
         return made  # it has to be given, or follows from other settings
     if is_dataclass(default):
         kind = {KIND: getattr(default, KIND)} if "allOf" in made else {}
@@ -101,13 +100,13 @@ def _told(made: JsonSchemaValue, field: FieldInfo) -> JsonSchemaValue:
 
 def _unlike_its_class(block: Any) -> dict[str, Any]:
     """The settings of a block that were given, so that the defaults of its class do not tell."""
-    usual = {name: field.default for name, field in type(block).__pydantic_fields__.items()}
+    fields_of: dict[str, FieldInfo] = type(block).__pydantic_fields__
     return {
         name: getattr(block, name)
-        for name, default in usual.items()
-        if default is not None  # or it follows from others
-        and default is not PydanticUndefined
-        and getattr(block, name) != default
+        for name, field in fields_of.items()
+        if not field.is_required()
+        and field.default is not None  # or it follows from others
+        and getattr(block, name) != field.get_default(call_default_factory=True, validated_data={})
         and not is_dataclass(getattr(block, name))
     }
 

@@ -2,16 +2,23 @@
 
 import json
 from pathlib import Path
-from typing import Any
-from zlib import crc32
 
 import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 from small_experiment import Outcome, refused, rlsel
+from small_init import (
+    COUNTS,
+    candidates,
+    made,
+    pixels,
+    png,
+    write_folder,
+    write_table,
+    write_vectors,
+)
 
 from rlsel.commands.init import images as looking
 from rlsel.commands.init.limits import Limits, within
@@ -20,54 +27,6 @@ from rlsel.experiment.describe import SCHEMA
 from rlsel.experiment.yaml_files import read_yaml
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
-
-COUNTS = {"normal": 30, "tumour": 31}
-
-
-def pixels(num: int, side: int = 16, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (num, side, side, 3), dtype=np.uint8)
-
-
-def png(image: np.ndarray) -> bytes:
-    Image.fromarray(image).save("one.png")
-    return Path("one.png").read_bytes()
-
-
-def write_folder(root: str, counts: dict[str, int], name: str = "{}.png", side: int = 16) -> str:
-    for seed, (class_name, num) in enumerate(counts.items()):
-        for index, image in enumerate(pixels(num, side, crc32(root.encode()) + seed)):
-            file = Path(root, class_name, name.format(index, index % 12))
-            file.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(file)
-    return root
-
-
-def write_table(path: str, num: int = 60, seed: int = 0, **columns: Any) -> str:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    table = {"picture": [png(image) for image in pixels(num, seed=seed)], **columns}
-    pq.write_table(pa.table(table), path)
-    return path
-
-
-def made(*words: object, out: str = "my.yaml") -> Experiment:
-    """The experiment that `init` has written, which a check takes."""
-    outcome = rlsel("init", *words, "--out", out)
-    assert (outcome.code, outcome.err) == (0, ""), outcome
-    checked = rlsel("check", out)
-    assert (checked.code, checked.err) == (0, ""), checked
-    assert "ready to run" in checked.said
-    return load_experiment(Path(out))
-
-
-def candidates(counts: dict[str, int] | None = None) -> tuple[str, str]:
-    folder = f"made{len([*Path().glob('made*')])}"
-    return "--candidates", write_folder(folder, counts or {"normal": 8, "tumour": 9})
-
-
-def init_refused(*words: object) -> str:
-    said = refused(rlsel("init", *words))
-    assert not Path("my.yaml").exists()
-    return said
 
 
 def test_without_images_the_built_in_default_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,15 +66,6 @@ def test_the_schema_that_its_first_line_names_lies_beside_it() -> None:
     first = Path("deep/my.yaml").read_text().splitlines()[0]
     assert first == "# yaml-language-server: $schema=rlsel.schema.json"
     assert Path("deep/rlsel.schema.json").read_text() == SCHEMA.read_text()
-
-
-def test_nothing_is_written_over() -> None:
-    Path("mine.yaml").write_text("mine")
-
-    said = refused(rlsel("init", "--out", "mine.yaml"))
-
-    assert said.startswith("mine.yaml: is there already; choose another --out")
-    assert [path.name for path in Path().iterdir()] == ["mine.yaml"]
 
 
 @pytest.mark.parametrize(
@@ -175,24 +125,6 @@ def test_columns_of_parquet_may_be_called_as_they_like() -> None:
     }
 
 
-def test_a_label_among_several_columns_is_asked_for() -> None:
-    columns = {"verdict": ["x", "y"] * 30, "stain": ["h", "e"] * 30}
-    write_table("d.parquet", **columns)
-    write_table("made.parquet", seed=1, **columns)
-
-    said = init_refused("--images", "d.parquet", "--candidates", "made.parquet")
-    assert said == (
-        "d.parquet: the columns 'verdict', 'stain' may all be the classes; say which, as in "
-        "--label-column verdict"
-    )
-    made(
-        *("--images", "d.parquet", "--candidates", "made.parquet", "--label-column", "stain"),
-    )
-    content = read_yaml(Path("my.yaml"))
-    assert content["data"]["source"]["label_column"] == "stain"
-    assert content["pool"]["label_column"] == "stain"
-
-
 def test_a_split_column_or_files_of_splits_in_parquet_are_kept() -> None:
     splits = ["train"] * 30 + ["validation"] * 14 + ["test"] * 16
     write_table("one.parquet", label=[0, 1] * 30, split=splits)
@@ -243,12 +175,6 @@ def test_npz_and_pcam_and_stylegan_are_recognised() -> None:
 
     assert {experiment.data.source.name for experiment in kinds.values()} == set(kinds)
     assert kinds["folder"].pool.name == "npz"
-
-
-def write_vectors(path: str, num: int, seed: int, **columns: Any) -> str:
-    vectors = np.random.default_rng(seed).standard_normal((num, 7)).tolist()
-    pq.write_table(pa.table({"uni": vectors, "tissue": ["x", "y"] * (num // 2), **columns}), path)
-    return path
 
 
 def test_embeddings_are_recognised() -> None:
@@ -352,74 +278,6 @@ def test_large_images_are_resized_with_the_reason() -> None:
     assert experiment.data.size_px in (64, 90)  # the latter on a GPU
     if experiment.data.size_px == 64:
         assert "# Your images have 90x90 px." in Path("my.yaml").read_text()
-
-
-def loose_images() -> str:
-    write_folder("loose", {"": 3})
-    Path("loose/labels.csv").write_text("file,a,b")
-    return "loose"
-
-
-def several_labels() -> str:
-    arrays = {"images": pixels(20), "labels": np.zeros((20, 3), dtype=int)}
-    np.savez("chest.npz", **arrays)
-    return "chest.npz"
-
-
-def lists_of_labels() -> str:
-    return write_table("lists.parquet", label=[[0, 1]] * 60)
-
-
-def no_images() -> str:
-    pq.write_table(pa.table({"path": ["a.png"], "label": [0]}), "paths.parquet")
-    return "paths.parquet"
-
-
-def several_arrays() -> str:
-    Path("arrays").mkdir()
-    for name in ("a", "b"):
-        np.savez(f"arrays/{name}", images=pixels(2), labels=[0, 1])
-    return "arrays"
-
-
-def nothing() -> str:
-    Path("empty").mkdir()
-    return "empty"
-
-
-@pytest.mark.parametrize(
-    ("write", "expected"),
-    [
-        (loose_images, "loose: holds 3 images and no class folders (what labels.csv says"),
-        (several_labels, "chest.npz: labels: shape (20, 3), but one label per image"),
-        (lists_of_labels, "lists.parquet: no column tells the class of an image"),
-        (no_images, "paths.parquet: no column holds encoded images"),
-        (several_arrays, "arrays: holds several NPZ files; give one of them: a.npz, b.npz"),
-        (lambda: "nowhere", "nowhere: no such file or folder"),
-        (lambda: "nowhere/*.parquet", "nowhere/*.parquet: no .parquet file is there"),
-        (nothing, "empty: holds nothing that is known"),
-        (lambda: write_folder("one", {"a": 9}), "one: at least two class folders are needed"),
-        (lambda: write_folder("s", {"train/a": 9, "train/b": 9}), "s: of the splits there is only"),
-        (lambda: write_folder("x", COUNTS) and "x/normal/0.png", "0.png: is a single image"),
-    ],
-)
-def test_what_cannot_be_learned_from_is_one_line(write: Any, expected: str) -> None:
-    assert expected in init_refused("--images", write(), *candidates())
-
-
-def test_too_few_images_for_a_generator_say_what_to_do() -> None:
-    said = init_refused("--images", write_folder("few", {"normal": 90, "tumour": 15}))
-
-    assert "8 training images of class 'tumour' are too few" in said
-    assert "--candidates" in said
-
-
-def test_candidates_that_do_not_go_with_the_images_are_refused() -> None:
-    write_folder("slides", COUNTS)
-
-    unknown = init_refused("--images", "slides", *candidates({"normal": 8, "tumor": 8}))
-    assert "has the class 'tumor', which training lacks; known are normal, tumour" in unknown
-    assert "give those too, by --images" in init_refused("--candidates", "slides")
 
 
 def test_a_generated_folder_is_taken_by_its_pool() -> None:
