@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything is set up in .venv; deleting that folder undoes it.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup test test-fast test-long lint format bench gpu constraints clean
+.PHONY: help run setup test test-fast test-long lint format docs bench gpu constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,6 +42,11 @@ format: $(DEV)  ## Let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+docs: $(DEV)  ## Build the site of docs/ in site/, without a network; a broken link fails
+	$(BIN)/python scripts/command_line_page.py
+	rm -rf site
+	$(BIN)/zensical build --strict --clean
+
 bench:  ## List the benchmarks and what each measures
 	@for file in $(filter-out %/__init__.py,$(wildcard benchmarks/*.py)); do \
 	  printf '  %s %-34s %s\n' "$(BIN)/python" "$$file" "$$(sed -n '1s/^"""\(.*[^"]\)"*$$/\1/p' "$$file")"; \
@@ -55,7 +60,7 @@ constraints: $(DEV)  ## Pin in constraints.txt what .venv holds now
 	mv .constraints.new constraints.txt
 
 clean:  ## Delete caches and build output; .venv and runs/ stay
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist site .cache *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find envs rlsel tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # A pyenv shim is on PATH even where its version is not active, so each Python is asked, not just

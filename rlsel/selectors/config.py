@@ -38,8 +38,8 @@ class SelectionConfig:
     )
     """`controller`, `keep_all`, `uniform`, `centroid`; the published rivals `knn_shapley`,
     `data_oob`, `data_banzhaf`, `tmc_shapley` and `confident_learning` (extra `peers`); or
-    `module:function`, a rule of your own (docs/own_rule.md). `real_only` always stands beside them,
-    and `oracle` where the pool's truth is known."""
+    `module:function`, a rule of your own (docs/how-to/own-rule.md). `real_only` always stands beside
+    them, and `oracle` where the pool's truth is known."""
     keep_fraction: Annotated[float | None, Field(gt=0, le=1)] = None
     """Share of the pool to keep, the most probable first, once the controller has learned without
     it; `keep_range: [x, x]` has it learn under that share. None lets the controller set it (the
