@@ -1,19 +1,20 @@
 """The tutorial as a reader follows it: its files are saved, and its commands typed, in order.
 
 What takes minutes is made small on the way, by `SMALLER` and `SETTINGS`: fewer images and a shorter
-learning. The commands are the page's own.
+learning. The commands are the page's own; they run in this process, with the Ray that is up.
 """
 
-import os
+import io
 import re
-import subprocess
-import sys
+import runpy
+import shlex
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 import yaml
-from docs_pages import DOCS, ROOT, Block, blocks
-from small_experiment import TINY
+from docs_pages import DOCS, Block, blocks
+from small_experiment import TINY, evaluators_fixture, rlsel  # noqa: F401
 
 from rlsel.experiment.config import merge
 
@@ -26,26 +27,34 @@ SMALLER = {
 """Numbers of the page -> those of the test."""
 SETTINGS = {name: block for name, block in TINY.items() if name not in ("data", "pool")}
 """Laid over my.yaml once `rlsel init` has written it."""
-CONFIG = "my.yaml"
-START_OF_A_LINE = re.compile(r"^[^\d±.,]*?(?=\s*[±.(]?\d|$)")
+CONFIG = Path("my.yaml")
+START_OF_A_LINE = re.compile(r"^[^\d]*?(?=[\s(+−.]*\d|$)")
 """Up to its first number, since those of the test are others."""
 
 
 @pytest.mark.slow
-def test_every_command_of_the_tutorial_does_what_the_page_shows(tmp_path: Path) -> None:
-    said, checked = "", 0
+def test_every_command_of_the_tutorial_prints_what_the_page_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evaluators_up: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said, num_compared = "", 0
     for block in blocks(PAGE):
         if block.title:
-            (tmp_path / block.title).write_text(smaller(block), encoding="utf-8")
+            Path(block.title).write_text(smaller(block), encoding="utf-8")
         elif block.language == "sh":
-            said = typed(block.text, tmp_path)
-            make_config_smaller(tmp_path / CONFIG)
+            said = " ".join(typed(line) for line in block.text.splitlines())
+            make_config_smaller()
         elif block.language == "text":
             shown = [start_of(line) for line in block.text.splitlines()]
-            assert [line for line in shown if line not in said] == [], said
-            checked += 1
-    assert checked >= 6
-    assert (tmp_path / "runs" / "first" / "report.html").is_file()
+            assert [start for start in shown if start not in said] == [], said
+            num_compared += 1
+    assert num_compared >= 6
+    assert Path("runs", "first", "report.html").is_file()
+
+
+def test_the_numbers_that_the_test_makes_smaller_stand_on_the_page() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert [shown for shown in SMALLER if page.count(shown) != 1] == []
 
 
 def smaller(block: Block) -> str:
@@ -55,39 +64,24 @@ def smaller(block: Block) -> str:
     return text
 
 
-def test_the_numbers_that_the_test_makes_smaller_stand_on_the_page() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert [shown for shown in SMALLER if page.count(shown) != 1] == []
+def make_config_smaller() -> None:
+    if CONFIG.exists():
+        content = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+        CONFIG.write_text(yaml.safe_dump(merge(content, SETTINGS)), encoding="utf-8")
 
 
-def typed(commands: str, folder: Path) -> str:
-    """What commands print, typed in a folder; each blank and line break as one."""
-    scripts = folder / "bin"
-    scripts.mkdir(exist_ok=True)
-    for name, command in {"rlsel": "-m rlsel", "python": ""}.items():
-        path = scripts / name
-        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" {command} "$@"\n')
-        path.chmod(0o755)
-    environment = os.environ | {
-        "PATH": f"{scripts}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        "COLUMNS": "80",
-        "PYTHONUTF8": "1",
-    }
-    done = subprocess.run(
-        ["bash", "-euc", commands],
-        **{"cwd": folder, "env": environment, "capture_output": True, "text": True},
-        check=False,
-    )
-    assert done.returncode == 0, f"{commands}{done.stdout[-2000:]}{done.stderr[-2000:]}"
-    assert done.stderr == "", commands
-    return " ".join(done.stdout.split())
-
-
-def make_config_smaller(path: Path) -> None:
-    if path.exists():
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        path.write_text(yaml.safe_dump(merge(content, SETTINGS)), encoding="utf-8")
+def typed(line: str) -> str:
+    """What a command prints, each blank and line break as one; any other than these two fails."""
+    command, *words = shlex.split(line)
+    if command == "rlsel":
+        outcome = rlsel(*words)
+        assert (outcome.code, outcome.err) == (0, ""), f"{line}\n{outcome}"
+        return outcome.said
+    assert command == "python", line
+    out = io.StringIO()
+    with redirect_stdout(out):
+        runpy.run_path(words[0], run_name="__main__")
+    return " ".join(out.getvalue().split())
 
 
 def start_of(line: str) -> str:
