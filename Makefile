@@ -42,7 +42,10 @@ format: $(DEV)  ## Let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(DEV)  ## Build the site of docs/ in site/, without a network; a broken link fails
+docs: $(DEV)  ## Make pages and JSON schema from the docstrings, and the site in site/, offline
+	$(BIN)/rlsel config --schema > .schema.new
+	mv .schema.new rlsel/experiment/rlsel.schema.json
+	$(BIN)/rlsel config --markdown > docs/config.md
 	$(BIN)/python scripts/command_line_page.py
 	rm -rf site
 	$(BIN)/zensical build --strict --clean

@@ -18,9 +18,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from recording import Cell, CellRecord
 from scipy.stats import linregress
 from throughput.beds import build_workbench, experiment
-from throughput.cells import Cell, CellFile, digest_of_code, measured_code, rounded, spread
+from throughput.code_digest import digest_of_code, measured_code
+from throughput.figures import rounded, spread
 from throughput.memory import measure_memory
 
 from rlsel.experiment.config import Experiment
@@ -159,7 +161,14 @@ def main() -> None:
         "code": digest_of_code(measured_code()),
     }
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    record = CellFile(arguments.record, config, summarise, gpu)
+    record = CellRecord(
+        arguments.record,
+        config,
+        summarise,
+        of_other_settings="start anew",
+        is_timed=True,
+        gpu_name=gpu,
+    )
     if "time" in arguments.only:
         record.fill("time", dict(Timings(bed, num_real).cells(sizes, repetitions)))
     if "memory" in arguments.only:

@@ -9,7 +9,6 @@ Ray runs its actors at nice 15, so that other work on the machine shows: let the
 """
 
 import argparse
-import json
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -18,15 +17,13 @@ from pathlib import Path
 from typing import get_args
 
 import ray
+from recording import CellRecord
 from rich.table import Table
 from scaling.iteration import Cell, compare_orders, measure, without_messages
 from scaling.limits import saturate, weigh_episodes, weigh_messages, write_ledger
 from scaling.pretended import NUM_CANDIDATES, NUM_DECISIONS, Distribution, Latency
 
-from rlsel.machine.atomic_files import write_text
-from rlsel.machine.json_files import to_json
 from rlsel.machine.progress import console
-from rlsel.runs.record import describe_device, installed_versions
 
 RECORD = Path(__file__).parent / "records" / "evaluator_scaling.json"
 MEAN_S = 1.0
@@ -73,29 +70,40 @@ def main() -> None:
     parser.add_argument("--record", type=Path, default=RECORD)
     arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    known = json.loads(arguments.record.read_text()) if arguments.record.exists() else {}
-    done = known["cells"] if known.get("config") == _config() else {}
+    record = CellRecord(
+        arguments.record,
+        _config(),
+        summarise,
+        n=_num_evaluations,
+        of_other_settings="start anew",
+        is_timed=True,
+    )
     if arguments.again:
-        done = {name: cell for name, cell in done.items() if not name.startswith(arguments.again)}
-    for name, make in cells():
-        if name in done or not name.startswith(arguments.only):
-            continue
-        if name == "episode_memory":
-            ray.shutdown()
-        elif not ray.is_initialized():
-            here = str(Path(__file__).parent)
-            ray.init(
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                runtime_env={"env_vars": {"PYTHONPATH": here}},
-            )
-        busy_before = os.getloadavg()[0]
-        done[name] = make() | {"load_before": busy_before}
-        console.log(name, {key: round(value, 4) for key, value in done[name].items()})
-        write_text(arguments.record, _dump(done))
-    write_text(arguments.record, _dump(done))
-    show(done)
+        record.drop([name for name in record.cells if name.startswith(arguments.again)])
+    wanted = {
+        name: partial(_measure, name, make)
+        for name, make in cells()
+        if name.startswith(arguments.only)
+    }
+    record.fill("evaluator scaling", wanted)
+    record.write()
+    show(record.cells)
+
+
+def _measure(name: str, make: Callable[[], Cell]) -> Cell:
+    """With Ray up as the cell needs it, and how busy the machine was before."""
+    if name == "episode_memory":
+        ray.shutdown()
+    elif not ray.is_initialized():
+        here = str(Path(__file__).parent)
+        ray.init(
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env={"env_vars": {"PYTHONPATH": here}},
+        )
+    busy_before = os.getloadavg()[0]
+    return make() | {"load_before": busy_before}
 
 
 def _config() -> dict:
@@ -105,21 +113,12 @@ def _config() -> dict:
         "decisions": NUM_DECISIONS,
         "candidates": NUM_CANDIDATES,
         "seed": 0,
-    }
-
-
-def _dump(done: dict[str, Cell]) -> str:
-    iterations = [name for name in done if name.startswith("iteration/")]
-    record = {
-        "summary": summarise(done),
-        "n": sum(int(done[name]["n"]) for name in iterations),
-        "hardware": describe_device(),
         "nice_of_actors": min(os.nice(0) + NICER, 19),
-        "versions": installed_versions(),
-        "config": _config(),
-        "cells": done,
     }
-    return to_json(record, indent=1) + "\n"
+
+
+def _num_evaluations(done: dict[str, Cell]) -> int:
+    return sum(int(cell["n"]) for name, cell in done.items() if name.startswith("iteration/"))
 
 
 def summarise(done: dict[str, Cell]) -> dict[str, float]:

@@ -10,7 +10,6 @@ real ones once more, and nothing added; 5 seeds. Needs shared/data/pcam; RLSEL_S
 """
 
 import argparse
-import json
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from planted_truth.fault_cells import NUM_SEEDS, all_cells, train, what_is_measu
 from planted_truth.fault_section import fault_section
 from planted_truth.fault_summary import finished_seeds, summarise, summarise_seeds
 from planted_truth.faults import KINDS
-from planted_truth.resumable import ResumableRecord
+from recording import CellRecord, read_record
 
 from rlsel.data.phantom import PhantomSource, draw_splits
 from rlsel.machine.progress import console
@@ -35,9 +34,9 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2, help="trainings at a time")
     arguments = parser.parse_args()
     if arguments.part == "train":
-        record = ResumableRecord(RECORD, NUM_SEEDS, what_is_measured(), summarise)
+        record = CellRecord(RECORD, what_is_measured(), summarise, n=NUM_SEEDS)
         work = {cell.key: partial(train, cell) for cell in all_cells()}
-        record.fill("trainings", work, arguments.processes)
+        record.fill_in_processes("trainings", work, arguments.processes)
         record.write()
     elif arguments.part == "progress":
         show_progress()
@@ -47,7 +46,7 @@ def main() -> None:
 
 def show_progress() -> None:
     """How far it is, and the page that the finished seeds would make."""
-    record = json.loads(RECORD.read_text())
+    record = read_record(RECORD)
     cells, seeds = record["cells"], finished_seeds(record["cells"])
     console.print(f"{len(cells)} of {len(list(all_cells()))} trainings; seeds done: {seeds}")
     if len(seeds) > 1:

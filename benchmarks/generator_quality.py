@@ -14,20 +14,23 @@ import subprocess
 import sys
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from PIL import Image
+from recording import write_record
 
 from rlsel.generators.histogan.watch import GRIDS, STEPS
 from rlsel.machine.atomic_files import replacing
-from rlsel.machine.json_files import from_json, write_json
+from rlsel.machine.json_files import from_json
 from rlsel.metrics import mean_and_std
 from rlsel.runs.record import FILE_NAME, Record
 
 HERE = Path(__file__).parent
 ENLARGED = 2
-LEFT_OUT = ("command", "name", "evaluations", "utilisation", "learning", "scores", "num_kept",
-            "truth", "truth_by_kind", "copies", "noise")  # fmt: skip
+LEFT_OUT = (
+    "command", "name", "config_hash", "seed", "device", "versions", "evaluations", "utilisation",
+    "learning", "scores", "num_kept", "truth", "truth_by_kind", "copies", "noise",
+)  # fmt: skip
+"""Of a run's record: what stands in the header, and what says nothing of a generator."""
 
 
 def main() -> None:
@@ -43,28 +46,30 @@ def main() -> None:
     command += ["--seed", str(arguments.seed), "--out", str(folder), "--resume"]
     subprocess.run(command, check=True)
     path = HERE / "records" / f"generator_quality_{arguments.name}.json"
-    write_json(path, _content(folder))
+    _write(path, folder)
     _save_grid(folder, HERE.parent / "docs" / "images" / f"{arguments.name}.png")
     print(f"record: {path}")
 
 
-def _content(folder: Path) -> dict[str, Any]:
+def _write(path: Path, folder: Path) -> None:
     """The figures that targets name on top, and the run's record beneath."""
     record = Record.read(folder)
     rows = [from_json(line) for line in (folder / STEPS).read_text().splitlines()]
     run = json.loads((folder / FILE_NAME).read_text())
-    return {
-        "summary": {
+    accuracies = {what: record.classification[what]["accuracy"] for what in ("candidates", "real")}
+    write_record(
+        path,
+        summary={
             "minutes_of_training": round(rows[-1]["seconds"] / 60, 2),
             "images_per_s": round(median(row["images_per_s"] for row in rows), 1),
-            "classification_accuracy_score": mean_and_std(
-                record.classification["candidates"]["accuracy"]
-            )[0],
-            "accuracy_of_real": mean_and_std(record.classification["real"]["accuracy"])[0],
+            "classification_accuracy_score": mean_and_std(accuracies["candidates"])[0],
+            "accuracy_of_real": mean_and_std(accuracies["real"])[0],
         },
-        "n": len(record.classification["candidates"]["accuracy"]),
-        "run": {key: value for key, value in run.items() if key not in LEFT_OUT},
-    }
+        n=len(accuracies["candidates"]),
+        config={"config_hash": run["config_hash"], "seed": run["seed"]},
+        cells={"run": {key: value for key, value in run.items() if key not in LEFT_OUT}},
+        machine={"hardware": run["device"], "versions": run["versions"]},
+    )
 
 
 def _save_grid(folder: Path, path: Path) -> None:

@@ -9,7 +9,6 @@ recipe is written at once to benchmarks/records/generator_recipes.json.
 """
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from planted_truth.resumable import Cell, ResumableRecord
+from recording import Cell, CellRecord
 
 from rlsel.data import ImageSet, concatenate, load_splits
 from rlsel.data.pattern import pattern_by_class
@@ -61,13 +60,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--processes", type=int, default=2, help="recipes at a time")
     arguments = parser.parse_args()
-    record = ResumableRecord(RECORD, len(DRAWS) * ROUNDS, _what_is_measured(), _summarise)
+    record = CellRecord(RECORD, _what_is_measured(), _summarise, n=len(DRAWS) * ROUNDS)
     work: dict[str, Callable[[], Cell]] = {}
     for seed in DRAWS:
         for recipe in RECIPES:
             work[f"{recipe.name} | {seed}"] = partial(measure, recipe, seed)
         work[f"{REAL} | {seed}"] = partial(measure_real, seed)
-    record.fill("recipes", work, arguments.processes)
+    record.fill_in_processes("recipes", work, arguments.processes)
     record.write()
 
 
@@ -117,14 +116,13 @@ def _base() -> HistoGANConfig:
 def _what_is_measured() -> dict[str, Any]:
     tried = set(asdict(RECIPES[0])) | {"show_every", "save_every"}
     experiment = load_experiment(CONFIG)
-    settings = {
+    return {
         "generator": {k: v for k, v in asdict(_base()).items() if k not in tried},
         "classifier": asdict(experiment.classifier),
         "num_train": experiment.data.num_train,
         "size_px": experiment.data.size_px,
         "rounds": ROUNDS,
     }
-    return json.loads(json.dumps(settings))  # as the record will have it, where tuples are lists
 
 
 def _summarise(cells: dict[str, Cell]) -> dict[str, Any]:

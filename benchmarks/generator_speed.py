@@ -16,14 +16,14 @@ from typing import Any
 
 import torch
 from generation.plain_gan import PlainTraining
+from recording import write_record
+from recording.files import this_machine
 
 from rlsel.classifier import Resident
 from rlsel.experiment.config import load_experiment
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.training import Training
-from rlsel.machine.json_files import write_json
 from rlsel.machine.progress import console, progress_bar
-from rlsel.runs.record import describe_device, installed_versions
 
 HERE = Path(__file__).parent
 RECIPE = HERE.parent / "tune_configs" / "histogan_small.yaml"
@@ -64,18 +64,17 @@ def main() -> None:
             pairs = zip(rates["ours"], rates["plain"], strict=True)
             cell["times_plain"] = [ours / plain for ours, plain in pairs]
     name = torch.cuda.get_device_name(0) if device.type == "cuda" else None
-    record = {
-        "summary": {
-            f"{cell['size_px']} px, {cell['threads']} threads": min(cell["times_plain"])
-            for cell in cells
-        },
-        "n": arguments.repetitions,
-        "hardware": describe_device(name),
-        "versions": installed_versions(),
-        "cells": cells,
-    }
-    write_json(arguments.record, record)
-    console.print(record["summary"])
+    by_name = {f"{cell['size_px']} px, {cell['threads']} threads": cell for cell in cells}
+    summary = {key: min(cell["times_plain"]) for key, cell in by_name.items()}
+    write_record(
+        arguments.record,
+        summary=summary,
+        n=arguments.repetitions,
+        config={"num_images": NUM_IMAGES, "num_classes": NUM_CLASSES},
+        cells=by_name,
+        machine=this_machine(name),
+    )
+    console.print(summary)
 
 
 def _cells(device: torch.device) -> list[dict[str, Any]]:

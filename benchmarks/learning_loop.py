@@ -17,11 +17,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import ray
 import torch
 from planted_truth.loop_cells import overhead_of_actors, profile_ours, time_ours, time_plain
+from recording import write_record
 
 from rlsel.machine.cluster import quieten
-from rlsel.machine.json_files import write_json
 from rlsel.machine.progress import console, progress_bar
-from rlsel.runs.record import describe_device, installed_versions
 
 RECORD = Path(__file__).parent / "records" / "learning_loop.json"
 
@@ -48,24 +47,25 @@ def main() -> None:
         actors = overhead_of_actors()
         bar.advance(note="actors")
     ratios = [one["seconds"] / other["seconds"] for one, other in zip(ours, plain, strict=True)]
-    record = {
-        "summary": {
-            "seconds": sum(one["seconds"] for one in ours) / num,
-            "ratio_to_plain_loop": sum(ratios) / num,
-            "max_ratio": max(ratios),
-            "actor_overhead_ms": actors["overhead_ms"],
-        },
-        "n": num,
-        "evaluations": arguments.evaluations,
-        "hardware": describe_device(),
-        "versions": installed_versions(),
-        "ours": ours,
-        "plain_loop": plain,
-        "profile": profile,
-        "actors": actors,
+    summary = {
+        "seconds": sum(one["seconds"] for one in ours) / num,
+        "ratio_to_plain_loop": sum(ratios) / num,
+        "max_ratio": max(ratios),
+        "actor_overhead_ms": actors["overhead_ms"],
     }
-    write_json(arguments.record, record)
-    console.print(record["summary"])
+    write_record(
+        arguments.record,
+        summary=summary,
+        n=num,
+        config={"evaluations": arguments.evaluations},
+        cells={
+            **{f"ours | {seed}": cell for seed, cell in enumerate(ours)},
+            **{f"plain loop | {seed}": cell for seed, cell in enumerate(plain)},
+            "profile": profile,
+            "actors": actors,
+        },
+    )
+    console.print(summary)
 
 
 if __name__ == "__main__":

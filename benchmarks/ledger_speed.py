@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from recording import write_record
+from recording.files import this_machine
 
-from rlsel.machine.json_files import to_json, write_json
+from rlsel.machine.json_files import to_json
 from rlsel.metrics import SCORE_METRICS
 from rlsel.rewards import Evaluation, Job, Ledger
-from rlsel.runs.record import describe_device, installed_versions
 
 RECORD = Path(__file__).parent / "records" / "ledger_speed.json"
 POOL_SIZES = (1_024, 100_000)
@@ -40,16 +41,18 @@ def main() -> None:
             cells[str(num_candidates)] = measure(
                 Path(folder), arguments.evaluations, num_candidates, arguments.openings
             )
-    record = {
-        "summary": {name: summarise(cell) for name, cell in cells.items()},
-        "n": arguments.evaluations,
-        "hardware": describe_device(),
-        "versions": installed_versions() | {"sqlite": sqlite3.sqlite_version},
-        "config": {"openings": arguments.openings, "pool_sizes": POOL_SIZES},
-        "cells": cells,
-    }
-    write_json(RECORD, record)
-    print(to_json(record["summary"], indent=1))
+    machine = this_machine()
+    machine["versions"]["sqlite"] = sqlite3.sqlite_version
+    summary = {name: summarise(cell) for name, cell in cells.items()}
+    write_record(
+        RECORD,
+        summary=summary,
+        n=arguments.evaluations,
+        config={"openings": arguments.openings, "pool_sizes": POOL_SIZES},
+        cells=cells,
+        machine=machine,
+    )
+    print(to_json(summary, indent=1))
 
 
 def measure(folder: Path, num_rows: int, num_candidates: int, num_openings: int) -> dict[str, Any]:

@@ -14,7 +14,6 @@ it goes to the next. Each writes its record while it works, and none keeps the n
 """
 
 import argparse
-import json
 import os
 import signal
 import subprocess
@@ -28,6 +27,7 @@ from typing import Any
 
 import torch
 from gpu import correct, paper
+from recording import read_record
 
 from rlsel.machine.progress import console
 
@@ -128,8 +128,8 @@ def _figure(part: Part, record: Path, began: float) -> str:
     try:
         if record.stat().st_mtime < began - 1:
             return "no figure (nothing was written)"
-        return part.line(json.loads(record.read_text())["summary"])
-    except (OSError, ValueError, KeyError, IndexError) as error:
+        return part.line(read_record(record)["summary"])
+    except (OSError, ValueError, KeyError, IndexError, SystemExit) as error:
         return f"no figure ({type(error).__name__})"
 
 

@@ -10,7 +10,6 @@ Every finished cell is written to the record at once, and a second start goes on
 """
 
 import argparse
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -20,25 +19,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from recording import CellRecord
 from rich.table import Table
 
 from rlsel import metrics
 from rlsel.classifier import Resident, fit, predict
-from rlsel.classifier.resident import best_device
 from rlsel.data import load_splits
 from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.data.phantom import KINDS, PhantomPool, PhantomSource, draw_candidates
 from rlsel.experiment.config import Experiment, load_experiment, to_dict
 from rlsel.features import describe_candidates
+from rlsel.features.candidates import NUM_NEIGHBOURS
 from rlsel.features.extract import extract
-from rlsel.machine.atomic_files import write_text
-from rlsel.machine.json_files import to_json
+from rlsel.machine.device import best_device
 from rlsel.machine.progress import console
 from rlsel.metrics import mean_and_std
 from rlsel.pool import build_pool
 from rlsel.rewards import Job, Workbench
 from rlsel.rewards.jobs import Split
-from rlsel.runs.record import describe_device, installed_versions
 from rlsel.seeding import derive_seed, rng
 
 RECORD = Path(__file__).parent / "records" / "phantom_difficulty.json"
@@ -137,13 +135,7 @@ class Bed:
     def free_scores(self) -> Cell:
         """AUC of each free score, and of both orders, against what an oracle keeps."""
         bench, useful_N = self.workbench, self.mask("oracle")
-        table = describe_candidates(
-            bench.features,
-            bench.candidates,
-            bench.train,
-            bench.reward_val,
-            self.experiment.features.num_neighbours,
-        )
+        table = describe_candidates(bench.features, bench.candidates, bench.train, bench.reward_val)
         nearest_N = np.minimum(table.own_distance, table.other_distance)
         scores = {**table.free_scores, "label_free_order": -nearest_N}
         against_useful = {f"{k}.useful": metrics.auc_binary(v, useful_N) for k, v in scores.items()}
@@ -201,20 +193,23 @@ def cells_of(bed: Bed) -> Iterator[tuple[str, Callable[[], Cell]]]:
 
 
 def measure(experiment: Experiment, seeds: range, path: Path, only: str) -> dict:
-    """Fill in the cells that the record at `path` lacks; a record of other settings is replaced."""
-    record = json.loads(path.read_text()) if path.exists() else {}
-    settings = relevant_settings(experiment)
-    cells = record["cells"] if record.get("config") == settings else {}
+    """Fill in the cells that the record at `path` lacks; a record of other settings is replaced.
+
+    Returns its summary.
+    """
+    record = CellRecord(
+        path,
+        relevant_settings(experiment),
+        summarise,
+        n=lambda cells: len({key.rsplit("/", 1)[1] for key in cells}),
+        of_other_settings="start anew",
+    )
     for seed in seeds:
-        bed = Bed(experiment, seed)
-        for name, make in cells_of(bed):
-            key = f"{name}/{seed}"
-            if key not in cells and name.startswith(only):
-                cells[key] = make()
-                console.log(key, {k: round(v, 3) for k, v in cells[key].items()})
-                write_text(path, _dump(settings, cells))
-    write_text(path, _dump(settings, cells))
-    return json.loads(path.read_text())
+        cells = cells_of(Bed(experiment, seed))
+        makers = {f"{name}/{seed}": make for name, make in cells if name.startswith(only)}
+        record.fill(f"seed {seed}", makers)
+    record.write()
+    return record.summary
 
 
 def relevant_settings(experiment: Experiment) -> dict:
@@ -226,21 +221,9 @@ def relevant_settings(experiment: Experiment) -> dict:
         "pool": whole["pool"],
         "classifier": whole["classifier"],
         "extractor": features["extractor"],
-        "num_neighbours": features["num_neighbours"],
+        "num_neighbours": NUM_NEIGHBOURS,
         "probe": reward["probe"],
     }
-
-
-def _dump(settings: dict, cells: dict[str, Cell]) -> str:
-    record = {
-        "summary": summarise(cells),
-        "n": len({key.rsplit("/", 1)[1] for key in cells}),
-        "hardware": describe_device(),
-        "versions": installed_versions(),
-        "config": settings,
-        "cells": cells,
-    }
-    return to_json(record, indent=1) + "\n"
 
 
 def summarise(cells: dict[str, Cell]) -> dict[str, dict[str, float]]:
@@ -279,8 +262,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     experiment = replace(load_experiment(arguments.config), name="phantom_difficulty")
-    record = measure(experiment, range(arguments.seeds), arguments.record, arguments.only)
-    show(record["summary"])
+    show(measure(experiment, range(arguments.seeds), arguments.record, arguments.only))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ import ray
 from planted_truth.bed_cells import bed_cells, look_at_bed, look_at_order, order_cells
 from planted_truth.learning import config_hash, learn
 from planted_truth.planted_summary import summarise
-from planted_truth.resumable import ResumableRecord, Work
 from planted_truth.selection_cells import (
     learn_for_selection,
     learned_cells,
@@ -28,6 +27,8 @@ from planted_truth.selection_cells import (
     train_selected,
 )
 from planted_truth.studies import DRAWS, cells_of, studies
+from recording import CellRecord
+from recording.processes import Work
 
 from rlsel.machine.cluster import quieten
 from rlsel.machine.progress import console
@@ -42,14 +43,14 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2, help="cells at a time")
     arguments = parser.parse_args()
     path = RECORDS / f"planted_truth_{arguments.part}.json"
-    record = ResumableRecord(path, len(DRAWS), {}, summarise)
+    record = CellRecord(path, {}, summarise, n=len(DRAWS))
     if arguments.part != "beds":
         quieten()
         # One Ray for all workers, who would otherwise start one each.
         ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
         os.environ["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
     for name, work in _work(arguments.part, arguments.studies or list(studies())).items():
-        record.fill(name, work, arguments.processes)
+        record.fill_in_processes(name, work, arguments.processes)
     record.write()
     console.print(f"record: {path}", markup=False)
 

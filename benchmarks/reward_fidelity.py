@@ -12,7 +12,6 @@ Every finished cell is written at once, and a second start goes on from there.
 """
 
 import argparse
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,12 +21,10 @@ import torch
 from fidelity.bed import CONFIG, NUM_SEEDS, PACE_SET, VARIANTS, bed
 from fidelity.cells import pay, train_fully
 from fidelity.summary import summarise
-from planted_truth.resumable import fill
+from recording import CellRecord, Cells, read_record
 
 from rlsel.experiment.config import load_experiment
-from rlsel.machine.json_files import write_json
 from rlsel.machine.progress import console
-from rlsel.runs.record import describe_device, installed_versions
 
 RECORD = Path(__file__).parent / "records" / "reward_fidelity.json"
 
@@ -37,39 +34,40 @@ def main() -> None:
     parser.add_argument("part", choices=("truth", "fidelities", "summary"))
     parser.add_argument("--processes", type=int, default=2, help="trainings at a time")
     arguments = parser.parse_args()
-    record = json.loads(RECORD.read_text()) if RECORD.exists() else {"cells": {}}
-    cells = record["cells"]
-    work: dict[str, Callable[[], dict]] = {}
-    if arguments.part == "truth":
-        work = {
+    known = read_record(RECORD) if RECORD.exists() else {}
+    record = CellRecord(
+        RECORD,
+        known.get("config") or {"config_hash": load_experiment(CONFIG).hash},
+        summarise if arguments.part == "summary" else _as_before(known),
+        n=NUM_SEEDS,
+        gpu_name=torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+    )
+    if arguments.part != "summary":
+        record.fill_in_processes(arguments.part, _work(arguments.part), arguments.processes)
+    record.write()
+    console.print(f"record: {RECORD}", markup=False)
+
+
+def _work(part: str) -> dict[str, Callable[[], dict]]:
+    if part == "truth":
+        return {
             f"truth | {name} | {seed}": partial(train_fully, name, seed)
             for seed in range(NUM_SEEDS)
             for name in bed().sets
         }
-    elif arguments.part == "fidelities":
-        work = {
-            f"{variant.name} | {seed}": partial(pay, variant.name, seed)
-            for seed in range(NUM_SEEDS)
-            for variant in VARIANTS
-            if seed < variant.num_seeds
-        }
-        work |= {f"pace | {s}": partial(train_fully, PACE_SET, s) for s in range(NUM_SEEDS)}
-    fill(cells, arguments.part, work, arguments.processes, lambda: write_record(record))
-    if arguments.part == "summary":
-        record["summary"] = summarise(cells)
-        write_record(record)
-        console.print(f"record: {RECORD}", markup=False)
-
-
-def write_record(record: dict[str, Any]) -> None:
-    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
-    about = {
-        "n": NUM_SEEDS,
-        "config_hash": load_experiment(CONFIG).hash,
-        "device": describe_device(gpu),
-        "versions": installed_versions(),
+    work: dict[str, Callable[[], dict]] = {
+        f"{variant.name} | {seed}": partial(pay, variant.name, seed)
+        for seed in range(NUM_SEEDS)
+        for variant in VARIANTS
+        if seed < variant.num_seeds
     }
-    write_json(RECORD, {"summary": {}} | about | record)
+    return work | {f"pace | {s}": partial(train_fully, PACE_SET, s) for s in range(NUM_SEEDS)}
+
+
+def _as_before(known: dict[str, Any]) -> Callable[[Cells], dict[str, Any]]:
+    """The summary there is: it takes every cell, and minutes."""
+    summary = known.get("summary", {})
+    return lambda _: summary
 
 
 if __name__ == "__main__":

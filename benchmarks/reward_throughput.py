@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from recording import Cell, CellRecord
 from throughput.accuracy import AccuracyCheck
 from throughput.beds import experiment
-from throughput.cells import Cell, CellFile, digest_of_code, measured_code
+from throughput.code_digest import digest_of_code, measured_code
 from throughput.device_share import measure_share
 from throughput.fidelities import FidelityCosts
 from throughput.sides import Setting, Setup, measure
@@ -70,7 +71,7 @@ def main() -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # else an evaluator would find one
     bed = bed_on(device, quick, arguments.acceleration)
     classifier = bed.classifier
-    record = CellFile(
+    record = CellRecord(
         arguments.record,
         {
             "device": device,
@@ -83,7 +84,9 @@ def main() -> None:
             "code": digest_of_code(measured_code()),
         },
         summarise,
-        torch.cuda.get_device_name() if device == "cuda" else None,
+        of_other_settings="start anew",
+        is_timed=True,
+        gpu_name=torch.cuda.get_device_name() if device == "cuda" else None,
     )
     parts: dict[str, Callable[[], Iterator[tuple[str, Callable[[], Cell]]]]] = {
         "throughput": lambda: throughput_cells(classifier, arguments),

@@ -1,224 +1,162 @@
-"""Writes docs/benchmarks.md and the README's table from the records: no figure is typed by hand.
+"""Writes docs/benchmarks.md, docs/benchmarks/ and the README's table: no figure is typed by hand.
 
 python benchmarks/tables.py
 """
 
-import json
-import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from fidelity.section import fidelity_section
+from findings.page import findings_page
 from generation.sections import quality_section, recipes_section, speed_section
 from gpu.section import correct_section, paper_section
 from planted_truth.fault_section import fault_section
 from planted_truth.loop_section import loop_section
-from planted_truth.paired import compare
 from planted_truth.planted_figures import draw_curves
 from planted_truth.planted_section import planted_section
+from recording import Record, read_record
 from scaling.section import scaling_section
-from throughput.sections import growth_section, throughput_section
+from throughput.sections import growth_section, ledger_section, throughput_section
+from whole_runs.section import readme_table, whole_run_section
 
 from rlsel.machine.atomic_files import write_text
-from rlsel.metrics import mean_and_std
-from rlsel.reporting.wording import in_order, label, signed
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "benchmarks.md"
+DOCS = HERE.parent / "docs"
 README = HERE.parent / "README.md"
 MARKERS = ("<!-- scores, by benchmarks/tables.py -->", "<!-- end of scores -->")
-METRICS = ("accuracy", "auc", "sensitivity", "specificity")
-TITLES = {
-    "default": "The built-in default (`rlsel run`)",
-    "pcam_planted": "Real PCam, planted labels (`rlsel run tune_configs/pcam_planted.yaml`)",
-    "pcam_small": "A GAN on 500 real patches (`rlsel run tune_configs/pcam_small.yaml`)",
-}
-INTRODUCTION = """\
-# Benchmarks
+PLANTED = ("planted_truth_learn", "planted_truth_beds", "planted_truth_select")
+Records = Mapping[str, Record]
+Section = Callable[..., str]
+"""(records, name of the first) -> Markdown that begins with a heading of the second level."""
 
-Made by `python benchmarks/tables.py` from `benchmarks/records/`; every raw value is there. Scores
-are test scores of a ResNet34 trained afresh on real + selected images. Methods that select keep
-the same number of candidates as the controller; `keep all` and the oracle do not.
-"""
+
+@dataclass(frozen=True)
+class Page:
+    """A page of tables, in docs/benchmarks/."""
+
+    name: str
+    sections: dict[str | tuple[str, ...], Section]
+    """Name of a record, or of several -> what is written of it, once it is there and finished."""
+    title: str = ""
+    """Of pages with several sections; of others the heading of the section is the title."""
+    introduction: str = ""
+
+    @property
+    def path(self) -> Path:
+        return DOCS / "benchmarks" / f"{self.name}.md"
+
+
+PAGES = (
+    Page(
+        "whole_runs",
+        {
+            "whole_run_default": whole_run_section,
+            "whole_run_pcam_planted": whole_run_section,
+            "whole_run_pcam_small": whole_run_section,
+            "gpu_paper": paper_section,
+        },
+        "Whole runs",
+        """\
+These are ordinary runs of `rlsel run`, from images to final scores. A score is that of a ResNet34
+that was trained afresh on the real images and a method's candidates, on test images that nothing
+else in the run has seen. *Real only* uses no candidate, *keep all* every one. The *oracle* keeps
+the candidates that are known to be useful, which only a pool with planted faults can tell. All
+other methods keep as many candidates as the controller, which is the learned selection.
+""",
+    ),
+    Page("planted_truth", {PLANTED: planted_section}),
+    Page("faults", {"fault_truth": fault_section}),
+    Page("reward_fidelity", {"reward_fidelity": fidelity_section}),
+    Page(
+        "speed",
+        {
+            "reward_throughput": throughput_section,
+            "reward_throughput_cuda": throughput_section,
+            "gpu_correct": correct_section,
+            "cost_growth": growth_section,
+            "evaluator_scaling": scaling_section,
+            "learning_loop": loop_section,
+            "ledger_speed": ledger_section,
+        },
+        "Speed, memory and scaling",
+        """\
+An *evaluation* is one reward: a classifier is trained on real images and a set of candidates, and
+scored. An *evaluator* is a process that does evaluations, and the *broker* is the one that hands
+them out.
+""",
+    ),
+    Page(
+        "generators",
+        {
+            "generator_speed": speed_section,
+            "generator_speed_cuda": speed_section,
+            "generator_recipes": recipes_section,
+            "generator_quality_histogan_small": quality_section,
+            "generator_quality_histogan_pcam": quality_section,
+        },
+        "The generator",
+        """\
+The generator is a conditional GAN that is trained on the real training images and makes candidates
+of each class.
+""",
+    ),
+)
 
 
 def main() -> None:
-    parts = [INTRODUCTION]
-    for path in sorted((HERE / "records").glob("whole_run_*.json")):
-        name = path.stem.removeprefix("whole_run_")
-        parts.append(_section(TITLES.get(name, name), name, json.loads(path.read_text())))
-    parts += _cost_sections()
-    parts += _planted_truth()
-    parts.append(_ledger(json.loads((HERE / "records" / "ledger_speed.json").read_text())))
-    write_text(PAGE, "\n".join(parts))
-    _fill_readme()
+    records = read_records()
+    written = pages(records)
+    for path, text in written.items():
+        write_text(path, text)
+    for path in (DOCS / "benchmarks").glob("*.md"):
+        if path not in written:
+            path.unlink()
+    if all(name in records for name in PLANTED):
+        draw_curves(records[PLANTED[0]]["cells"], records[PLANTED[1]]["cells"])
+    write_text(README, readme(README.read_text(), records))
 
 
-def _planted_truth() -> list[str]:
-    """Of the three records together, once all are there."""
-    parts = ("learn", "beds", "select")
-    paths = [HERE / "records" / f"planted_truth_{part}.json" for part in parts]
-    if not all(path.exists() for path in paths):
-        return []
-    learned, beds, selections = (json.loads(path.read_text()) for path in paths)
-    draw_curves(learned["cells"], beds["cells"])
-    return [planted_section(learned, beds, selections)]
+def read_records() -> dict[str, Record]:
+    """Name -> every record there is."""
+    return {path.stem: read_record(path) for path in sorted((HERE / "records").glob("*.json"))}
 
 
-def _cost_sections() -> list[str]:
-    """Of the records that are there and finished."""
-    sections = {
-        "fault_truth": fault_section,
-        "reward_fidelity": fidelity_section,
-        "reward_throughput": throughput_section,
-        "gpu_correct": correct_section,
-        "reward_throughput_cuda": throughput_section,
-        "cost_growth": growth_section,
-        "evaluator_scaling": scaling_section,
-        "learning_loop": loop_section,
-        "generator_speed": speed_section,
-        "generator_speed_cuda": speed_section,
-        "gpu_paper": paper_section,
-        "generator_recipes": recipes_section,
-        "generator_quality_histogan_small": quality_section,
-        "generator_quality_histogan_pcam": quality_section,
+def pages(records: Records) -> dict[Path, str]:
+    """The page of findings and all pages of tables."""
+    return {DOCS / "benchmarks.md": findings_page(records)} | {
+        page.path: text for page in PAGES if (text := _text(page, records))
     }
-    paths = {name: HERE / "records" / f"{name}.json" for name in sections}
-    return [
-        sections[name](json.loads(path.read_text()), name)
-        for name, path in paths.items()
-        if path.exists() and json.loads(path.read_text())["summary"]
-    ]
 
 
-def _fill_readme() -> None:
-    """The short table between the README's markers, of the run on real images."""
-    record = json.loads((HERE / "records" / "whole_run_pcam_planted.json").read_text())
-    runs = record["runs"]
-    rounds = len(next(iter(runs[0]["scores"].values()))["accuracy"])
-    rows = [_row("trained on real +", "test accuracy", "test AUC", "candidates kept")]
-    rows.append(_row("---", "---:", "---:", "---:"))
-    for method in in_order(list(runs[0]["scores"])):
-        scores = [_score(runs, method, metric) for metric in ("accuracy", "auc")]
-        rows.append(_row(label(method), *scores, str(runs[0]["num_kept"][method])))
-    note = (
-        f"500 real PCam patches at 32 px, 1,024 candidates of which half have a wrong label; "
-        f"mean ± sample std of {rounds} trainings; {record['device']}."
-    )
-    before, _, rest = README.read_text().partition(MARKERS[0])
+def readme(text: str, records: Records) -> str:
+    """With the table between its markers made anew."""
+    before, _, rest = text.partition(MARKERS[0])
     after = rest.partition(MARKERS[1])[2]
-    table = "\n".join((MARKERS[0], note, "", *rows, MARKERS[1]))
-    write_text(README, before + table + after)
+    table = readme_table(records["whole_run_pcam_planted"])
+    return before + "\n".join((MARKERS[0], *table, MARKERS[1])) + after
 
 
-def _section(title: str, name: str, record: dict[str, Any]) -> str:
-    runs, summary = record["runs"], record["summary"]
-    rounds = len(next(iter(runs[0]["scores"].values()))["accuracy"])
-    seeds = ", ".join(str(run["seed"]) for run in runs)
-    lines = [
-        f"## {title}",
-        "",
-        f"Seeds {seeds}, {rounds} rounds each; {record['device']}; torch "
-        f"{record['versions']['torch']}, ray {record['versions']['ray']}; config "
-        f"`{record['config_hash']}`; record `whole_run_{name}.json`. Mean ± sample std "
-        + ("over seeds of the means of rounds; " if len(runs) > 1 else "over rounds; ")
-        + "the last column is the controller's accuracy less the method's, "
-        + (
-            "paired by seed, with its 95% interval by Student's t."
-            if len(runs) > 1
-            else "paired by round; rounds share a draw and a selection, so there is no interval."
-        ),
-        "",
-        _row("method", *METRICS, "kept", "controller over it"),
-        _row("---", *["---:"] * 6),
-    ]
-    for method in in_order(list(runs[0]["scores"])):
-        cells = [_score(runs, method, metric) for metric in METRICS]
-        kept = mean_and_std([float(run["num_kept"][method]) for run in runs])[0]
-        lines.append(_row(label(method), *cells, f"{kept:.0f}", _controller_over(runs, method)))
-    lines += _truth(summary)
-    wall, memory, evaluations = (
-        summary[key] for key in ("wall_s", "peak_memory_gib", "evaluations")
-    )
-    lines += [
-        "",
-        f"{evaluations['mean']:.0f} evaluations a run; wall time {wall['mean'] / 60:.1f} min "
-        f"(longest {wall['max'] / 60:.1f}); peak memory {memory['mean']:.1f} GiB "
-        f"(highest {memory['max']:.1f}).",
-        "",
-        *_candidates_alone(runs),
-    ]
-    return "\n".join(lines)
-
-
-def _candidates_alone(runs: list[dict[str, Any]]) -> list[str]:
-    """The classification accuracy score, where runs have it."""
-    scores = [run.get("classification", {}).get("candidates") for run in runs]
-    if not all(scores):
-        return []
-    mean, std = mean_and_std([mean_and_std(score["accuracy"])[0] for score in scores if score])
-    spread = f" ± {std:.3f}" if math.isfinite(std) else ""
-    return [f"A classifier of all candidates and no real image: {mean:.3f}{spread}.", ""]
-
-
-def _truth(summary: dict[str, Any]) -> list[str]:
-    rows = []
-    for key, figure in summary.items():
-        if key.startswith("truth_auc.") and figure["mean"] is not None:
-            spread = f" ± {figure['std']:.3f}" if figure["std"] is not None else ""
-            text = label(key.removeprefix("truth_auc."))
-            rows.append(_row(text, f"{figure['mean']:.3f}{spread}", f"{figure['min']:.3f}"))
-    head = [_row("against the truth", "AUC", "least of the seeds"), _row("---", "---:", "---:")]
-    return ["", *head, *rows] if rows else []
-
-
-def _ledger(record: dict[str, Any]) -> str:
-    """Speed of a large ledger, a row for each size of the pool."""
-    lines = [
-        f"## A ledger of {record['n']:,} evaluations",
-        "",
-        f"{record['hardware']}; SQLite {record['versions']['sqlite']}; record `ledger_speed.json`, "
-        f"by `python benchmarks/ledger_speed.py`. Look-up and write: median, 99th percentile. "
-        f"Start-up, with a check of every page: the longest of {record['config']['openings']}; "
-        "after a kill, with the log that a killed process leaves.",
-        "",
-        _row("candidates", "look-up, ms", "write, ms", "start-up, s", "after a kill, s", "MiB"),
-        _row("---:", *["---:"] * 5),
-    ]
-    for num_candidates, figure in record["summary"].items():
-        times = [
-            f"{figure[f'{name}_ms_median']:.3f}, {figure[f'{name}_ms_p99']:.3f}"
-            for name in ("lookup", "put")
-        ]
-        times += [f"{figure[f'{name}_max']:.3f}" for name in ("startup_s", "startup_after_kill_s")]
-        lines.append(_row(f"{int(num_candidates):,}", *times, f"{figure['file_mib']:.1f}"))
-    return "\n".join((*lines, ""))
-
-
-def _score(runs: list[dict[str, Any]], method: str, metric: str) -> str:
-    mean, std = mean_and_std(_series(runs, method, metric))
-    return f"{mean:.3f} ± {std:.3f}"
-
-
-def _controller_over(runs: list[dict[str, Any]], method: str) -> str:
-    if method == "controller" or "controller" not in runs[0]["scores"]:
+def _text(page: Page, records: Records) -> str:
+    """Nothing where no section has its record."""
+    sections = list(_sections(page, records))
+    if not sections:
         return ""
-    ours, theirs = (np.array(_series(runs, name, METRICS[0])) for name in ("controller", method))
-    if len(runs) == 1:
-        return signed(float(np.mean(ours - theirs)))
-    gain = compare(ours - theirs)
-    return f"{signed(gain['mean'])} [{signed(gain['low'])}, {signed(gain['high'])}]"
+    if page.title:
+        head, body = [f"# {page.title}", "", page.introduction], sections
+    else:
+        head, body = [], [re.sub("^#", "", section, flags=re.MULTILINE) for section in sections]
+    text = "\n".join([*head, *body]).rstrip("\n")
+    return f"{text}\n\n[What was found, on one page](../benchmarks.md)\n"
 
 
-def _series(runs: list[dict[str, Any]], method: str, metric: str) -> list[float]:
-    """Means of the rounds of each seed, or the rounds where there is one seed."""
-    values = [run["scores"][method][metric] for run in runs]
-    return [mean_and_std(rounds)[0] for rounds in values] if len(runs) > 1 else values[0]
-
-
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"
+def _sections(page: Page, records: Records) -> Iterator[str]:
+    for key, section in page.sections.items():
+        names = (key,) if isinstance(key, str) else key
+        if all(name in records for name in names) and records[names[0]]["summary"]:
+            yield section(*(records[name] for name in names), names[0])
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from recording import read_record, write_record
+
 from rlsel.experiment.config import load_experiment
-from rlsel.machine.json_files import write_json
 from rlsel.machine.progress import console
 from rlsel.metrics import mean_and_std
 from rlsel.runs.record import FILE_NAME
@@ -51,31 +52,32 @@ def main() -> None:
         command += ["--seed", str(seed), "--out", folder, "--resume"]
         subprocess.run(command, check=True)
         runs[seed] = json.loads((folder / FILE_NAME).read_text())
-        write_record(path, config_hash, [runs[key] for key in sorted(runs)])
+        write_runs(path, config_hash, [runs[key] for key in sorted(runs)])
 
 
 def _recorded(path: Path, config_hash: str) -> dict[int, Run]:
     """Seed -> a run that this record has of the configuration; none if it has another's."""
     if not path.exists():
         return {}
-    content = json.loads(path.read_text())
-    if content["config_hash"] != config_hash:
+    content = read_record(path)
+    if content["config"]["config_hash"] != config_hash:
         console.print(f"{path} is of another configuration: it is written anew")
         return {}
-    shared = {key: content[key] for key in SHARED}
-    return {run["seed"]: {**shared, **run} for run in content["runs"]}
+    shared = {"device": content["hardware"], "versions": content["versions"]}
+    return {run["seed"]: {**shared, **run} for run in content["cells"].values()}
 
 
-def write_record(path: Path, config_hash: str, runs: list[Run]) -> None:
-    """One JSON with the figures that targets name on top and every raw value beneath."""
-    content = {
-        "summary": summarise(runs),
-        "n": len(runs),
-        "config_hash": config_hash,
-        **{key: runs[-1][key] for key in SHARED},
-        "runs": [_kept(run, runs[-1]) for run in runs],
-    }
-    write_json(path, content)
+def write_runs(path: Path, config_hash: str, runs: list[Run]) -> None:
+    """The figures that targets name on top, and every raw value of each run beneath."""
+    last = runs[-1]
+    write_record(
+        path,
+        summary=summarise(runs),
+        n=len(runs),
+        config={"config_hash": config_hash},
+        cells={f"seed {run['seed']}": _kept(run, last) for run in runs},
+        machine={"hardware": last["device"], "versions": last["versions"]},
+    )
     console.print(f"record: {path}", markup=False)
 
 
@@ -107,7 +109,7 @@ def _figure(values: Sequence[float | None]) -> dict[str, Any]:
 
 def _numbers(values: Sequence[float | None]) -> list[float]:
     """As `rlsel.runs.record.Number`: JSON has no NaN, so null stands for it."""
-    return [math.nan if value is None else value for value in values]
+    return [math.nan if value is None else float(value) for value in values]
 
 
 def _kept(run: Run, last: Run) -> Run:

@@ -1,8 +1,8 @@
 """The decision problem: choose, batch by batch, which candidates join the training set.
 
 In: a `SelectionProblem` (candidates cut into batches, with descriptors) and a `RewardFn` (a set of
-candidates -> its worth). Out: Gymnasium environments. Read `selection.py` first. NumPy and
-Gymnasium only, so the problem is stated, and tested, without images, networks or a cluster.
+candidates -> its worth). Out: Gymnasium environments. Read `selection.py` first. This package needs
+NumPy and Gymnasium alone, so it can be used and tested without images, networks or a cluster.
 """
 
 import gymnasium
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-# Gymnasium 1 reads no plugin tables any more: importing `envs` or `rlsel` is what registers, and
+# Gymnasium 1 has no plug-in tables, so importing `envs` or `rlsel` registers the environment.
 # `gymnasium.make("rlsel:rlsel/SampleSelection-v0")` does the import itself.
 if ENV_ID not in gymnasium.registry:
     gymnasium.register(id=ENV_ID, entry_point="envs.selection:SampleSelectionEnv")

@@ -1,6 +1,6 @@
-"""`Episodes`: the rules of the game, for any number of episodes side by side.
+"""`Episodes`: the rules of an episode, for any number of episodes side by side.
 
-Both environments are thin: `selection.py` plays one episode, `vector.py` many in step.
+Both environments use it: `selection.py` plays one episode, `vector.py` many in step.
 
 Shape letters: P episodes, N candidates, K places in a batch, F descriptors, C classes, D decisions.
 """
@@ -15,15 +15,14 @@ from envs.types import RewardFn, SelectionProblem, score_all
 
 Observation = dict[str, np.ndarray]
 Covers = Literal["decision", "gain", "kept", "contrast"]
-SmoothingScope = Literal["run", "episode"]
 SETS_PER_DECISION: dict[Covers, int] = {"decision": 1, "gain": 1, "kept": 1, "contrast": 2}
-"""Evaluations that a reward takes; of a gain, what was kept before has its score already."""
+"""Evaluations for a reward. A gain takes one, since the score of the sets before is known."""
 
 
 class Episodes:
-    """So many episodes on one problem, all at the same decision.
+    """Several episodes on one problem, all at the same decision.
 
-    What an observation, an action and a reward are stands at `SampleSelectionEnv`.
+    `SampleSelectionEnv` describes observations, actions and rewards.
     """
 
     def __init__(
@@ -33,26 +32,24 @@ class Episodes:
         num_episodes: int = 1,
         covers: Covers = "decision",
         alpha: float = 0.0,
-        smoothing_scope: SmoothingScope = "run",
     ) -> None:
-        """Check the settings; `reset` begins.
+        """Check the settings. `reset` starts the episodes.
 
         Raises:
             ValueError: a setting is unknown or out of range.
         """
         if covers not in get_args(Covers):
             raise ValueError(f"covers is {covers!r}; known are {', '.join(get_args(Covers))}")
-        if smoothing_scope not in get_args(SmoothingScope):
-            raise ValueError(f"smoothing_scope is {smoothing_scope!r}; known are run, episode")
         if not 0.0 <= alpha < 1.0:
             raise ValueError(f"alpha is {alpha}; it must lie in [0, 1)")
         self.problem, self.reward_fn, self.num_episodes = problem, reward_fn, num_episodes
-        self.covers, self.alpha, self.smoothing_scope = covers, alpha, smoothing_scope
+        self.covers, self.alpha = covers, alpha
         self.smoothed_P: Float[np.ndarray, " p"] | None = None
+        """The smoothed reward. `reset` keeps it, since the paper's t counts all decisions."""
         self.kept_PN = np.zeros((num_episodes, problem.num_candidates), dtype=bool)
         self.decision = 0
         self._worth_P: Float[np.ndarray, " p"] | None = None
-        """Score of all that is kept, for the gain of the next decision."""
+        """Score of all candidates kept so far, from which the next gain is computed."""
         self._descriptors_NF = problem.descriptors_NF.astype(np.float64)
         self._onehot_NC = np.eye(problem.num_classes)[problem.labels_N]
         self._pool_per_class_C = np.maximum(self._onehot_NC.sum(axis=0), 1)
@@ -65,14 +62,12 @@ class Episodes:
         self.kept_PN = np.zeros_like(self.kept_PN)
         self.decision = 0
         self._worth_P = None
-        if self.smoothing_scope == "episode":
-            self.smoothed_P = None
         return self._observe()
 
     def step(
         self, actions_PK: np.ndarray
     ) -> tuple[Observation, Float[np.ndarray, " p"], dict[str, np.ndarray]]:
-        """Observations, rewards, and what an environment tells as `info`."""
+        """Observations, rewards, and the environment's `info`."""
         before_PN, chosen_PN = self.kept_PN, self.masks_of(actions_PK)
         self.kept_PN = before_PN | chosen_PN
         score_P = self._score(before_PN, chosen_PN)
@@ -96,7 +91,7 @@ class Episodes:
         if self.covers == "kept":
             return score_all(self.reward_fn, before_PN | chosen_PN)
         if self.covers == "gain":
-            if self._worth_P is None:  # nothing is kept yet, in any of them
+            if self._worth_P is None:  # no episode has kept anything yet
                 self._worth_P = score_all(self.reward_fn, before_PN[:1])
             worth_before_P, self._worth_P = (
                 self._worth_P,
@@ -104,7 +99,7 @@ class Episodes:
             )
             return self._worth_P - worth_before_P
         everybody_PN = self.masks_of(np.ones((self.num_episodes, self.problem.batch_size)))
-        # Asked for together, so that they can be worked on side by side.
+        # Both are asked for together, so that they can be evaluated in parallel.
         compared = np.concatenate((chosen_PN, everybody_PN & ~chosen_PN))
         both_P = score_all(self.reward_fn, compared)
         return both_P[: self.num_episodes] - both_P[self.num_episodes :]
@@ -115,7 +110,7 @@ class Episodes:
         return self.smoothed_P
 
     def _observe(self) -> Observation:
-        # After the last decision there is no batch left; the terminal observation repeats the last.
+        # After the last decision no batch is left, so the terminal observation repeats the last.
         decision = min(self.decision, self.problem.num_decisions - 1)
         places_K = self.problem.batches_DK[decision]
         valid_K = places_K >= 0
@@ -140,10 +135,10 @@ class Episodes:
 
 
 def observation_space(problem: SelectionProblem) -> spaces.Dict:
-    """Of one episode."""
+    """The observation space of one episode."""
     places, width = problem.batch_size, problem.descriptors_NF.shape[1]
-    # A mean of descriptors lies within the descriptors' own range, so one bound serves both, up to
-    # rounding.
+    # A mean of descriptors lies within the range of the descriptors, so one bound serves both. The
+    # factor allows for rounding.
     bound = 1.001 * max(1.0, float(np.abs(problem.descriptors_NF).max()))
     return spaces.Dict(
         {
@@ -157,5 +152,5 @@ def observation_space(problem: SelectionProblem) -> spaces.Dict:
 
 
 def first_of(observation: Observation) -> Observation:
-    """Of the only episode."""
+    """The observation of the first episode."""
     return {name: values[0] for name, values in observation.items()}

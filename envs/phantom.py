@@ -1,4 +1,4 @@
-"""A selection problem whose best answer is known exactly: a test bed for all that learns."""
+"""A selection problem whose best answer is known exactly, for tests of learning."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from envs.types import SelectionProblem
 
 @dataclass
 class AdditiveReward:
-    """The worth of a set is the sum of its members' worths, plus noise of a stated size."""
+    """The worth of a set is the sum of its members' worths, plus noise."""
 
     worth_N: Float[np.ndarray, " n"]
-    """What each candidate adds; the best set holds exactly the positive ones."""
+    """Worth of each candidate. The best set holds exactly the candidates above 0."""
     noise_std: float = 0.0
-    """Standard deviation of the noise on every call, as retraining would add it."""
+    """Standard deviation of the noise of every call, which stands for that of retraining."""
     rng: np.random.Generator | None = None
 
     def __call__(self, kept_N: Bool[np.ndarray, " n"]) -> float:
@@ -39,13 +39,13 @@ def phantom_problem(
     informative: float = 1.0,
     noise_std: float = 0.0,
 ) -> tuple[SelectionProblem, AdditiveReward]:
-    """Candidates whose descriptors tell their worth up to noise, cut into batches at random.
+    """Candidates whose descriptors show their worth up to noise, cut into batches at random.
 
     Args:
         rng: Draws worths, labels, descriptors and batches.
-        num_candidates: At least `num_decisions`; it need not divide, the last places are padding.
-        informative: Correlation in [0, 1] between the first descriptor and the worth.
-        noise_std: Noise of the reward, in units of the summed worth of the best set.
+        num_candidates: At least `num_decisions`. Batches of unequal size are padded.
+        informative: Correlation of the first descriptor with the worth, in [0, 1].
+        noise_std: Noise of the reward, relative to the worth of the best set.
     """
     worth_N = rng.standard_normal(num_candidates) / num_candidates
     labels_N = rng.integers(num_classes, size=num_candidates)
@@ -60,6 +60,6 @@ def phantom_problem(
 
 
 def pad_rows(rows: list[np.ndarray]) -> np.ndarray:
-    """Stack index rows of unequal length, filling up with -1."""
+    """Stack rows of indices, filled up with -1 to equal length."""
     width = max(len(row) for row in rows)
     return np.stack([np.pad(row, (0, width - len(row)), constant_values=-1) for row in rows])

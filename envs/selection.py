@@ -1,4 +1,4 @@
-"""`SampleSelectionEnv`: one episode walks through all batches of the pool and decides each once."""
+"""`SampleSelectionEnv`: an episode goes through all batches of the pool and decides each once."""
 
 from typing import Any
 
@@ -7,14 +7,7 @@ import numpy as np
 from gymnasium import spaces
 from jaxtyping import Bool, Int8
 
-from envs.episodes import (
-    Covers,
-    Episodes,
-    Observation,
-    SmoothingScope,
-    first_of,
-    observation_space,
-)
+from envs.episodes import Covers, Episodes, Observation, first_of, observation_space
 from envs.phantom import phantom_problem
 from envs.types import RewardFn, SelectionProblem
 
@@ -34,25 +27,26 @@ class SampleSelectionEnv(gymnasium.Env[Observation, Int8[np.ndarray, " k"]]):
             that class, then the mean descriptor of the kept ones (zero while nothing is kept).
 
     Action:
-        MultiBinary(K), 1 = keep. What stands on padding is ignored.
+        MultiBinary(K), 1 = keep. Values on padding are ignored.
 
     Reward:
-        `reward_fn` of what `covers` names, smoothed as in Eq. 5 of the paper:
-        q_1 = r_1, q_t = alpha q_(t-1) + (1 - alpha) r_t. With `alpha` 0 it is the raw score.
+        `reward_fn` of the candidates that `covers` names, smoothed as in Eq. 5 of the paper:
+        q_1 = r_1, q_t = alpha q_(t-1) + (1 - alpha) r_t. The number t counts decisions over all
+        episodes. With `alpha` 0 the reward is the raw score.
 
         | `covers` | score of a decision | evaluations | bias |
         | --- | --- | ---: | --- |
-        | `decision` | kept of this batch alone | 1 | blind to what other batches hold already |
-        | `contrast` | the same, less that of the discarded of this batch alone | 2 | none where
-            worths add up; else it also prefers halves that leave a bad rest |
-        | `gain` | all kept, less all kept before | 1 | the next bad batch looks free once one was
-            kept |
-        | `kept` | all kept (paper) | 1 | pays a decision for what earlier ones did |
+        | `decision` | worth of what this batch keeps | 1 | ignores what earlier batches kept |
+        | `contrast` | worth of what this batch keeps, less that of what it discards | 2 | none if
+            worths add up; otherwise it also rewards leaving a bad rest |
+        | `gain` | worth of all kept so far, less that before this decision | 1 | once a bad batch
+            was kept, another one costs little |
+        | `kept` | worth of all kept so far (paper) | 1 | rewards a decision for earlier ones |
 
-    Info: `kept` (how many so far), `score` (the last score, unsmoothed).
+    Info: `kept` (how many so far), `score` (the last score, not smoothed).
 
-    Source: Ye et al. 2020, sections 2.1 and 2.2. Departures: the paper covers all kept so far with
-    alpha 0.8; `covers="decision"` and alpha 0 are the defaults because they learn faster.
+    Source: Ye et al. 2020, sections 2.1 and 2.2. Departures: the paper has `covers="kept"` and
+    alpha 0.8; here `covers="decision"` and alpha 0 are the defaults because they learn faster.
     """
 
     metadata = {"render_modes": []}  # noqa: RUF012 (gymnasium declares it so)
@@ -63,17 +57,14 @@ class SampleSelectionEnv(gymnasium.Env[Observation, Int8[np.ndarray, " k"]]):
         reward_fn: RewardFn | None = None,
         covers: Covers = "decision",
         alpha: float = 0.0,
-        smoothing_scope: SmoothingScope = "run",
     ) -> None:
-        """Make the environment; without arguments it is a small phantom with a known answer.
+        """Make the environment. Without arguments it is a small phantom with a known best answer.
 
         Args:
-            problem: The pool cut into batches. Goes together with `reward_fn`.
+            problem: The pool cut into batches; it needs `reward_fn` as well.
             reward_fn: Worth of a set of candidates, higher is better.
-            covers: Which sets a decision is paid for; see above.
-            alpha: Weight of the past in the smoothed reward, in [0, 1); the paper has 0.8.
-            smoothing_scope: Whether the smoothing runs on over the episodes of a `run` or starts
-                afresh with every `episode`.
+            covers: Which candidates a decision is rewarded for; see above.
+            alpha: Weight of earlier rewards in the smoothed reward, in [0, 1); the paper has 0.8.
 
         Raises:
             ValueError: only one of `problem` and `reward_fn` is given, or a setting is unknown.
@@ -82,7 +73,7 @@ class SampleSelectionEnv(gymnasium.Env[Observation, Int8[np.ndarray, " k"]]):
             raise ValueError("problem and reward_fn go together: give both or neither")
         if problem is None or reward_fn is None:
             problem, reward_fn = phantom_problem(np.random.default_rng(0))
-        self._episodes = Episodes(problem, reward_fn, 1, covers, alpha, smoothing_scope)
+        self._episodes = Episodes(problem, reward_fn, 1, covers, alpha)
         self.action_space = spaces.MultiBinary(problem.batch_size)
         self.observation_space = observation_space(problem)
 

@@ -1,4 +1,4 @@
-"""The seams of the decision problem: what it is handed, and nothing about where it came from.
+"""The types of the decision problem: a pool cut into batches, and the worth of a set.
 
 Shape letters in this package: N candidates in the pool, K places in a batch (padding included),
 F descriptors of a candidate, C classes, M masks.
@@ -11,22 +11,23 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
 Context = Literal["decision", "kept_share", "kept_mean"]
-"""Which decision it is; the share kept of each class so far; the mean descriptor of the kept."""
+"""Number of the decision; kept share of each class so far; mean descriptor of the kept."""
 
 
 @dataclass(frozen=True)
 class SelectionProblem:
-    """A pool cut into batches, with what the controller may know of each candidate."""
+    """A pool cut into batches, with the descriptors that the controller sees."""
 
     batches_DK: Int[np.ndarray, "d k"]
-    """Row d lists the candidates of decision d as indices into the pool; -1 is padding."""
+    """Row d holds the candidates of decision d as indices into the pool; -1 is padding."""
     descriptors_NF: Float32[np.ndarray, "n f"]
-    """What the controller sees of each candidate, standardised over the pool."""
+    """Descriptors that the controller sees of each candidate, standardised over the pool."""
     labels_N: Int[np.ndarray, " n"]
     num_classes: int
     descriptor_names: tuple[str, ...] = ()
     context: tuple[Context, ...] = ("decision", "kept_share", "kept_mean")
-    """What is shown of the state beside the batch; the rest is zero."""
+    """Parts of the state that the controller sees beside the batch. Observations have zeros in the
+    place of the others, except for `decision`, which the learner needs."""
 
     def __post_init__(self) -> None:
         listed = np.sort(self.batches_DK[self.batches_DK >= 0])
@@ -45,21 +46,21 @@ class SelectionProblem:
 
     @property
     def batch_size(self) -> int:
-        """Places in a batch, K: the largest batch; smaller ones are padded."""
+        """Places in a batch, K: the size of the largest batch. Smaller ones are padded."""
         return self.batches_DK.shape[1]
 
 
 @runtime_checkable
 class RewardFn(Protocol):
-    """The worth of a set of candidates: validation performance after training on real + kept."""
+    """The worth of a set of candidates, such as the validation score after training on it."""
 
     def __call__(self, kept_N: Bool[np.ndarray, " n"]) -> float:
-        """Higher is better. The empty set is legal: it is training on the real images alone."""
+        """Higher is better. The empty set is allowed and means the real images alone."""
         ...
 
 
 def score_all(reward_fn: RewardFn, masks_MN: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
-    """Worths of many sets: together, where `reward_fn` has a method `many` for that."""
+    """The worths of many sets, asked for together if `reward_fn` has a method `many`."""
     many: Any = getattr(reward_fn, "many", None)
     scores = many(masks_MN) if many else [reward_fn(mask_N) for mask_N in masks_MN]
     return np.asarray(scores, dtype=np.float64)

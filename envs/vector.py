@@ -7,16 +7,16 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from envs.episodes import Covers, Episodes, Observation, SmoothingScope, observation_space
+from envs.episodes import Covers, Episodes, Observation, observation_space
 from envs.types import RewardFn, SelectionProblem
 
 
 class SampleSelectionVectorEnv(VectorEnv):
-    """`SampleSelectionEnv`, as many times as asked for.
+    """Several episodes of `SampleSelectionEnv` in step.
 
-    All episodes are at the same decision, so a step asks for the scores of all their sets at once:
-    `reward_fn.many(masks)`, where it has that. All end together; the step after the last one begins
-    anew, with reward 0, whatever the actions.
+    All episodes are at the same decision, so a step asks for the scores of all their sets together,
+    by `reward_fn.many(masks)` if there is such a method. All episodes end together. The step after
+    the last decision starts new episodes: it ignores the actions, and its reward is 0.
     """
 
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012 (gymnasium's own)
@@ -28,11 +28,10 @@ class SampleSelectionVectorEnv(VectorEnv):
         num_envs: int = 1,
         covers: Covers = "decision",
         alpha: float = 0.0,
-        smoothing_scope: SmoothingScope = "run",
     ) -> None:
-        """Settings are those of `SampleSelectionEnv`; smoothing goes on in each place by itself."""
+        """Settings are those of `SampleSelectionEnv`; each place has its own smoothed reward."""
         self.num_envs = num_envs
-        self.episodes = Episodes(problem, reward_fn, num_envs, covers, alpha, smoothing_scope)
+        self.episodes = Episodes(problem, reward_fn, num_envs, covers, alpha)
         self.single_action_space = spaces.MultiBinary(problem.batch_size)
         self.single_observation_space = observation_space(problem)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -51,5 +50,7 @@ class SampleSelectionVectorEnv(VectorEnv):
             return self.episodes.reset(), np.zeros(self.num_envs), never_P, never_P, {}
         observation, reward_P, info = self.episodes.step(actions)
         over_P = np.full(self.num_envs, self.episodes.are_over)
-        told = info | {f"_{name}": ~never_P for name in info}  # gymnasium's way to say: of all
+        told = info | {
+            f"_{name}": ~never_P for name in info
+        }  # Gymnasium's mask: the info is there for every environment
         return observation, reward_P, over_P, never_P, told

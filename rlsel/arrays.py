@@ -12,7 +12,7 @@ from rlsel.data import EmbeddingSet, ImageSet, SampleSet, Splits
 from rlsel.data.splits import require_every_class
 from rlsel.data.stratify import cut
 from rlsel.errors import InputError
-from rlsel.experiment.config import OF_EMBEDDINGS, Experiment, build_experiment
+from rlsel.experiment.config import OF_EMBEDDINGS, Experiment, build_experiment, merge
 from rlsel.pipeline import select_and_score
 from rlsel.pool import Pool, write_pool
 from rlsel.pool.build import require_enough
@@ -56,7 +56,8 @@ def select(
     Raises:
         InputError: an array is of the wrong shape, type or size, or an option is unknown.
     """
-    experiment = build_experiment({"name": "arrays", **_kind(train), **options}, "rlsel.select")
+    settings = merge({"name": "arrays", **_kind(train)}, options)
+    experiment = build_experiment(settings, "rlsel.select")
     _require_used(experiment)
     require_packages(experiment.selection.methods)
     labelled = {"train": train, "val": val, "candidates": candidates}

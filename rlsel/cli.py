@@ -10,21 +10,51 @@ from typing import Annotated
 
 import typer
 
+from rlsel.commands.completion import complete_config, complete_run
+from rlsel.commands.config.verb import config as config_verb
+from rlsel.commands.init.verb import init as init_verb
 from rlsel.errors import InputError, find_input_error
 
 app = typer.Typer(
     name="rlsel",
     help="Learns which synthetic samples are worth training on.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,
 )
 
 ConfigArgument = Annotated[
-    Path | None, typer.Argument(metavar="CONFIG.yaml", help="None: the built-in default.")
+    Path | None,
+    typer.Argument(
+        metavar="CONFIG.yaml",
+        help="None: the built-in default.",
+        autocompletion=complete_config,
+    ),
 ]
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+RunArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run folder.", autocompletion=complete_run)
+]
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        from rlsel import __version__
+
+        print(f"rlsel {__version__}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Learns which synthetic samples are worth training on."""
 
 
 @app.command()
@@ -61,17 +91,25 @@ def run(
 
 
 @app.command()
-def check(config: ConfigArgument = None) -> None:
+def check(
+    config: ConfigArgument = None,
+    ids: Annotated[
+        Path | None,
+        typer.Option(help="CSV file to write: part, id, class (and patient) of every image."),
+    ] = None,
+) -> None:
     """Read all inputs and print what was found. Trains nothing.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
       rlsel check my.yaml
+
+      rlsel check my.yaml --ids ids.csv    to compute features of the images elsewhere
     """
     from rlsel.commands.check import check_inputs
     from rlsel.experiment.config import load_experiment
 
-    check_inputs(load_experiment(config))
+    check_inputs(load_experiment(config), ids)
 
 
 @app.command()
@@ -144,7 +182,10 @@ def import_images(
         str,
         typer.Argument(metavar="IMAGES", help="Folder of class folders, Parquet, glob or NPZ."),
     ],
-    config: Annotated[Path, typer.Option(help="The config with the real images.")],
+    config: Annotated[
+        Path,
+        typer.Option(help="The config with the real images.", autocompletion=complete_config),
+    ],
     to: Annotated[Path, typer.Option(help="Parquet file to write.")],
     source: Annotated[
         str | None, typer.Option(help="Where the images come from, for the record.")
@@ -152,6 +193,9 @@ def import_images(
     drop_copies: Annotated[
         bool, typer.Option("--drop-copies", help="Leave out copies of training images.")
     ] = False,
+    label_column: Annotated[
+        str | None, typer.Option(help="The column of the classes, where Parquet has several.")
+    ] = None,
 ) -> None:
     """Turn images of any other generator into a pool, and look for copies of training images.
 
@@ -166,7 +210,7 @@ def import_images(
     from rlsel.machine.progress import console
     from rlsel.pool.checks import absent_classes
 
-    found = import_pool(load_experiment(config), images, to, source, drop_copies)
+    found = import_pool(load_experiment(config), images, to, source, drop_copies, label_column)
     for note in (*found.pool.notes, *absent_classes(found.pool)):
         console.print(f"note: {note}", markup=False)
     for warning in found.warnings:
@@ -225,7 +269,14 @@ def export(
 
 @app.command()
 def tune(
-    sweep: Annotated[Path, typer.Argument(metavar="SWEEP.yaml", help="Experiment, grid, seeds.")],
+    sweep: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SWEEP.yaml",
+            help="Experiment, grid, seeds.",
+            autocompletion=complete_config,
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option(help="Folder of the sweep; by default runs/NAME.")
     ] = None,
@@ -245,6 +296,10 @@ def tune(
     except KeyboardInterrupt:
         raise _interrupted(_typed()) from None
     raise typer.Exit(code)
+
+
+app.command("init")(init_verb)
+app.command("config")(config_verb)
 
 
 def _interrupted(command: str) -> typer.Exit:
@@ -270,7 +325,7 @@ def main() -> None:
     code 1.
     """
     try:
-        app()
+        app(prog_name="rlsel")  # by which the shell knows what to complete
     except Exception as error:
         from rlsel.machine.wording import below_here
 

@@ -33,7 +33,6 @@ TINY: dict[str, Any] = {
     "pool": {"name": "phantom", "num_candidates": 32},
     "classifier": {"epochs": 1},
     "features": {"extractor": {"epochs": 1}, "num_batches": 4},
-    "reward": {"noise_floor_seeds": 0},
     "algorithm": {"iterations": 2, "episodes": 2, "num_env_runners": 0, "minibatch_size": 4},
     "evaluation": {"rounds": 1},
     "evaluators": {"count": 1},

@@ -105,9 +105,10 @@ def test_evaluations_are_counted_by_fidelity_as_the_ledger_has_them(finished: Pa
     assert {name: count["trained"] for name, count in by_fidelity.items()} == dict(in_ledger)
     assert evaluations["trained"] == sum(in_ledger.values())
     assert evaluations["from_ledger"] == sum(c["from_ledger"] for c in by_fidelity.values())
-    # 2 iterations x 2 episodes x 4 decisions, and each iteration's selection on both halves.
+    # 16 sets of the noise floor; then 2 iterations x 2 episodes x 4 decisions, and each
+    # iteration's selection on both halves.
     asked = by_fidelity["probe"]
-    assert asked["trained"] + asked["from_ledger"] == 2 * (2 * 4 + 2)
+    assert asked["trained"] + asked["from_ledger"] == 16 + 2 * (2 * 4 + 2)
     assert by_fidelity["full"] == {"trained": len(METHODS), "from_ledger": 0}
 
 

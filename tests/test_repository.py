@@ -88,7 +88,8 @@ def test_no_file_is_large(repository_files):
 
 def test_every_imported_package_is_a_declared_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = project["dependencies"] + project["optional-dependencies"]["peers"]
+    extras = project["optional-dependencies"]
+    lines = project["dependencies"] + extras["peers"] + extras["timm"]
     declared = {distribution_name(line) for line in lines}
     distributions = packages_distributions()
     files = [path for package in ("envs", "rlsel") for path in (ROOT / package).rglob("*.py")]
@@ -139,3 +140,21 @@ def test_the_command_line_comes_up_without_torch_and_ray():
         pytest.skip("rlsel/cli.py does not exist yet")
     assert loaded_by("import rlsel.cli", "torch", "ray") == set()
     assert "run" in run_python("-m", "rlsel", "--help").stdout
+
+
+def test_the_root_of_the_package_holds_at_most_ten_files() -> None:
+    files = sorted(path.name for path in (ROOT / "rlsel").iterdir() if path.is_file())
+
+    assert len(files) <= 10, files
+
+
+@pytest.mark.parametrize("package", ["envs", "rlsel", "benchmarks"])
+def test_no_function_is_longer_than_sixty_lines(package: str) -> None:
+    lengths = {
+        f"{path.relative_to(ROOT)}: {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+    assert {name: length for name, length in lengths.items() if length > 60} == {}

@@ -1,7 +1,5 @@
 """Candidates of the rare class alone, as a user asks for them: generate, check, import, run."""
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ from small_experiment import (
 )
 
 from rlsel.data import load_splits
-from rlsel.experiment.config import DOES_NOT_CHANGE_RESULTS, to_dict
 from rlsel.pool import build_pool, read_pool, write_pool
 from rlsel.runs.record import Record
 
@@ -84,17 +81,6 @@ def test_class_without_from_is_refused(tmp_path: Path) -> None:
     said = refused(rlsel("generate", with_generator(tmp_path / "c.yaml"), "--class", "tumour"))
 
     assert said == "--class goes with --from; in a config it is generator.classes"
-
-
-def test_runs_from_before_these_settings_were_there_keep_their_hash() -> None:
-    pool = {"name": "phantom", "num_candidates": 512}
-    every = tiny(pool=pool, generator={})
-    before = {k: v for k, v in to_dict(every).items() if k not in DOES_NOT_CHANGE_RESULTS}
-    del before["generator"]["classes"], before["data"]["positive_class"]
-    text = json.dumps(before, sort_keys=True)
-
-    assert every.hash == hashlib.sha256(text.encode()).hexdigest()[:12]
-    assert tiny(pool=pool, generator={"classes": ["tumour"]}).hash != every.hash
 
 
 def test_a_keep_range_of_a_class_without_a_candidate_is_warned_of(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from rlsel.classifier import Resident
-from rlsel.classifier.resident import best_device
 from rlsel.data import Splits, load_splits
 from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.experiment.config import Experiment, load_experiment
+from rlsel.machine.device import best_device
 from rlsel.pool import Pool, build_pool
 from rlsel.rewards.finetune import FinetuneConfig
 from rlsel.rewards.jobs import Fidelity

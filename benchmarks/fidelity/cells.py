@@ -11,9 +11,9 @@ import torch
 from fidelity.bed import VARIANTS, Variant, bed
 from rlsel import metrics
 from rlsel.classifier import ClassifierConfig, Fitted, Resident, Trainer, predict
-from rlsel.classifier.resident import best_device
 from rlsel.data.image_set import ImageSet
 from rlsel.features.extract import extract
+from rlsel.machine.device import best_device
 from rlsel.rewards import Job, Workbench
 from rlsel.seeding import derive_seed
 

@@ -37,7 +37,7 @@ def summarise(cells: dict[str, Any]) -> dict[str, Any]:
     full_seconds = float(np.median(pace))
     for metric in METRICS:
         paid = _matrix(cells, "truth", names, lambda cell, m=metric: cell["reward"][m])
-        rows += _judge("full", metric, paid, truth, full_seconds, names, same_trainings=True)
+        rows += _judge("full", metric, paid, truth, full_seconds, names, repeats=(1, 2, 4))
     for variant in VARIANTS:
         found = [cells.get(f"{variant.name} | {seed}") for seed in range(variant.num_seeds)]
         done = [cell for cell in found if cell is not None]
@@ -110,38 +110,37 @@ def _judge(
     truth: dict[str, np.ndarray],
     seconds: float,
     names: list[str],
-    same_trainings: bool = False,
+    repeats: tuple[int, ...] = (1,),
 ) -> Iterator[dict[str, Any]]:
     """Rows for each family and number of repeats.
 
-    Args:
-        same_trainings: The rewards come from the trainings of the truth; those of the seeds that
-            are paid by are then left out of it.
+    The rewards of `full` come from the trainings of the truth; those of the seeds that are paid by
+    are then left out of it.
     """
     num_seeds = paid_MS.shape[1]
     for family in ("wide", "narrow"):
         of = np.array([name.startswith(family) for name in names])
         between, within = _variances(paid_MS[of])
-        for repeats in range(1, num_seeds + 1):
+        for number in repeats:
             found: dict[str, list[float]] = {m: [] for m in TRUTHS}
-            for chosen in combinations(range(num_seeds), repeats):
-                rest = [s for s in range(NUM_SEEDS) if not same_trainings or s not in chosen]
+            for chosen in combinations(range(num_seeds), number):
+                rest = [s for s in range(NUM_SEEDS) if variant != "full" or s not in chosen]
                 for m in TRUTHS if rest else ():
                     reward_M = paid_MS[of][:, chosen].mean(axis=1)
                     truth_M = truth[m][of][:, rest].mean(axis=1)
                     found[m].append(float(spearmanr(reward_M, truth_M).statistic))
             # With one seed nobody knows the noise.
-            ratio = between / max(within / repeats, 1e-12) if num_seeds > 1 else None
+            ratio = between / max(within / number, 1e-12) if num_seeds > 1 else None
             yield {
                 "variant": variant,
                 "metric": metric,
                 "family": family,
-                "repeats": repeats,
-                "seconds": seconds * repeats,
+                "repeats": number,
+                "seconds": seconds * number,
                 **{f"spearman_{m}": _mean(values) for m, values in found.items()},
                 **{f"spearman_{m}_min": min(values, default=None) for m, values in found.items()},
                 "signal_to_noise": ratio,
-                "signal_to_noise_per_s": ratio and ratio / (seconds * repeats),
+                "signal_to_noise_per_s": ratio and ratio / (seconds * number),
             }
 
 

@@ -1,4 +1,4 @@
-"""The sections of docs/benchmarks.md about the generator."""
+"""The sections of docs/benchmarks/generators.md."""
 
 from dataclasses import replace
 from statistics import fmean, median
@@ -16,16 +16,18 @@ def speed_section(record: Content, name: str) -> str:
         "## How fast the generator trains",
         "",
         f"{record['hardware']}; torch {record['versions']['torch']}; record `{name}.json`, by "
-        "`python benchmarks/generator_speed.py`. Real images a second that the discriminator "
-        "sees, generator steps included; median of pairs of timings that took turns in one "
-        "process, in brackets the least and most. The plain peer "
-        "(`benchmarks/generation/plain_gan.py`) has the same networks, losses and augmentation, "
-        "in fp32, contiguous, not compiled.",
+        "`python benchmarks/generator_speed.py`.",
+        "",
+        "The speed is the number of real images that the discriminator sees in a second, with the "
+        "generator's steps included. The plain peer (`benchmarks/generation/plain_gan.py`) has the "
+        "same networks, losses and augmentation, as a user would write them: in fp32, in PyTorch's "
+        "default memory layout, not compiled. Both took turns in one process. Each figure is the "
+        "median of n timings; the last ratio is of pairs, in brackets the lowest and highest.",
         "",
         "| size | channels | batch | threads | ours | plain | times the peer | n |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for cell in record["cells"]:
+    for cell in record["cells"].values():
         config, rates, times = cell["config"], cell["images_per_s"], cell["times_plain"]
         lines.append(
             f"| {cell['size_px']} px | {config['channels']} | {config['batch_size']} "
@@ -38,10 +40,10 @@ def speed_section(record: Content, name: str) -> str:
 
 def quality_section(content: Content, name: str) -> str:
     """What a recipe makes: a grid, its figures beside those of real images, time."""
-    run, summary = content["run"], content["summary"]
+    run, summary, seed = content["cells"]["run"], content["summary"], content["config"]["seed"]
     recipe = name.removeprefix("generator_quality_")
     record = replace(
-        Record(name=recipe, config_hash="", seed=run["seed"], finished=True),
+        Record(name=recipe, config_hash="", seed=seed, finished=True),
         quality=run["quality"],
         classification=run["classification"],
         pattern=run.get("pattern", {}),
@@ -49,17 +51,21 @@ def quality_section(content: Content, name: str) -> str:
     lines = [
         f"## What the generator makes (`rlsel generate tune_configs/{recipe}.yaml`)",
         "",
-        f"{run['device']}; torch {run['versions']['torch']}; seed {run['seed']}; record "
-        f"`{name}.json`, by `python benchmarks/generator_quality.py {recipe}`. "
-        f"{summary['minutes_of_training']:.0f} minutes of training at "
-        f"{summary['images_per_s']:.0f} images/s. A row a class; the first latent seeds, not "
-        "chosen:",
+        f"{content['hardware']}; torch {content['versions']['torch']}; seed {seed}; record "
+        f"`{name}.json`, by `python benchmarks/generator_quality.py {recipe}`.",
         "",
-        f"![Generated patches](images/{recipe}.png)",
+        f"The GAN was trained for {summary['minutes_of_training']:.0f} minutes at "
+        f"{summary['images_per_s']:.0f} images/s. Each row of the picture is a class. It shows the "
+        "first images that were drawn; none was picked:",
         "",
-        "After the slash what held-out real images score in the candidates' place; read each "
-        f"Fréchet distance against that. n = {content['n']} trainings of the classifier, of as "
-        "many real training images as well.",
+        f"![Generated patches](../images/{recipe}.png)",
+        "",
+        "Two numbers stand in each cell of the first table: that of the candidates, and after the "
+        "slash that of held-out real images in their place. A Fréchet distance means little by "
+        "itself; read it against the second number. The second table is the mean correlation of "
+        "two images of a class, which is high if a generator paints the same pattern into all of "
+        f"them. The classifiers of the last table were trained {content['n']} times, on candidates "
+        "alone and on as many real images.",
         "",
     ]
     tables = (*quality_tables(record), pattern_table(record), classification_table(record))
@@ -75,11 +81,13 @@ def recipes_section(record: Content, name: str) -> str:
         "## Which recipe suits 500 real patches",
         "",
         f"{record['hardware']}; torch {record['versions']['torch']}; record `{name}.json`, by "
-        "`python benchmarks/generator_recipes.py`. The generator of "
-        "`tune_configs/pcam_small.yaml`, trained on 500 real patches of a draw that no whole run "
-        "has; accuracy on validation images (test is not read) of a ResNet34 that learns its "
-        f"1,024 candidates alone, and the real images with them: {rounds} trainings a draw, mean, "
-        "in brackets the least and most.",
+        "`python benchmarks/generator_recipes.py`.",
+        "",
+        "The generator of `tune_configs/pcam_small.yaml` is trained with each augmentation, on 500 "
+        "real patches of a draw that no whole run uses. Then a ResNet34 learns its 1,024 "
+        "candidates alone, and the real images with the candidates. The table shows accuracy on "
+        f"validation images; test images are not read. Each cell is the mean of {rounds} trainings "
+        "a draw, in brackets the lowest and highest.",
         "",
         "| augmentation | images seen | draws | candidates alone | real + candidates |",
         "| --- | ---: | ---: | ---: | ---: |",

@@ -19,11 +19,11 @@ from rlsel.classifier import predict
 from rlsel.classifier.augment import num_draws
 from rlsel.classifier.crop import crop_kernels
 from rlsel.classifier.predict import map_chunks
-from rlsel.classifier.resident import Precision
 from rlsel.classifier.resnet import build_resnet34, split_at
 from rlsel.classifier.steps import loss_of
 from rlsel.generators.histogan.training import Training
 from rlsel.heads import LogisticHeads
+from rlsel.machine.device import Precision
 from rlsel.rewards.probe import ProbeConfig
 
 from .size import Size

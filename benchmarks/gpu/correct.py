@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from throughput.cells import Cell, CellFile, digest_of_code
+from recording import Cell, CellRecord
+from throughput.code_digest import digest_of_code
 
 from .agreement import agreement_cells
 from .repeats import repeat_cells
@@ -32,11 +33,13 @@ def main() -> None:
     device = torch.device(arguments.device)
     size = size_on(device)
     code = (*HERE.glob("*.py"), *PACKAGE.rglob("*.py"))
-    record = CellFile(
+    record = CellRecord(
         arguments.record,
         {"device": arguments.device, "size_px": size.size_px, "code": digest_of_code(code)},
         summarise,
-        torch.cuda.get_device_name() if device.type == "cuda" else None,
+        of_other_settings="start anew",
+        is_timed=True,
+        gpu_name=torch.cuda.get_device_name() if device.type == "cuda" else None,
     )
     for cells in (agreement_cells, repeat_cells, shortage_cells):
         record.fill("correct", {key: partial(_survive, check) for key, check in cells(size)})

@@ -25,21 +25,22 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from recording import Cell, Cells, write_record
+from recording.files import this_machine
 
 from rlsel import metrics
 from rlsel.classifier import Resident, Trainer
-from rlsel.classifier.resident import best_device
 from rlsel.data import load_splits
 from rlsel.experiment.config import Experiment, build_experiment, merge
 from rlsel.experiment.yaml_files import read_yaml
 from rlsel.generators.histogan.training import Training
 from rlsel.generators.histogan.watch import GRIDS
 from rlsel.machine.atomic_files import replacing, write_text
+from rlsel.machine.device import best_device
 from rlsel.machine.device_memory import release
-from rlsel.machine.json_files import write_json
 from rlsel.machine.progress import console
 from rlsel.metrics import SCORE_METRICS, mean_and_std
-from rlsel.runs.record import FILE_NAME, describe_device, installed_versions
+from rlsel.runs.record import FILE_NAME
 from rlsel.seeding import derive_seed
 
 from .patches import write_paper_patches
@@ -89,15 +90,9 @@ class _Paper:
         self._arguments, self._until, self._folder = arguments, until, folder
         self._run_dir = folder / "run"
         gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-        self._record: dict[str, Any] = {
-            "summary": {},
-            "n": 1,
-            "hardware": describe_device(gpu),
-            "versions": installed_versions(),
-            "rehearsal": arguments.rehearse,
-            "budget_s": arguments.budget_s,
-            "stage_s": {},
-        }
+        self._machine = this_machine(gpu)
+        self._summary: dict[str, Any] = {}
+        self._cells: Cells = {}
 
     def carry_out(self) -> None:
         content = self._read_config()
@@ -189,14 +184,14 @@ class _Paper:
         self._take_over()
         if process.returncode:
             console.print(f"rlsel run ended with exit code {process.returncode}")
-            if not self._record["summary"].get("scores"):
+            if not self._summary.get("scores"):
                 raise SystemExit(1)
 
     def _take_over(self) -> None:
         run = json.loads((self._run_dir / FILE_NAME).read_text())
         run = {key: value for key, value in run.items() if key not in LEFT_OUT}
         scores = {name: _means(by_metric) for name, by_metric in run["scores"].items()}
-        self._record["summary"] |= {"finished": run["finished"], "scores": scores}
+        self._summary |= {"finished": run["finished"], "scores": scores}
         self._write(run=run)
         grids = sorted((self._run_dir / "generator" / GRIDS).glob("step_*.png"))
         if grids:
@@ -222,12 +217,19 @@ class _Paper:
             logits_NC: np.ndarray = fitted.val_logits[-1].numpy()
             for metric, values in scores.items():
                 values.append(float(getattr(metrics, metric)(logits_NC, splits.test.labels)))
-            self._record["summary"]["scores"]["traditional_augmentation"] = _means(scores)
+            self._summary["scores"]["traditional_augmentation"] = _means(scores)
             self._write(traditional_augmentation=scores)
 
-    def _write(self, **changed: Any) -> None:
-        self._record |= changed
-        write_json(self._arguments.to / RECORD, self._record)
+    def _write(self, **changed: Cell) -> None:
+        self._cells |= changed
+        write_record(
+            self._arguments.to / RECORD,
+            summary=self._summary,
+            n=1,
+            config={"rehearsal": self._arguments.rehearse, "budget_s": self._arguments.budget_s},
+            cells=self._cells,
+            machine=self._machine,
+        )
 
 
 def line(summary: dict[str, Any]) -> str:

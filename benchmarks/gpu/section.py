@@ -1,4 +1,4 @@
-"""The sections of docs/benchmarks.md that the records of `correct` and `paper` make."""
+"""The sections that the records of `correct` and `paper` make."""
 
 from typing import Any
 
@@ -14,10 +14,13 @@ def correct_section(record: Record, name: str) -> str:
     lines = [
         "## Does a GPU compute the same, twice, and survive being full?",
         "",
-        f"{_origin(record, name)} Agreement: length of the difference from fp32 on the CPU over "
-        "the length of the CPU's vector. Repeats: largest difference of validation logits, over "
-        "the largest logit, of the same trainings once more, in a fresh trainer, and alone; 0 is "
-        "equal to the bit. Shortage: the GPU was filled until less was left than the work takes.",
+        _origin(record, name),
+        "",
+        "*Agreement* compares a result with the same one in fp32 on the CPU: the length of the "
+        "difference over the length of the CPU's vector. *Repeats* trains the same again, in a "
+        "fresh trainer, and alone: the largest difference of validation logits over the largest "
+        "logit, where 0 is equal to the bit. *Shortage* fills the GPU until less memory is left "
+        "than the work takes.",
         "",
         "| check | passed | figure |",
         "| --- | --- | --- |",
@@ -36,7 +39,7 @@ def correct_section(record: Record, name: str) -> str:
 
 def paper_section(record: Record, name: str) -> str:
     """Final scores of the paper's line, with the GAN's training in seconds beside them."""
-    plan, run = record["plan"], record["run"]
+    plan, run = record["cells"]["plan"], record["cells"]["run"]
     scores = dict(record["summary"]["scores"])
     augmented = scores.pop(AUGMENTED, None)
     rows = {label(method): scores[method] for method in in_order(list(scores))}
@@ -46,10 +49,12 @@ def paper_section(record: Record, name: str) -> str:
     lines = [
         "## The paper's line at 96 px (`tune_configs/pcam_paper.yaml`)",
         "",
-        f"{_origin(record, name)} 3,931 + 2,757 patches of a JPEG subset of PCam, all test "
-        f"patches; a GAN trained for {plan['generator_planned_s']:.0f} s "
-        f"({plan['generator_images']:,} images). One draw of data (n = 1): mean ± sample std of "
-        f"{rounds} trainings that share it and the selection.",
+        _origin(record, name),
+        "",
+        "3,931 + 2,757 patches of a JPEG subset of PCam, scored on all of its test patches. The "
+        f"GAN was trained for {plan['generator_planned_s']:.0f} s "
+        f"({plan['generator_images']:,} images). There is one draw of data (n = 1): each cell is "
+        f"the mean ± sample std of {rounds} trainings that share the draw and the selection.",
         "",
         "| trained on real + | " + " | ".join(SCORE_METRICS) + " | kept |",
         "| --- |" + " ---: |" * (len(SCORE_METRICS) + 1),

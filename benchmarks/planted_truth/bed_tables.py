@@ -23,20 +23,20 @@ from .planted_summary import (
 )
 
 BEDS = {
-    "labels_plain": "half the labels wrong, at random",
-    "labels_plain_4096": "the same, 4,096 candidates",
-    "labels_plain_500_real": "the same, 500 real images",
-    "labels_plain_seen_by_real": "the same, extractor trained on the real images",
-    "labels_plain_phantom": "the same, phantom",
-    "labels_half": "wrong labels partly matched in distance",
-    "labels_shallow": "features of an earlier stage",
+    "labels_plain": "half the labels wrong, chosen at random; 100 real images",
+    "labels_plain_4096": "`labels_plain` with 4,096 candidates instead of 1,024",
+    "labels_plain_500_real": "`labels_plain` with 500 real images",
+    "labels_plain_seen_by_real": "`labels_plain`, extractor trained on the real images",
+    "labels_plain_phantom": "`labels_plain` of phantom images",
+    "labels_half": "half the labels wrong; a third of these as near to their class as right ones",
+    "labels_shallow": "`labels_plain`, features of an earlier stage of the extractor",
     "labels_20_percent": "a fifth of the labels wrong",
-    "labels_imbalanced": "classes 4 : 1",
-    "labels_4_classes": "four classes (phantom)",
-    "mixed": "a fifth wrong labels, a tenth each of blur and stain shift; and of noise and "
-    "near-duplicates, which are left out of the truth",
+    "labels_imbalanced": "`labels_plain`, classes 4 : 1",
+    "labels_4_classes": "`labels_plain` of phantom images with four classes",
+    "mixed": "a fifth wrong labels, a tenth each of blur and stain shift; also a tenth each of "
+    "noise and near-duplicates, which are left out of the truth",
     "useless": "half near-duplicates of few images; the truth is fresh or near-duplicate",
-    "labels_stratified": "control: matched in distance throughout",
+    "labels_stratified": "control: all wrong labels as near to their class as right ones",
     "all_noise": "control: nothing but noise",
     "all_good": "control: nothing but good ones",
 }
@@ -76,15 +76,16 @@ def beds_table(learned: Cells, beds: Cells, summary: dict[str, Any]) -> list[str
     return [
         f"### Beds, {EVALUATIONS:,} evaluations",
         "",
-        "The ceiling is the better of a logistic regression and gradient boosting on the same "
-        "inputs, told the truth of the other batches. Free scores and peers are the best of their "
-        "kind by the mean over draws, chosen with the truth in hand. *Over the free score*: the "
-        "default less that, paired by draw, with its 95% interval. MLP and REINFORCE: the default "
-        "but for that.",
+        "The *ceiling* is what supervised models reach that see the same inputs and are told the "
+        "truth of the other batches: the better of a logistic regression and gradient boosting. "
+        "The *best* free score and the best peer are those with the highest mean over draws. They "
+        "were picked with the truth in hand, which nobody has in a real run, so the comparison "
+        "favours them. *Default less free score* is paired by draw, with its 95% interval. *MLP* "
+        "and *REINFORCE* are the default with that one choice changed.",
         "",
         *table(
             ("bed", "what it is", "ceiling", "best free score", "AUC", "best peer", "AUC",
-             "default", "over the free score", "within batches", "MLP", "REINFORCE"),
+             "default", "default less free score", "within batches", "MLP", "REINFORCE"),
             rows,
         ),
     ]  # fmt: skip
@@ -112,9 +113,10 @@ def controls_table(learned: Cells) -> list[str]:
     return [
         "### Controls where all candidates are alike",
         "",
-        "There is no AUC where nothing can be told apart. Share of the candidates kept, and how "
-        'many runs say "this reward carries no signal" or raise an alarm of a collapsed policy. A '
-        "signal need not be one about single candidates: it may be how many are kept.",
+        "On these beds there is nothing to find, and so no AUC. The table shows the share of the "
+        'candidates that is kept, how many runs say "this reward carries no signal", and how many '
+        "raise the alarm that the policy has collapsed. The runs need not say that there is no "
+        "signal: the reward may still depend on how many candidates are kept.",
         "",
         *table(
             ("bed", "what it is", "variant", "share kept", "no signal", "alarm"),
@@ -146,8 +148,9 @@ def kinds_table(learned: Cells) -> list[str]:
     return [
         "### `mixed`, kind by kind",
         "",
-        "Mean keep probability of the candidates of a kind, ± sample std over draws. The level is "
-        "free, so kinds are to be compared with good ones.",
+        "Mean keep probability of the candidates of a kind, ± sample std over draws. How many "
+        "candidates a policy keeps is its own choice, so compare each kind with the good ones of "
+        "the same column.",
         "",
         *table(("kind", *found), rows),
     ]
@@ -169,10 +172,10 @@ def scores_table(learned: Cells, beds: Cells) -> list[str]:
     return [
         "### Every free score and every peer",
         "",
-        "AUC against the truth, mean over draws. *Batch and class*: a candidate is worth the share "
-        "of good ones that its batch and class have on another draw of the bed. So much is in "
-        "where a candidate stands, with nothing known of itself. Within a batch the classes differ "
-        "in their share of good ones, so an AUC within batches holds class × position too.",
+        "AUC against the truth, mean over draws. *Batch and class* knows nothing of the candidate "
+        "itself: it takes the share of good ones that its batch and class had on another draw of "
+        "the bed. Whatever it reaches comes from a candidate's place alone. Even within a batch it "
+        "is above chance, because the classes differ in their share of good ones.",
         "",
         *table(
             (
@@ -215,9 +218,10 @@ def worth_table(learned: Cells, beds: Cells, summary: dict[str, Any]) -> list[st
     return [
         "### What the selections are worth to a probe",
         "",
-        "AUC of a probe on real + selected, mean over draws: on test, and for what was learned on "
-        "reward-val as well. *Drop*: reward-val less test, for what was learned and for half of "
-        "the pool at random; what the first is above the second was fitted to reward-val.",
+        "A probe is trained on the real images and the selected candidates. The table shows its "
+        "AUC on test, mean over draws, and for the learned selection that on reward-val as well. "
+        "*Drop* is AUC on reward-val less AUC on test, for the learned selection and for random "
+        "halves of the pool. Where the first is larger, the difference was fitted to reward-val.",
         "",
         *table(
             ("bed", "real only", "keep all", "half at random", "oracle", "learned, reward-val",

@@ -17,11 +17,11 @@ import torch
 from rlsel import metrics
 from rlsel.classifier import ClassifierConfig, Resident, Trainer, predict
 from rlsel.classifier.fit import RECIPE
-from rlsel.classifier.resident import best_device
 from rlsel.data import load_splits
 from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.data.stratify import draw
 from rlsel.experiment.config import load_experiment
+from rlsel.machine.device import best_device
 from rlsel.seeding import derive_seed, rng
 
 from .faults import BLUR_PX, KINDS, ORIGINALS_PER_CLASS, STAIN_TIMES

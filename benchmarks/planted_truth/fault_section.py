@@ -1,4 +1,4 @@
-"""The section of docs/benchmarks.md about what each kind of fault does."""
+"""docs/benchmarks/faults.md: what each kind of fault does to a classifier."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from .markdown import table
 
 METRICS = {"log_loss": "log-loss", "accuracy": "accuracy", "auc": "AUC"}
 DECIDING = "log_loss"
-"""Chosen before any of it was measured, as the metric with the least noise (METHOD)."""
+"""Chosen before any of it was measured, as the metric with the least noise."""
 NAMES = {
     "nothing": "nothing",
     "good": "good",
@@ -21,43 +21,53 @@ REFERENCES = ("nothing", "good", "real_again")
 VERDICTS = ("harmful", "useless", "helpful", "undecided")
 
 RULE = """\
-**What counts as harmful in a bed.** A bed's truth calls a kind harmful, or useless, only where this
-table does, by log-loss, for the bed's number of real images and length of training. What is helpful
-here counts as useful, whatever it looks like; what is undecided is left out of a bed or out of its
-truth. Two beds are exempt, as they describe and do not judge: the truth of `useless` is whether a
-candidate is fresh or a near-duplicate, and all of `all_noise` is noise, neither called harmful. The
-table speaks of a kind alone, at these strengths and doses and at 32 px: weaker faults may do
-nothing, and a mixture need not be the sum of its parts."""
+**What this means for the beds.** A bed is a pool of candidates with faults planted in it. Its truth
+calls a kind harmful or useless only where this page does, by log-loss, for the same number of real
+images and the same length of training. A kind that is helpful here counts as useful, whatever it
+looks like. A kind that is undecided here is left out of the bed, or out of its truth. Two beds are
+exempt, because they describe candidates without judging them: in `useless` the truth is whether a
+candidate is fresh or a near-duplicate, and in `all_noise` every candidate is noise. This page is
+about one kind at a time, at these strengths and doses and at 32 px. Weaker faults may do nothing,
+and a mixture need not be the sum of its parts."""
 
 DESIGN = """\
-Adding images adds steps, since the number of epochs is fixed. 10 epochs, the default, of 100
-patches are 16 steps, so few that whatever adds steps may help, as a look at two other seeds showed
-beforehand. So 100 patches are also trained for 50 epochs, which are the steps of 500.
+The number of epochs is fixed, so adding images also adds steps of training. 100 patches for 10
+epochs (the default) are only 16 steps, and there any added images may help just by adding steps; a
+first look at two other seeds showed this. Therefore 100 patches are also trained for 50 epochs,
+which is as many steps as 500 patches get in 10.
+
+What is added:
 
 - *wrong label*: fresh patches, each with the label of the other class
-- *blur*: a Gaussian of {blur_px:g} px
-- *stain shift*: haematoxylin × {haematoxylin:g}, eosin × {eosin:g}, all alike
+- *blur*: fresh patches, blurred by a Gaussian of {blur_px:g} px
+- *stain shift*: fresh patches with haematoxylin × {haematoxylin:g} and eosin × {eosin:g}
 - *pure noise*: random pixels with each patch's mean and spread of colour
-- *near-duplicates*: {originals} fresh patches of each class again and again, shifted by up to a
-  pixel, with other noise and slightly other colours
+- *near-duplicates*: {originals} fresh patches of each class repeated again and again, shifted by up
+  to a pixel, with other noise and slightly other colours
 - *good*: fresh patches as they are
 - *real again*: the real patches once more, which adds nothing but steps of training
 
-The same made of phantom images (real ones may not be shown):
+Here are the same kinds made of phantom images, since the real patches may not be shown:
 
-![Good ones, blur, stain shift, noise and near-duplicates](images/fault_kinds.png)
+![Good ones, blur, stain shift, noise and near-duplicates](../images/fault_kinds.png)
 """
 
 READING = """\
-A gain is positive where the kind does better than its reference (less log-loss), paired by seed,
-with the 95% interval of its mean by Student's t. Log-loss is after refitting scale and bias.
-Verdicts combine the doses (mean over the doses of a seed, then over seeds). **Harmful**: the
-interval lies below nothing added; **helpful**: above it; **useless**: neither, but below good ones;
-else undecided. They go by log-loss, as was settled before measuring; accuracy stands beside it.
-Each metric gives {num_verdicts} verdicts, so an interval or two may miss by chance: a star marks
-verdicts that hold with Holm's correction for all of them. A dagger marks help that is no clearer
-than that of the real patches once more, so that more steps would explain it. Intervals cover real
-sets, added patches and training, not the choice of test patches, which are always the same.
+**How to read the tables.** A gain compares two trainings of the same seed and is positive where the
+kind in the row does better than its reference; for log-loss, better means less. In brackets is the
+95% interval of the mean gain by Student's t. Log-loss is taken after refitting scale and bias.
+
+A verdict combines the doses: gains are averaged over the doses of a seed, and then over seeds. A
+kind is **harmful** if the whole interval of its gain over nothing added lies below 0, and
+**helpful** if it lies above 0. It is **useless** if neither holds and it is worse than good
+patches. Otherwise it is undecided. Verdicts go by log-loss, which was settled before measuring;
+verdicts by accuracy stand beside them.
+
+Each metric gives {num_verdicts} verdicts, so one or two may be wrong by chance. A star marks
+verdicts that also hold after Holm's correction for their number. A dagger marks help that is no
+clearer than that of the real patches once more: more steps of training would explain it. The
+intervals cover the choice of real images, of added images and the randomness of training. They do
+not cover the choice of test patches, which are always the same.
 """
 
 
@@ -71,11 +81,13 @@ def fault_section(record: dict[str, Any], name: str) -> str:
         "## What each kind of fault does to a classifier",
         "",
         f"{record['hardware']}; torch {record['versions']['torch']}; record `{name}.json`, by "
-        f"`python benchmarks/{name}.py train`. Real PCam at 32 px: a ResNet34 is trained on real "
-        "patches and a dose of one kind, balanced over the labels, and scored on the "
-        f"{config['test_images'][0]:,} patches of the test split. n = {record['n']} seeds; each "
-        "has a real set, fresh patches, weights and order of its own, and within a seed these are "
-        "the same for all kinds, place by place.",
+        f"`python benchmarks/{name}.py train`.",
+        "",
+        "A ResNet34 is trained on real PCam patches at 32 px and a dose of added images of one "
+        "kind, balanced over the labels. It is scored on the "
+        f"{config['test_images'][0]:,} patches of the test split. n = {record['n']} seeds. Each "
+        "seed has its own real patches, fresh patches, initial weights and order of training, "
+        "and all kinds share those of their seed.",
         "",
         DESIGN.format(
             blur_px=config["blur_px"],
@@ -121,7 +133,7 @@ def _doses(doses: list[dict[str, Any]], setting: str) -> list[str]:
     return [
         f"### Every dose: {setting}",
         "",
-        "Scores with sample std over seeds; gains over nothing added.",
+        "Mean ± sample std over seeds; each gain is over nothing added.",
         "",
         *table(head, rows),
     ]
@@ -141,8 +153,8 @@ def _in_words(kinds: list[dict[str, Any]], settings: list[str]) -> list[str]:
             named = [NAMES[row["kind"]] for row in rows if row["verdict"] == verdict]
             if named:
                 found.append(f"{verdict}: {', '.join(named)}")
-        sentences.append(f"{setting}: {'; '.join(found)}.")
-    return [" ".join(sentences), ""]
+        sentences.append(f"- {setting}: {'; '.join(found)}.")
+    return ["The verdicts by log-loss once more, in words:", "", *sentences, ""]
 
 
 def _verdict(row: dict[str, Any]) -> str:

@@ -82,13 +82,10 @@ def _doses(scores: Scores) -> Iterator[dict[str, Any]]:
         for kind, dose in kinds_and_doses(setting):
             for metric in SIGNS:
                 mean, std = mean_and_std(scores.of(metric, setting, kind, dose).tolist())
-                gains = {
-                    f"gain_over_{reference}": _compare(
-                        scores.gain(metric, setting, kind, dose, reference)
-                    )
-                    for reference in REFERENCES
-                    if NOTHING != kind != reference
-                }
+                gains = {}
+                if kind != NOTHING:
+                    gain_S = scores.gain(metric, setting, kind, dose, NOTHING)
+                    gains["gain_over_nothing"] = _compare(gain_S)
                 where = {"setting": setting.name, "kind": kind, "dose": dose, "metric": metric}
                 yield where | {"mean": _rounded(mean), "std": _rounded(std)} | gains
 

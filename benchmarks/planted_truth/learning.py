@@ -3,7 +3,6 @@
 Shape letters: N candidates, M masks, T iterations.
 """
 
-import json
 import shutil
 import tempfile
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from recording import read_record
 from scipy.stats import norm
 
 from envs import SelectionProblem
@@ -38,6 +38,11 @@ from .scoring import probe_scores
 Pay = Literal["reward", "noisy", "null"]
 PARTS = ("features", "reward", "controller", "algorithm", "selection")
 """Of an experiment: what a cell sets or takes by default."""
+SERIES = (
+    "evaluations", "reward_mean", "reward_std", "keep_fraction", "clip_fraction", "kl", "entropy",
+    "grad_norm", "explained_variance", "positive_advantages", "selection_val", "reward_val",
+)  # fmt: skip
+"""Of each iteration, beside the AUC of its policy (`curve`)."""
 FIDELITY_RECORD = Path(__file__).parents[1] / "records" / "reward_fidelity.json"
 
 
@@ -61,7 +66,7 @@ class Cell:
 def retraining_noise() -> float:
     """Standard deviation of a full training's AUC on reward-val over its seeds, mean over sets."""
     by_set: dict[str, list[float]] = defaultdict(list)
-    for key, cell in json.loads(FIDELITY_RECORD.read_text())["cells"].items():
+    for key, cell in read_record(FIDELITY_RECORD)["cells"].items():
         kind, name, *_ = key.split(" | ")
         if kind == "truth":
             by_set[name].append(cell["reward"]["auc"])
@@ -104,7 +109,7 @@ class Prepared:
 def prepare(experiment: Experiment, bed_name: str, draw: int) -> Prepared:
     """Describe the candidates and cut the batches."""
     bed = build_bed(bed_name, draw)
-    table = _table(bed_name, draw, experiment.features.num_neighbours)
+    table = _table(bed_name, draw)
     problem = build_problem(
         experiment.features, bed.features, table, bed.real.num_classes, rng(draw, "batches")
     )
@@ -112,10 +117,10 @@ def prepare(experiment: Experiment, bed_name: str, draw: int) -> Prepared:
 
 
 @cache
-def _table(bed_name: str, draw: int, num_neighbours: int) -> CandidateTable:
+def _table(bed_name: str, draw: int) -> CandidateTable:
     bed = build_bed(bed_name, draw)
     reward_val = material(bed.config.source).reward_val
-    return describe_candidates(bed.features, bed.candidates, bed.real, reward_val, num_neighbours)
+    return describe_candidates(bed.features, bed.candidates, bed.real, reward_val)
 
 
 def settings_of(options: dict[str, Any], parts: tuple[str, ...] = PARTS) -> dict[str, Any]:
@@ -172,23 +177,17 @@ def _learn_in(
     signal = signal_in(learned.taken)
     return learned.keep_probability_N, {
         "seconds": round(seconds, 2),
-        "evaluations": [int(row["evaluations"]) for row in history.rows],
         "auc": bed.auc(learned.keep_probability_N),
         "auc_of_last_iteration": bed.auc(history.probabilities_TN[-1]),
         "within_batches": bed.auc_within(learned.keep_probability_N, batch_N),
-        "curve": [bed.auc(p_N) for p_N in history.probabilities_TN],
         "chosen_iteration": learned.chosen_iteration,
         "signal": signal and [signal.correlation, signal.p_value],
         "alarms": warn_of_collapse(learned.rows, learned.last_probability_N),
         "kinds": _by_kind(learned.keep_probability_N, bed.kinds_N),
         "selections": _selections(learned.keep_probability_N, bed),
-        "diagnostics": {
-            name: [row[name] for row in history.rows]
-            for name in ("reward_mean", "reward_std", "keep_fraction", "clip_fraction", "kl",
-                         "entropy", "grad_norm", "explained_variance", "positive_advantages",
-                         "selection_val", "reward_val")
-        },
-    }  # fmt: skip
+        "series": {name: [row[name] for row in history.rows] for name in SERIES}
+        | {"curve": [bed.auc(p_N) for p_N in history.probabilities_TN]},
+    }
 
 
 def _by_kind(probability_N: np.ndarray, kinds_N: np.ndarray) -> dict[str, float]:

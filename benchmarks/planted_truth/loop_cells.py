@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from rlsel.algorithms.config import AlgorithmConfig
-from rlsel.algorithms.task import Rung, Task
+from rlsel.algorithms.task import Task
 from rlsel.algorithms.train import train
 from rlsel.controllers import build_controller
 from rlsel.experiment.config import build_experiment
@@ -112,11 +112,7 @@ def _train(prepared: Prepared, settings: AlgorithmConfig, seed: int) -> np.ndarr
     evaluations = LocalEvaluations(workbench, Ledger(folder / "ledger.sqlite"))
     reward = SetReward(evaluations, "probe", "auc", 0)
     judge = SetReward(evaluations, "probe", "auc", 0, "selection_val")
-    task = Task(
-        prepared.problem,
-        (Rung(reward, judge),),
-        {"covers": "decision", "alpha": 0.0, "smoothing_scope": "run"},
-    )
+    task = Task(prepared.problem, reward, judge, {"covers": "decision", "alpha": 0.0})
     try:
         return train(settings, experiment.controller, task, seed, folder, 0).keep_probability_N
     finally:
@@ -131,9 +127,8 @@ def _plain_worths(prepared: Prepared) -> Callable[[np.ndarray], list[float]]:
     features = HeadFeatures(config.num_components, both_NF)
     labels_N = np.concatenate((bed.real.labels, bed.candidates.labels))
     heads = LogisticHeads(
-        torch.from_numpy(features.training_NP), torch.from_numpy(labels_N), 2, config.l2,
-        config.max_steps,
-    )  # fmt: skip
+        torch.from_numpy(features.training_NP), torch.from_numpy(labels_N), 2, config.l2
+    )
     val_VP = features.project(bed.features.reward_val)
     labels_V = material(bed.config.source).reward_val.labels
     real_N = np.ones(len(bed.real), dtype=bool)

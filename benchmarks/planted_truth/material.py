@@ -16,7 +16,6 @@ from torch import nn
 
 from rlsel.classifier import ClassifierConfig, Resident, Trainer
 from rlsel.classifier.predict import extract_features, map_chunks
-from rlsel.classifier.resident import best_device
 from rlsel.classifier.resnet import split_at
 from rlsel.data import load_splits
 from rlsel.data.image_set import ImageSet, concatenate
@@ -25,6 +24,7 @@ from rlsel.data.phantom.source import draw_splits
 from rlsel.data.stratify import cut
 from rlsel.experiment.config import load_experiment
 from rlsel.machine.atomic_files import replacing
+from rlsel.machine.device import best_device
 from rlsel.seeding import derive_seed, rng
 
 Source = Literal["pcam", "phantom", "phantom_4_classes"]

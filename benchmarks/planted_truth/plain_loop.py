@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from envs import SelectionProblem
+from rlsel.algorithms.build import MAX_GRAD_NORM
 from rlsel.algorithms.config import AlgorithmConfig
 from rlsel.controllers import Controller
 
@@ -26,7 +27,7 @@ def learn_plainly(
     """
     torch.manual_seed(seed)
     optimizer = torch.optim.AdamW(controller.parameters(), lr=config.lr, weight_decay=0.0)
-    num_episodes, num_steps = config.episodes, 0
+    num_episodes = config.episodes
     descriptors_NF = torch.from_numpy(problem.descriptors_NF)
     observations: list[dict[str, torch.Tensor]] = []
     onehot_NC = torch.eye(problem.num_classes)[torch.from_numpy(problem.labels_N)]
@@ -62,20 +63,31 @@ def learn_plainly(
         for _ in range(config.num_epochs):
             for rows in torch.randperm(len(advantage_B)).split(config.minibatch_size):
                 new_BK, _ = controller({name: values[rows] for name, values in seen.items()})
-                bernoulli = nn.functional.binary_cross_entropy_with_logits
-                log_ratio_BK = bernoulli(old_BK[rows], action_BK[rows], reduction="none")
-                log_ratio_BK = log_ratio_BK - bernoulli(new_BK, action_BK[rows], reduction="none")
-                ratio_BK = log_ratio_BK.exp()
-                clipped_BK = ratio_BK.clamp(1 - config.clip, 1 + config.clip)
-                a_B1 = advantage_B[rows, None]
-                loss = -torch.minimum(a_B1 * ratio_BK, a_B1 * clipped_BK).mean()
+                loss = _clipped_loss(
+                    new_BK, old_BK[rows], action_BK[rows], advantage_B[rows, None], config.clip
+                )
                 optimizer.zero_grad()
                 loss.backward()
-                nn.utils.clip_grad_norm_(controller.parameters(), config.max_grad_norm)
+                nn.utils.clip_grad_norm_(controller.parameters(), MAX_GRAD_NORM)
                 optimizer.step()
-                num_steps += 1
     probability_N = np.zeros(problem.num_candidates)
     for observation, places in zip(observations, problem.batches_DK, strict=True):
         with torch.no_grad():
             probability_N[places] = torch.sigmoid(controller(observation)[0]).mean(0).numpy()
     return probability_N
+
+
+def _clipped_loss(
+    new_BK: torch.Tensor,
+    old_BK: torch.Tensor,
+    action_BK: torch.Tensor,
+    advantage_B1: torch.Tensor,
+    clip: float,
+) -> torch.Tensor:
+    """PPO's loss with the ratio of each candidate's decision clipped."""
+    bernoulli = nn.functional.binary_cross_entropy_with_logits
+    log_ratio_BK = bernoulli(old_BK, action_BK, reduction="none")
+    log_ratio_BK = log_ratio_BK - bernoulli(new_BK, action_BK, reduction="none")
+    ratio_BK = log_ratio_BK.exp()
+    clipped_BK = ratio_BK.clamp(1 - clip, 1 + clip)
+    return -torch.minimum(advantage_B1 * ratio_BK, advantage_B1 * clipped_BK).mean()

@@ -54,7 +54,7 @@ def draw_curves(learned: Cells, beds: Cells) -> Path | None:
 def _draw_runs(panel: Axes, cells: list[dict[str, Any]], colour: str, title: str) -> None:
     by_length: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for cell in cells:
-        by_length[cell["evaluations"][-1]].append(cell)
+        by_length[int(cell["series"]["evaluations"][-1])].append(cell)
     lengths_L = sorted(by_length)
     auc_LS = [[cell["auc"] for cell in by_length[length]] for length in lengths_L]
     low_L, high_L = ([pick(values) for values in auc_LS] for pick in (min, max))
@@ -65,7 +65,8 @@ def _draw_runs(panel: Axes, cells: list[dict[str, Any]], colour: str, title: str
     )  # fmt: skip
     longest = by_length[lengths_L[-1]]
     panel.plot(
-        longest[0]["evaluations"], np.mean([cell["curve"] for cell in longest], axis=0),
+        longest[0]["series"]["evaluations"],
+        np.mean([cell["series"]["curve"] for cell in longest], axis=0),
         color=colour, linewidth=0.9, linestyle=(0, (1, 1.5)), label=f"{title}: last policy",
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The section of docs/benchmarks.md about beds with a known truth."""
+"""docs/benchmarks/planted_truth.md: what is learned on beds with a known truth."""
 
 from typing import Any
 
@@ -34,10 +34,31 @@ REFERENCES = {
     "useless_finetuned": ("useless", "default"),
 }
 """Study -> study and variant that its variants are compared with, draw by draw."""
+READING = """\
+A *bed* is a pool of candidates in which faults were planted, so that everybody knows which
+candidates are useful; this is the *truth*. The controller is not told. It is paid by a reward, the
+AUC of a probe on reward-val, and ends with a keep probability for each candidate. On most beds the
+images are real PCam patches at 32 px.
+
+*AUC* in these tables is the area under the ROC curve of the keep probability against the truth:
+1 means that every useful candidate is ranked above every other one, and .5 is chance. *Within
+batches* is the same among the candidates of one batch, so that the place of the batch does not
+count. Figures are the mean ± sample std over draws of real images and candidates, and in brackets
+the lowest draw; n counts draws.
+
+A *free score* ranks candidates without paying for a reward, such as the share of their real
+neighbours that have their label. A *peer* is a published method. Intervals are 95% intervals by
+Student's t.
+
+Where settings are compared, *gain* is the AUC less that of the reference, paired by draw. *Test
+AUC* is that of a probe trained on what is selected, by two rules. The product's rule keeps the most
+probable candidates, as many as the probabilities sum to; *by p > ½* keeps those with a probability
+above ½.
+"""
 PAYS = {"reward": "as it is", "noisy": "as noisy as retraining"}
 
 
-def planted_section(learned: Record, beds: Record, selections: Record) -> str:
+def planted_section(learned: Record, beds: Record, selections: Record, _: str = "") -> str:
     """What was learned on every bed, with how much, by which means; and what it is good for.
 
     Args:
@@ -50,12 +71,10 @@ def planted_section(learned: Record, beds: Record, selections: Record) -> str:
         "",
         f"{learned['hardware']}; torch {learned['versions']['torch']}, ray "
         f"{learned['versions']['ray']}; records `planted_truth_*.json`, by "
-        "`python benchmarks/planted_truth.py`; "
-        "cells in `benchmarks/planted_truth/cells.yaml`, beds in `beds.yaml` beside it. Real PCam "
-        "at 32 px unless said; rewards are the AUC of a probe on reward-val. AUC is that of the "
-        "keep probability against the truth, mean ± sample std over draws of real images and "
-        "candidates (n in each table), least in brackets.",
+        "`python benchmarks/planted_truth.py`. What was run stands in "
+        "`benchmarks/planted_truth/cells.yaml`, and the beds in `beds.yaml` beside it.",
         "",
+        READING,
         _whose_features(cells, known),
         "",
         _looked_at(cells),
@@ -84,9 +103,9 @@ def _whose_features(learned: Cells, beds: Cells) -> str:
     """What the beds make easier than a run is, and what it comes to where they do not."""
     bed = "labels_plain_seen_by_real"
     text = (
-        f"All beds but `{bed}` use a feature extractor trained on {NUM_OTHERS:,} other labelled "
-        "patches. `rlsel run` trains its extractor on the real images themselves, which is the "
-        f"situation of `{bed}`"
+        f"**These beds are easier than a run.** All beds but `{bed}` use a feature extractor that "
+        f"was trained on {NUM_OTHERS:,} other labelled patches. `rlsel run` trains its extractor "
+        f"on the real images themselves, and `{bed}` is the only bed that does so too"
     )
     runs = by_draw(learned, group_of(bed))
     known = of_bed(beds, bed, runs)
@@ -96,21 +115,23 @@ def _whose_features(learned: Cells, beds: Cells) -> str:
     auc = mean([run["auc"] for run in runs.values()])
     ours, at_random = drops(runs, known)
     return (
-        f"{text}: there the controller's AUC is {auc}, that of the best free score ({label(name)}) "
-        f"{mean(free_scores(known)[name])}, and from reward-val to test a probe on what was "
-        f"learned drops by {decimal(ours)}, on random halves of the pool by {decimal(at_random)}."
+        f"{text}. There the controller's AUC is {auc}, and that of the best free score "
+        f"({label(name)}) is {mean(free_scores(known)[name])}. A probe trained on what was learned "
+        f"scores {decimal(ours)} less on test than on reward-val; a probe trained on random halves "
+        f"of the pool scores {decimal(at_random)} less. The difference was fitted to reward-val."
     )
 
 
 def _looked_at(learned: Cells) -> str:
     text = (
-        "Settings were sought on draws 0 to 9, which are not shown, but for two that were chosen "
-        "looking at draws 10 to 14: that one of the last quarter of the iterations is taken, and "
-        "that the mean policy is what comes out."
+        "**Which draws were looked at.** Settings were sought on draws 0 to 9, which are not shown "
+        "here. Two settings were chosen on draws 10 to 14, which are shown: that the result is "
+        "taken from the last quarter of the iterations, and that it is the mean policy of the run. "
+        "So figures on these draws may be a little too good."
     )
     if not any(key.startswith("targets") for key in learned):
         return text
-    return f"{text} Draws 20 to 24, of the targets, were not looked at before."
+    return f"{text} Draws 20 to 24 are those of the targets and had never been looked at."
 
 
 def _lengths(learned: Cells, beds: Cells, summary: dict[str, Any]) -> list[str]:
@@ -140,12 +161,14 @@ def _lengths(learned: Cells, beds: Cells, summary: dict[str, Any]) -> list[str]:
     return [
         "### How much it takes",
         "",
-        "A run of its own for each number of evaluations, since the learning rate falls to nothing "
-        "over a run: mean and range over draws. What comes out is the mean policy of a run; its "
-        "last policy alone drifts away from the planted truth (dotted). Test AUC is that of a "
-        "probe on what comes out.",
+        "Each number of evaluations is a run of its own, because the learning rate falls to zero "
+        "over a run. The result of a run is its mean policy. The last policy alone (dotted in the "
+        "picture) drifts away from the planted truth as a run gets longer. The picture shows means "
+        "and ranges over draws. *Test AUC* is that of a probe trained on what was selected, and "
+        "*of the way to the ceiling* counts from .5. A reward *as noisy as retraining* has noise "
+        "added, as large as the spread of a full training over its seeds.",
         "",
-        "![AUC over evaluations on two beds](images/planted_truth.png)",
+        "![AUC over evaluations on two beds](../images/planted_truth.png)",
         "",
         *table(
             ("bed", "reward", "evaluations", "AUC", "within batches", "test AUC",
@@ -187,17 +210,17 @@ def _variants(summary: dict[str, Any], cells: Cells, study: str, title: str) -> 
     return [
         f"### {title}",
         "",
-        f"*Gain*: over {reference!r} of the same draw, with its 95% interval. Test AUC of a probe "
-        "on what is selected: by rank at the policy's own rate, as the product does, and by p > ½.",
+        f"The gain is over {reference!r} on the same draw.",
         "",
         *table(
             ("variant", "bed", "evaluations", "AUC", "gain", "within batches",
-             "test AUC of a probe", "by p > ½", "seconds, least", "n"),
+             "test AUC", "by p > ½", "seconds, least", "n"),
             rows,
         ),
-        f"By this interval, which leaves out how many are compared, of {len(rows)} rows clearly "
-        f"better: {'; '.join(clear['better']) or 'none'}. Clearly worse: "
-        f"{'; '.join(clear['worse']) or 'none'}.",
+        f"Rows: {len(rows)}. The interval of the gain lies above 0 for: "
+        f"{'; '.join(clear['better']) or 'none'}. It lies below 0 for: "
+        f"{'; '.join(clear['worse']) or 'none'}. The intervals are not corrected for the number of "
+        "rows, so about one row in twenty is listed by chance.",
         "",
     ]  # fmt: skip
 
@@ -228,8 +251,9 @@ def _null(cells: Cells) -> list[str]:
     return [
         "### A reward that says nothing",
         "",
-        f"{len(values)} runs were paid by numbers drawn for every set: AUC {decimal(average)} ± "
-        f"{decimal(std)}, from {decimal(min(values))} to {decimal(max(values))}. One run proves "
-        f'nothing, whatever it reaches. {warned} of them end with "this reward carries no signal".',
+        f"{len(values)} runs were paid with random numbers instead of rewards. Their AUC is "
+        f"{decimal(average)} ± {decimal(std)}, from {decimal(min(values))} to "
+        f"{decimal(max(values))}: a single run may look good by chance. {warned} of the "
+        f'{len(values)} say at their end that "this reward carries no signal".',
         "",
     ]

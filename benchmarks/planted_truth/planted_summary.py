@@ -17,7 +17,7 @@ def summarise(cells: Cells) -> dict[str, Any]:
     """Of what was learned: `study | bed | pay | variant | evaluations` -> figures over the rest."""
     groups: dict[str, list[Cell]] = defaultdict(list)
     for key, cell in cells.items():
-        if "curve" in cell and not key.startswith("learned | "):
+        if "auc_of_last_iteration" in cell and not key.startswith("learned | "):
             *group, _, _, _ = key.split(" | ")
             groups[" | ".join(group)].append(cell)
     return {group: _figures(found) for group, found in groups.items()}
@@ -89,12 +89,15 @@ def _by_name(scores_of_draws: list[dict[str, float]]) -> dict[str, list[float]]:
 
 def _figures(cells: list[Cell]) -> dict[str, Any]:
     figures: dict[str, Any] = {"n": len(cells)}
-    for name in ("auc", "auc_of_last_iteration", "within_batches", "seconds"):
+    for name in ("auc", "within_batches", "seconds"):
         figures[name] = _spread([cell[name] for cell in cells])
-    for rule in ("rate", "threshold"):
-        for name in ("kept", "reward_val_accuracy", "reward_val_auc", "test_accuracy", "test_auc"):
-            values = [cell["selections"][rule][name] for cell in cells]
-            figures[f"{rule}.{name}"] = _spread(values)
+    for rule, name in (
+        ("rate", "reward_val_auc"),
+        ("rate", "test_auc"),
+        ("threshold", "test_auc"),
+    ):
+        values = [cell["selections"][rule][name] for cell in cells]
+        figures[f"{rule}.{name}"] = _spread(values)
     return figures
 
 

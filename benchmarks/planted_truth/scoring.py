@@ -27,7 +27,6 @@ def probe_scores(bed: Bed, masks_MN: np.ndarray) -> dict[str, np.ndarray]:
         torch.from_numpy(labels_N),
         bed.real.num_classes,
         config.l2,
-        config.max_steps,
     )
     used_MN = np.column_stack((np.ones((len(masks_MN), len(bed.real)), bool), masks_MN))
     weights = [

@@ -15,9 +15,9 @@ import torch
 from rlsel import metrics
 from rlsel.algorithms.policy import keep_most_probable
 from rlsel.classifier import Resident, Trainer, predict, recipe_of
-from rlsel.classifier.resident import best_device
 from rlsel.data.image_set import ImageSet, concatenate
 from rlsel.experiment.config import build_experiment, load_experiment, merge
+from rlsel.machine.device import best_device
 from rlsel.seeding import derive_seed, rng
 
 from .beds import build_bed, hash_of

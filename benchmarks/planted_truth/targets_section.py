@@ -48,7 +48,25 @@ def targets_section(
     learned: Cells, beds: Cells, selections: Cells, summary: dict[str, Any]
 ) -> list[str]:
     """One row for each target of which there is a measurement."""
-    rows = [
+    rows = target_rows(learned, beds, selections, summary)
+    if not rows:
+        return []
+    return [
+        "### Targets",
+        "",
+        "The targets were set before anything was measured. They are about the default settings, "
+        "unless a row says otherwise. The column *on* says which draws were used. If a target is "
+        "about every bed, the worst bed is shown; if one bed is enough, the best. *Stretch* marks "
+        "what was hoped for and not promised.",
+        "",
+        *table(("target", "measured", "met", "on"), rows),
+    ]
+
+
+def target_rows(
+    learned: Cells, beds: Cells, selections: Cells, summary: dict[str, Any]
+) -> list[Row]:
+    return [
         *_auc(learned, beds),
         *_seeds(learned, summary),
         *_longer(learned),
@@ -57,17 +75,6 @@ def targets_section(
         *_over_free(learned, beds),
         *_useless(learned),
         *_null(learned),
-    ]
-    if not rows:
-        return []
-    return [
-        "### Targets",
-        "",
-        "Set before anything was measured; the default, unless a row says otherwise. *On* says "
-        "which draws a row is of. Where a target holds for every bed the worst is shown, and the "
-        "best where one will do.",
-        "",
-        *table(("target", "measured", "met", "on"), rows),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The section of docs/benchmarks.md about evaluators: tables, and how the curve goes on."""
+"""The section of docs/benchmarks/speed.md about evaluators: tables, and how the curve goes on."""
 
 from typing import Any
 
@@ -17,21 +17,27 @@ def scaling_section(record: Record, name: str) -> str:
         "## Evaluators and episodes",
         "",
         f"{record['hardware']}; torch {record['versions']['torch']}, ray "
-        f"{record['versions']['ray']}; record `{name}.json`, by `python benchmarks/{name}.py`. "
-        "The broker, its ledger and all messages are real; evaluators only sleep, "
-        f"{config['mean_s']:g} s a job or exponentially distributed with that mean; "
-        f"{config['candidates']:,} candidates, {config['decisions']} decisions an episode. A row "
-        f"is one iteration; {record['n']:,} evaluations in all. All actors shared the two cores "
-        f"(load average {min(loads):.1f} to {max(loads):.1f} before the cells, most of it "
-        "their own start), and with constant durations all answers of a wave come at the same "
-        "moment, so that the last of them waits for its turn: the mean is above the median.",
+        f"{record['versions']['ray']}; record `{name}.json`, by `python benchmarks/{name}.py`.",
         "",
-        "Utilisation is the share of the evaluators' time, from the first request to the last "
-        "answer, that they slept on a job. Beside it is what it would be if messages took no time "
-        "(computed; with exponential durations mean ± sample std over 20 draws, of which the row "
-        "is one): near the end of an iteration drawn durations leave evaluators without work, "
-        "whatever the broker does, the more so the more evaluators there are. Overhead is what an "
-        "answer takes beyond its job and the wait for its evaluator.",
+        "How many evaluators can one broker keep at work? The broker, its ledger and all messages "
+        "are real. The evaluators are pretended: they sleep instead of training, so that many of "
+        "them fit on one small machine. A job lasts "
+        f"{config['mean_s']:g} s, or a random time with that mean (exponentially distributed). "
+        f"There are {config['candidates']:,} candidates and {config['decisions']} decisions an "
+        f"episode. Each row is one iteration; all rows together are {record['n']:,} evaluations.",
+        "",
+        "*Utilisation* is the share of the evaluators' time, from the first request to the last "
+        "answer, that they spent on a job. *Without messages* is what it would be if messages took "
+        "no time, computed; for random durations it is the mean ± sample std over 20 draws, and "
+        "the measured row is one such draw. Random durations leave evaluators without work near "
+        "the end of an iteration whatever the broker does, and the more so the more evaluators "
+        "there are. *Overhead* is how long an answer takes beyond its job and the wait for a free "
+        "evaluator.",
+        "",
+        "All actors shared the two cores. The load average was "
+        f"{min(loads):.1f} to {max(loads):.1f} before the cells, most of it from starting the "
+        "actors. With constant durations many answers come at the same moment and wait for their "
+        "turn, so the mean overhead is above the median.",
         "",
     ]
     lines += _table(
@@ -45,9 +51,11 @@ def scaling_section(record: Record, name: str) -> str:
         ],
     )
     lines += [
-        "Who is served first matters, as an episode's jobs come one after the other. Simulated "
-        "without messages, for jobs whose time grows with the candidates kept so far; `turns` is "
-        "what the broker does.",
+        "The order of service matters, because an episode can ask for its next evaluation only "
+        "when it has the answer to the last one. The table shows utilisation under three orders, "
+        "simulated without messages, for jobs that take longer the more candidates were kept. "
+        "*Turns* serves the episode that is furthest behind and is what the broker does; *order of "
+        "arrival* and *longest first* are the alternatives.",
         "",
     ]
     lines += _table(
@@ -74,33 +82,37 @@ def _limits(record: Record) -> list[str]:
     return [
         f"### {FAR:,} evaluators",
         "",
-        f"With evaluators that need no time the broker answers {rate:,.0f} new evaluations a "
-        f"second (best of {full['n'] / 512:.0f} rounds of 512), {free['per_s']:,.0f} if nothing is "
-        f"written down, and {full['from_ledger_per_s']:,.0f} from the ledger; it takes "
-        f"{full['broker_cpu_ms']:.1f} ms of processor time for each, and has one core. {FAR:,} "
-        f"evaluators whose jobs take T seconds ask for {FAR:,}/T a second, so:",
+        "Nobody has run so many. This is computed from what was measured here.",
         "",
-        f"1. **The broker's one core gives way first**, where T is below {least_s:.1f} s: at 1 s "
-        f"each it keeps about {rate:,.0f} evaluators at work, at {10 * least_s:.0f} s each "
-        f"{10 * FAR:,}. Trainings of a ResNet34 take longer than that; probes do not, but go "
-        "together, and a group costs the broker little more than one job. *Then:* let groups "
-        "grow, or start several brokers, each with its own evaluators and ledger, and choose among "
-        "them by the job's key: equal jobs meet at the same one.",
-        f"2. **The ledger** takes {one:,.0f} rows a second one by one, each of which waits for the "
-        f"disk, and {many:,.0f} in groups of 128. The broker writes at one go what came in during "
-        "the last write, so the groups grow with the load, and the ledger costs it "
-        f"{100 * (1 - rate / free['per_s']):.0f}% of its rate. *Then:* a faster disk; the rows of "
-        "several brokers are in files of their own anyway.",
-        f"3. **The object store** does not notice: a request is {messages['request_bytes']:,.0f} "
-        f"bytes with {messages['candidates']:,.0f} candidates, an answer "
-        f"{messages['answer_bytes']:,.0f}; at the broker's limit that is {kib_per_s:,.0f} KiB/s, "
-        "and Ray sends messages below 100 KiB past the store. Images go through it once for every "
-        "machine. *Then:* a mask is a byte a candidate, so pools of 100,000 pass that mark; with "
-        "its bits packed it would be an eighth.",
-        f"4. **Episodes** are processes of {weight:,.0f} MiB each, so {EACH} an evaluator are "
-        f"{EACH * FAR * weight / 1024:,.0f} GiB on the machines of the env runners. That is the "
-        "first bill to come, long before the broker's. *Then:* an env runner that plays many "
-        "episodes at once in one process (`env_runner_cls=` of RLlib).",
+        f"With evaluators that need no time the broker answers {rate:,.0f} new evaluations a "
+        f"second (best of {full['n'] / 512:.0f} rounds of 512). It would answer "
+        f"{free['per_s']:,.0f} if nothing were written down, and it answers "
+        f"{full['from_ledger_per_s']:,.0f} from the ledger. Each answer takes "
+        f"{full['broker_cpu_ms']:.1f} ms of processor time, and the broker uses one core. {FAR:,} "
+        f"evaluators whose jobs take T seconds ask for {FAR:,}/T evaluations a second. What "
+        "limits them:",
+        "",
+        f"1. **The broker's core**, when a job takes less than {least_s:.1f} s. With jobs of 1 s "
+        f"the broker keeps about {rate:,.0f} evaluators at work, with jobs of {10 * least_s:.0f} s "
+        f"{10 * FAR:,}. Training a ResNet34 takes longer than that. Probes take less, but they are "
+        "asked for in groups, and a group costs the broker little more than one job. *Remedy:* "
+        "larger groups, or several brokers, each with its own evaluators and ledger; a job's key "
+        "would say which broker it goes to, so that equal jobs meet.",
+        f"2. **The ledger**, which writes {one:,.0f} rows a second one by one, as each waits for "
+        f"the disk, and {many:,.0f} in groups of 128. The broker writes together what came in "
+        "during the last write, so groups grow with the load, and the ledger costs it "
+        f"{100 * (1 - rate / free['per_s']):.0f}% of its rate. *Remedy:* a faster disk; several "
+        "brokers would have a ledger each anyway.",
+        f"3. **The object store** is far from its limit. A request is "
+        f"{messages['request_bytes']:,.0f} bytes with {messages['candidates']:,.0f} candidates and "
+        f"an answer {messages['answer_bytes']:,.0f}. At the broker's limit that is "
+        f"{kib_per_s:,.0f} KiB/s, and Ray sends messages below 100 KiB past the store. Images go "
+        "through it once for every machine. *Remedy:* a mask takes a byte for each candidate, so "
+        "pools of 100,000 exceed the 100 KiB; packed into bits it would take an eighth.",
+        f"4. **Episodes** are processes of {weight:,.0f} MiB each. At {EACH} for every evaluator "
+        f"that is {EACH * FAR * weight / 1024:,.0f} GiB on the machines of the env runners, and it "
+        "is due long before the broker is too slow. *Remedy:* an env runner that plays many "
+        "episodes in one process (`env_runner_cls=` of RLlib).",
         "",
     ]
 

@@ -4,13 +4,13 @@ import time
 from functools import cached_property
 
 import torch
+from recording import Cell
 
 from rlsel import metrics
 from rlsel.classifier import Resident, Trainer
 from rlsel.data import Splits, load_splits
 from rlsel.experiment.config import Experiment
 
-from .cells import Cell
 from .naive_peer import train_naively
 from .sides import shared_settings
 

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 
 from rlsel.classifier import Resident, fit
-from rlsel.classifier.resident import best_device
 from rlsel.data import load_splits
 from rlsel.experiment.config import Experiment, build_experiment, merge
 from rlsel.experiment.yaml_files import read_yaml
 from rlsel.features.extract import extract
+from rlsel.machine.device import best_device
 from rlsel.pool import build_pool
 from rlsel.rewards.workbench import Workbench
 from rlsel.seeding import derive_seed

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from recording import Cell
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import resnet34
 
 from rlsel.classifier import ClassifierConfig
 
-from .cells import Cell
 from .sides import Setting, Setup, ours
 
 NUM_PRODUCTS = 20

@@ -6,13 +6,13 @@ from functools import cached_property, partial
 
 import numpy as np
 import torch
+from recording import Cell
 
 from rlsel.experiment.config import Experiment
 from rlsel.rewards.jobs import Fidelity, Job
 from rlsel.rewards.workbench import Workbench
 
 from .beds import build_workbench
-from .cells import Cell
 
 
 class FidelityCosts:

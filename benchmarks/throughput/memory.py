@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import torch
+from recording import Cell
 
 from rlsel.classifier import ClassifierConfig
 from rlsel.data.image_set import ImageSet
@@ -24,8 +25,6 @@ from rlsel.machine.json_files import to_json
 from rlsel.rewards.jobs import Job
 from rlsel.rewards.probe import ProbeConfig
 from rlsel.rewards.workbench import Workbench
-
-from .cells import Cell
 
 NUM_REAL = 64
 NUM_VAL = 64

@@ -79,21 +79,12 @@ def train_naively(
     torch.manual_seed(seed)
     on_gpu = torch.device(device).type == "cuda"
     torch.backends.cudnn.benchmark = on_gpu
-    settings = {
-        "num_workers": num_workers,
-        "pin_memory": on_gpu,
-        "persistent_workers": num_workers > 0,
-    }
-    loader = DataLoader(
+    loader, val_loader = _loaders(
         PatchDataset(images_NHWC, labels_N, augment=True),
+        PatchDataset(val_images_NHWC, val_labels_N, augment=False),
         batch_size,
-        shuffle=True,
-        # A last batch of one image would break batch normalisation.
-        drop_last=len(labels_N) % batch_size == 1,
-        **settings,
-    )
-    val_loader = DataLoader(
-        PatchDataset(val_images_NHWC, val_labels_N, augment=False), VAL_BATCH_SIZE, **settings
+        num_workers,
+        on_gpu,
     )
     num_classes = int(max(labels_N.max(), val_labels_N.max())) + 1
     model = resnet34(weights=None, num_classes=num_classes).to(device)
@@ -118,6 +109,25 @@ def train_naively(
             validation_s += time.perf_counter() - start
     _wait(on_gpu)
     return NaiveResult(model, val_logits, validation_s)
+
+
+def _loaders(
+    train: "PatchDataset", val: "PatchDataset", batch_size: int, num_workers: int, on_gpu: bool
+) -> tuple[DataLoader, DataLoader]:
+    settings = {
+        "num_workers": num_workers,
+        "pin_memory": on_gpu,
+        "persistent_workers": num_workers > 0,
+    }
+    loader = DataLoader(
+        train,
+        batch_size,
+        shuffle=True,
+        # A last batch of one image would break batch normalisation.
+        drop_last=len(train) % batch_size == 1,
+        **settings,
+    )
+    return loader, DataLoader(val, VAL_BATCH_SIZE, **settings)
 
 
 def predict_naively(model: nn.Module, loader: DataLoader, device: str) -> np.ndarray:

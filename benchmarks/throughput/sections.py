@@ -1,4 +1,4 @@
-"""The sections of docs/benchmarks.md that the records of throughput and growth make."""
+"""The sections of docs/benchmarks/speed.md about the cost of evaluations and of the ledger."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,10 +13,16 @@ def throughput_section(record: Record, name: str) -> str:
     lines = [
         f"## What an evaluation costs, {title}",
         "",
-        f"{_origin(record, name)} ResNet34, {config['classifier']['epochs']} epochs, batches of "
-        f"{config['classifier']['batch_size']}. The naive peer is "
-        "`benchmarks/throughput/naive_peer.py`; the fastest of its set-ups is what ours is "
-        "compared with, pair by pair in one run: median (least to most of the pairs).",
+        _origin(record, name),
+        "",
+        "One evaluation trains a ResNet34 for "
+        f"{config['classifier']['epochs']} epochs in batches of "
+        f"{config['classifier']['batch_size']}. The naive peer is a plain PyTorch trainer, "
+        "`benchmarks/throughput/naive_peer.py`, in every way in which a user may share out the "
+        "machine. Its fastest set-up is in bold, and *times the peer* compares ours with that one. "
+        "Both took turns, so each ratio is of a pair that was measured together: the median, and "
+        "in brackets the lowest and highest pair. *Extrapolated*: a training of that size was "
+        "timed over a few steps and computed from them.",
         "",
     ]
     lines += _table(
@@ -24,13 +30,22 @@ def throughput_section(record: Record, name: str) -> str:
         [row for key, figure in _starting(summary, "throughput.") for row in _setups(key, figure)],
     )
     if "test_accuracy" in summary:
-        lines += ["The same training by both, test scores (mean ± sample std over seeds):", ""]
+        lines += [
+            "Both do the same training. Test scores, mean ± sample std over seeds; the difference "
+            "is also given in units of the std between seeds:",
+            "",
+        ]
         lines += _table(
             ("test", "ours", "naive peer", "difference", "in std between seeds", "seeds"),
             [_scores(key, figure) for key, figure in _starting(summary, "test_")],
         )
     if costs := list(_starting(summary, "evaluation_s.")):
-        lines += [f"One evaluation on {_trained_on(record)}, in one process:", ""]
+        lines += [
+            f"What each fidelity costs: one evaluation on {_trained_on(record)} in one process, "
+            "median (lowest to highest). *In groups of* says how many evaluations were solved "
+            "together; the cost is that of one.",
+            "",
+        ]
         full_over = dict(_starting(summary, "full_over."))
         lines += _table(
             ("fidelity", "ms", "cheaper than full"),
@@ -40,7 +55,7 @@ def throughput_section(record: Record, name: str) -> str:
             ],
         )
     if shares := list(_starting(summary, "share.")):
-        lines += ["How much of the device a training uses, without validation:", ""]
+        lines += ["How much of the machine a training uses, validation left out:", ""]
     for key, share in shares:
         lines += _share(key, share)
     return "\n".join(lines)
@@ -52,10 +67,11 @@ def growth_section(record: Record, name: str) -> str:
     lines = [
         "## How cost grows with the number of images",
         "",
-        f"{_origin(record, name)} Lines by least squares, ± standard error. What an evaluation "
-        "takes for no image is fresh weights and, most of all, validation. Memory: `images` are "
-        "those of the run, `held` with the evaluator's own copy, `peak` while that is made; "
-        "predicted is what docs/architecture.md says for one process.",
+        _origin(record, name),
+        "",
+        "Each row is a straight line fitted by least squares, ± its standard errors. Time: even "
+        "with no image an evaluation takes a while, for fresh weights and, most of all, for "
+        "validation; every image adds to it.",
         "",
     ]
     lines += _table(
@@ -71,6 +87,12 @@ def growth_section(record: Record, name: str) -> str:
             for fidelity, line in _starting(summary, "time.")
         ],
     )
+    lines += [
+        "Memory of one process: `images` are those of the run; `held` adds the evaluator's own "
+        "copy; `peak` is the most while that copy is made. *Predicted* is what "
+        "[the architecture](../architecture.md) says, in multiples of a decoded image.",
+        "",
+    ]
     memory = {k: v for k, v in _starting(summary, "memory.") if k != "before_bytes"}
     lines += _table(
         ("memory of one process", "bytes an image", "in decoded images", "predicted", "n"),
@@ -86,6 +108,32 @@ def growth_section(record: Record, name: str) -> str:
         ],
     )
     return "\n".join(lines)
+
+
+def ledger_section(record: Record, name: str) -> str:
+    """Speed of a large ledger, a row for each size of the pool."""
+    lines = [
+        f"## A ledger of {record['n']:,} evaluations",
+        "",
+        f"{record['hardware']}; SQLite {record['versions']['sqlite']}; record `{name}.json`, "
+        f"by `python benchmarks/{name}.py`.",
+        "",
+        "The ledger is the file in which every paid evaluation is kept. Look-up and write: median, "
+        "and 99th percentile. Start-up checks every page of the file; the longest of "
+        f"{record['config']['openings']} is shown. *After a kill* is the start-up with the log "
+        "that a killed process leaves behind.",
+        "",
+    ]
+    rows = []
+    for num_candidates, figure in record["summary"].items():
+        times = [
+            f"{figure[f'{name}_ms_median']:.3f}, {figure[f'{name}_ms_p99']:.3f}"
+            for name in ("lookup", "put")
+        ]
+        times += [f"{figure[f'{name}_max']:.3f}" for name in ("startup_s", "startup_after_kill_s")]
+        rows.append((f"{int(num_candidates):,}", *times, f"{figure['file_mib']:.1f}"))
+    head = ("candidates", "look-up, ms", "write, ms", "start-up, s", "after a kill, s", "MiB")
+    return "\n".join([*lines, *_table(head, rows)])
 
 
 def _setups(setting: str, figure: dict[str, Any]) -> Iterable[tuple[str, ...]]:
@@ -122,8 +170,9 @@ def _share(setting: str, share: dict[str, Any]) -> list[str]:
     spent = ", ".join(f"{kind} {100 * part:.0f}%" for kind, part in kinds if part >= 0.01)
     percent = 100 * share["share_of_matrix_product_rate"]["median"]
     return [
-        f"{setting}: {model} TFLOP/s of model work, {percent:.1f}% of the {product} TFLOP/s that "
-        f"bf16 matrix products reach in the same process. The time goes into {spent}.",
+        f"{setting}: the model's work runs at {model} TFLOP/s, which is {percent:.1f}% of the "
+        f"{product} TFLOP/s that bf16 matrix products alone reach in the same process. Its time is "
+        f"spent on {spent}.",
         "",
     ]
 

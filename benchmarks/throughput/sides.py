@@ -16,10 +16,11 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from recording import Cell
 
 from rlsel.classifier import ClassifierConfig, Resident, Trainer, predict
+from rlsel.classifier.steps import WEIGHT_DECAY
 
-from .cells import Cell
 from .naive_peer import train_naively
 
 PRELOADED = ["torch", "torchvision.transforms.v2", "rlsel.classifier"]
@@ -160,10 +161,10 @@ def shared_settings(config: ClassifierConfig) -> dict[str, Any]:
     Raises:
         ValueError: the config asks for what the peer does not do.
     """
-    if (config.optimizer, config.schedule, config.flips) != ("adamw", "one_cycle", True):
-        raise ValueError("the naive peer knows AdamW, one_cycle and flips alone")
-    names = ("epochs", "batch_size", "lr", "weight_decay")
-    return {name: getattr(config, name) for name in names}
+    if not config.flips:
+        raise ValueError("the naive peer always flips")
+    names = ("epochs", "batch_size", "lr")
+    return {name: getattr(config, name) for name in names} | {"weight_decay": WEIGHT_DECAY}
 
 
 def random_images(num: int, size_px: int) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,9 @@ from math import sqrt
 from statistics import median
 from typing import Any
 
-from .cells import Cell, mean_with_std, rounded, spread
+from recording import Cell
+
+from .figures import mean_with_std, rounded, spread
 
 RATES = ("evaluations_per_hour", "images_per_s", "val_images_per_s")
 Series = dict[str, dict[int, Cell]]

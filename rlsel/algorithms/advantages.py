@@ -21,7 +21,7 @@ from rlsel.algorithms.credit import RidgeCredit
 EXPLAINED_VARIANCE = "explained_variance"
 POSITIVE_SHARE = "positive_advantages"
 NOTHING = 0.01
-"""An advantage of less, in standard deviations, says neither yes nor no."""
+"""Advantages smaller than this, in standard deviations, count as neither positive nor negative."""
 
 
 def subtract_baseline(
@@ -30,13 +30,14 @@ def subtract_baseline(
     decision_BD: Float[Tensor, "b d"],
     baseline: Baseline,
 ) -> Float[Tensor, " b"]:
-    """Returns beyond what was to be expected.
+    """Returns less the baseline.
 
     Args:
         returns_B: Discounted reward-to-go; with gamma 0 the reward of the decision itself.
-        values_B: What the value head says of the state.
-        decision_BD: One-hot, which decision of its episode a row is.
-        baseline: `decision` subtracts the mean return of the same decision, `value` the value.
+        values_B: The value head's estimate of the return.
+        decision_BD: One-hot number of the decision within its episode.
+        baseline: `decision` subtracts the mean return of the same decision over the episodes,
+            `value` subtracts `values_B`, `none` subtracts nothing.
     """
     if baseline == "decision":
         values_B = decision_BD @ ((decision_BD.T @ returns_B) / decision_BD.sum(0).clamp(min=1))
@@ -49,29 +50,31 @@ def standardise(
     scale: Float[Tensor, ""],
     centre: bool,
 ) -> Float[Tensor, "b x"]:
-    """To variance 1, and if wanted to mean 0, over what counts.
+    """Advantages scaled to variance 1, and with `centre` shifted to mean 0.
 
-    All come near 0 where they are near nothing, as once a policy has collapsed.
+    Advantages that differ by rounding alone stay near 0. This happens once a policy has collapsed
+    and every episode does the same.
 
     Args:
         counts_BX: 1 where an advantage counts, 0 on padding.
-        scale: Largest return there is, to tell rounding from differences.
+        scale: Largest absolute return. Differences far below it are taken for rounding.
     """
     total = counts_BX.sum().clamp(min=1)
     mean = (advantages_BX * counts_BX).sum() / total if centre else advantages_BX.new_zeros(())
     std = (((advantages_BX - mean) ** 2 * counts_BX).sum() / total).sqrt()
-    # Where all returns are alike only rounding is left, which must not be blown up to variance 1.
+    # If all returns are equal, the rest is rounding, which must not be scaled up to variance 1.
     return (advantages_BX - mean) / std.clamp(min=1e-5 * scale + 1e-8) * counts_BX
 
 
 @dataclass(frozen=True)
 class Taken:
-    """Decisions of an iteration: which they were, what they kept, what they were paid."""
+    """The decisions of one iteration: their numbers, what they kept, and their rewards."""
 
     decision_B: Int[np.ndarray, " b"]
     kept_sets_BX: Float[np.ndarray, "b x"]
-    """Share kept of the batch's candidates of each class and descriptors of the kept, summed over
-    the batch's size; and the same of what was kept before, as the environment shows it."""
+    """One row of numbers for each decision. The first half describes the candidates that it kept:
+    their count per class and their summed descriptors, both divided by the size of the batch. The
+    second half describes what was kept before it, as the environment shows it."""
     reward_B: Float[np.ndarray, " b"]
 
     @staticmethod
@@ -94,12 +97,12 @@ class Taken:
 
 
 class Advantages(ConnectorV2):
-    """Runs after RLlib's own advantage estimation, and replaces what that made.
+    """Runs after RLlib's own advantage estimation and replaces its result.
 
-    RLlib adds an artificial row per episode and standardises over those as well (ray issue 57989),
-    which pushes the mean of real rows to about -0.2. Here artificial rows are dropped.
+    RLlib adds an artificial row to every episode and includes these rows when it standardises (ray
+    issue 57989), so that the mean of the real rows is about -0.2. Artificial rows are dropped here.
 
-    Advantages come out as (B, 1), or as (B, K) where every candidate has credit of its own.
+    The shape of the advantages is (B, 1), or (B, K) if every candidate has credit of its own.
     """
 
     def __init__(self, baseline: Baseline, credit: RidgeCredit | None) -> None:
@@ -108,7 +111,7 @@ class Advantages(ConnectorV2):
         self.credit = credit
         self.diagnostics: dict[str, float] = {}
         self.taken = Taken.nothing()
-        """What the last update learned from."""
+        """The decisions that the last update learned from."""
 
     def __call__(self, *, rl_module: Any, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         return {
@@ -121,7 +124,7 @@ class Advantages(ConnectorV2):
         observation = columns[Columns.OBS]
         values_B = torch.zeros_like(returns_B)
         if self.baseline == "value":
-            # Detached, or every step of an update would go back through this graph.
+            # Without `detach` every step of an update would backpropagate through this graph.
             values_B = module.unwrapped().compute_values(columns).detach()
         advantage_B = subtract_baseline(returns_B, values_B, observation["decision"], self.baseline)
         variance = returns_B.var(correction=0)
@@ -139,7 +142,7 @@ class Advantages(ConnectorV2):
             advantage_BX,
             counts_BX,
             returns_B.abs().max(),
-            # Without a baseline nothing is taken off; estimated credit is about its mean already.
+            # `baseline: none` means that no mean is subtracted. Credit is centred already.
             centre=self.baseline != "none" and not self.credit,
         )
         self.diagnostics[POSITIVE_SHARE] = positive_share(advantage_BX)
@@ -148,7 +151,7 @@ class Advantages(ConnectorV2):
 
 
 def positive_share(advantages_BX: Float[Tensor, "b x"]) -> float:
-    """Of the standardised advantages that say anything; NaN where none does."""
+    """Share of positive ones among advantages beyond `NOTHING`; NaN if there are none."""
     told = advantages_BX[advantages_BX.abs() > NOTHING]
     return float((told > 0).float().mean())
 
@@ -156,12 +159,14 @@ def positive_share(advantages_BX: Float[Tensor, "b x"]) -> float:
 def share_out(
     credit: RidgeCredit, columns: Mapping[str, Any], advantage_B: Float[Tensor, " b"]
 ) -> Float[Tensor, "b k"]:
-    """Advantage of each decision on each candidate. Updates `credit` by these rows.
+    """Advantage of each candidate's decision. Updates `credit` with these rows.
 
-    Its own part is worth (a - p): what the action adds to what the policy gets on average, exact
-    where worths add up. `factored` adds what the own parts of all candidates leave unexplained.
+    A candidate's own part is worth * (a - p), with its action a and its keep probability p: the
+    gain of this action over what the policy gets on average. This is exact if worths add up.
+    `ridge` returns the own parts. `factored` adds to each of them the part of the decision's
+    advantage that all own parts together leave unexplained.
 
-    Source: of `factored` Wu et al. 2018, "Variance reduction for policy gradient with
+    Source: for `factored` Wu et al. 2018, "Variance reduction for policy gradient with
     action-dependent factorized baselines", with a linear baseline.
     """
     observation = columns[Columns.OBS]
@@ -180,7 +185,7 @@ def share_out(
 
 
 def drop_artificial_rows(columns: dict[str, Any]) -> dict[str, Any]:
-    """Only the rows of decisions that were taken."""
+    """The rows of real decisions, without those that RLlib has added."""
     real_B: Bool[Tensor, " b"] = columns[Columns.LOSS_MASK].bool()
     observation = {name: values[real_B] for name, values in columns[Columns.OBS].items()}
     flat = {name: values[real_B] for name, values in columns.items() if name != Columns.OBS}

@@ -1,4 +1,4 @@
-"""RLlib's PPO around the environment and a controller: put together, and taken up again."""
+"""Builds RLlib's PPO around the environment and a controller, and restores its state."""
 
 import math
 import os
@@ -22,18 +22,21 @@ from rlsel.algorithms.history import load_state
 from rlsel.algorithms.task import Task
 from rlsel.controllers import ControllerConfig, build_controller
 from rlsel.controllers.rl_module import SelectionModule
-from rlsel.machine.progress import console
 from rlsel.seeding import derive_seed
 
 CPUS_PER_RUNNER = 0.05
-"""What an env runner books; it mostly waits for evaluations."""
+"""Cores that an env runner books. It mostly waits for evaluations."""
+MAX_GRAD_NORM = 0.5
+"""Gradients are scaled down to this norm."""
 RESTART_DELAY_S = 1.0
-"""How long an env runner that met an error waits before it starts again; RLlib's own is 60."""
+"""Seconds before an env runner is restarted after an error; RLlib's default is 60."""
 
 
 class _Algorithm(PPO):
-    """Without the folder that Ray makes for every algorithm in ~/ray_results, which nobody reads
-    and which fails where a home cannot be written."""
+    """PPO without the folder in ~/ray_results that Ray makes for every algorithm.
+
+    Nothing reads that folder, and making it fails if the home folder is read-only.
+    """
 
     def _setup_logdir(self) -> None:
         self._logdir = tempfile.gettempdir()
@@ -47,7 +50,7 @@ def build_algorithm(
     run_dir: Path,
     num_env_runners: int,
 ) -> Algorithm:
-    """An untrained algorithm; whoever built it calls `stop`, and `forget` for the folder."""
+    """An untrained algorithm. The caller has to call `stop` on it, and `forget` with `run_dir`."""
     env_name = _register(task, run_dir, is_played_here=num_env_runners == 0)
     return ppo_config(config, controller, task, seed, env_name, num_env_runners).build_algo()
 
@@ -60,7 +63,7 @@ def ppo_config(
     env_name: str,
     num_env_runners: int,
 ) -> PPOConfig:
-    """RLlib's settings; `env_name` is registered already."""
+    """RLlib's settings for an environment that is registered as `env_name`."""
     batch_size = config.episodes * task.problem.num_decisions
     total_steps, is_ppo = batch_size * config.iterations, config.name == "ppo"
     minibatch_size = min(config.minibatch_size, batch_size) if is_ppo else batch_size
@@ -68,7 +71,7 @@ def ppo_config(
         PPOConfig(algo_class=_Algorithm)
         .environment(
             env_name,
-            disable_env_checking=True,  # it would pay for evaluations; our tests check the env
+            disable_env_checking=True,  # RLlib's check asks for rewards, which are dear
         )
         .env_runners(
             num_env_runners=num_env_runners,
@@ -77,7 +80,7 @@ def ppo_config(
             num_cpus_per_env_runner=CPUS_PER_RUNNER,
             batch_mode="complete_episodes",
             rollout_fragment_length="auto",
-            # By default an iteration slower than 60 s is thrown away in silence.
+            # By default RLlib silently drops the samples of an iteration slower than 60 s.
             sample_timeout_s=None,
         )
         .fault_tolerance(delay_between_env_runner_restarts_s=RESTART_DELAY_S)
@@ -91,13 +94,12 @@ def ppo_config(
             num_epochs=config.num_epochs if is_ppo else 1,
             minibatch_size=minibatch_size if is_ppo else None,
             train_batch_size_per_learner=batch_size,
-            grad_clip=config.max_grad_norm,
+            grad_clip=MAX_GRAD_NORM,
             grad_clip_by="global_norm",
             use_kl_loss=False,
             learner_class=learner.SelectionLearner,
             learner_config_dict={
                 "algorithm": config,
-                "total_steps": total_steps,
                 "num_minibatches": math.ceil(batch_size / minibatch_size),
             },
         )
@@ -115,11 +117,11 @@ def ppo_config(
 
 
 _PLAYED_HERE: dict[str, Task] = {}
-"""By name of the environment; a task that is played in this process is not pickled."""
+"""Name of an environment -> its task. A task that is played in this process is not pickled."""
 
 
 def _register(task: Task, run_dir: Path, is_played_here: bool) -> str:
-    # In the registry rather than in the runners' arguments, so that a lost runner can start again.
+    # Ray's registry holds the task, so that a runner that was lost finds it when it is restarted.
     name = _env_name(run_dir)
     if is_played_here:
         _PLAYED_HERE[name] = task
@@ -130,7 +132,8 @@ def _register(task: Task, run_dir: Path, is_played_here: bool) -> str:
 
 
 def _env_name(run_dir: Path) -> str:
-    # One name per run, since the trials of a sweep share the registry, which takes only ASCII.
+    # Each run has a name of its own, since the trials of a sweep share the registry. Names must be
+    # ASCII.
     return f"{ENV_ID}/{quote(os.fsencode(run_dir.resolve()))}"
 
 
@@ -140,29 +143,20 @@ def _make_environment_here(name: str, context: dict[str, Any]) -> SampleSelectio
 
 def _make_environment(task: Task, context: dict[str, Any]) -> SampleSelectionVectorEnv:
     return SampleSelectionVectorEnv(
-        task.problem, task.rungs[0].reward, context["num_envs"], **task.env_settings
+        task.problem, task.reward, context["num_envs"], **task.env_settings
     )
 
 
 def forget(run_dir: Path) -> None:
-    """Let go of a task that was played in this process."""
+    """Release the task of a run that was played in this process."""
     _PLAYED_HERE.pop(_env_name(run_dir), None)
 
 
 def restore(algorithm: Algorithm, saved: Path | None) -> None:
-    """Take up the state that `save_checkpoint` left; None leaves it as it is."""
+    """Restore the state that `save_checkpoint` wrote; None changes nothing."""
     if saved is None:
         return
-    if saved.is_dir():
-        # Pickles are programs.
-        console.print(
-            f"note: {saved}: is of an older rlsel, and reading it can run code; resume it only if "
-            "you know who made this run folder",
-            markup=False,
-        )
-        algorithm.restore_from_path(str(saved.resolve()))
-    else:
-        algorithm.set_state(load_state(saved))
+    algorithm.set_state(load_state(saved))
     # Ray 2.60 leaves the remote runners with fresh weights here, and they would sample the next
     # iteration from a policy that was never trained.
     weights = algorithm.learner_group._learner.module[DEFAULT_MODULE_ID].get_state()

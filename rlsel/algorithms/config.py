@@ -13,7 +13,7 @@ CreditName = Literal["shared", "ridge", "factored"]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 LR: dict[Name, float] = {"ppo": 2.5e-4, "reinforce": 2e-3}
-OF_PPO_ALONE = ("clip", "clip_end", "ratio", "num_epochs", "minibatch_size")
+OF_PPO_ALONE = ("clip", "ratio", "num_epochs", "minibatch_size")
 
 
 @config
@@ -21,70 +21,60 @@ class CreditConfig:
     """How the reward of a decision is shared out among its candidates."""
 
     name: CreditName = "shared"
-    """`shared`: all candidates of a decision get its whole advantage; unbiased, and as noisy as
-    there are candidates. `ridge`: a ridge regression of rewards on who was kept estimates what each
-    candidate adds, and each is paid by its own estimate; costs no evaluation, biased where worths
-    do not add up. `factored`: the same, and what the regression does not explain is shared by all;
-    what is taken off a candidate's advantage depends on the others alone, so the gradient is
-    unbiased up to the regression's having seen this very reward, and has less noise than that of
-    `shared` by as much as the regression explains."""
+    """`shared`: every candidate of a decision gets the decision's whole advantage. This is
+    unbiased, and its noise grows with the number of candidates. `ridge`: a ridge regression of the
+    rewards on the kept candidates estimates what each candidate adds, and each candidate is paid
+    its own estimate. This needs no more evaluations, and it is biased if worths do not add up.
+    `factored`: as `ridge`, and all candidates share the part of the reward that the regression
+    leaves unexplained. The baseline of a candidate depends on the other candidates alone, so the
+    gradient is unbiased but for one effect: the regression has seen the reward that it explains."""
     memory: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """Of both: weight that what was known keeps from iteration to iteration; 0 knows the present
-    one alone, 1 forgets nothing."""
+    """For `ridge` and `factored`: weight of earlier iterations, which is multiplied by this number
+    at each iteration. 0 uses the present iteration alone, 1 forgets nothing."""
     own: NotNegative = 0.2
-    """Of both: how much of a candidate's worth is its own, against what its descriptors tell, as
-    a ratio of variances. 0 sees the descriptors alone."""
-    noise: Positive = 1.0
-    """Of both: variance of a reward that no candidate explains, against the variance of what a
-    decision's candidates explain together."""
+    """For `ridge` and `factored`: variance of a candidate's own part of its worth, relative to the
+    part that its descriptors explain. 0 uses the descriptors alone."""
 
 
 @config
 class AlgorithmConfig:
-    """PPO or REINFORCE. The paper gives clip and lr of PPO; the rest is our choice."""
+    """PPO or REINFORCE. The paper gives `clip` and `lr` of PPO; the other values are our choice."""
 
     name: Name = "ppo"
-    """`ppo` takes several clipped steps an iteration; `reinforce` a single one on all of it."""
+    """`ppo` takes several clipped steps an iteration, `reinforce` one step on all decisions."""
     iterations: Annotated[int, Field(ge=1)] = 12
-    """Rounds of rollouts and updates; each asks for episodes x batches evaluations."""
+    """Rounds of rollouts and updates; each takes `episodes` x `features.num_batches` decisions."""
     episodes: Annotated[int, Field(ge=2)] = 16
-    """Episodes an iteration, run in parallel."""
+    """Episodes of an iteration, which run in parallel."""
     lr: Positive = Field(default=cast(float, None), validate_default=False)
-    """Learning rate of Adam at the start; by default 2.5e-4 of PPO (paper) and 2e-3 of REINFORCE,
-    which takes one step where PPO takes many."""
+    """Learning rate of Adam at the start. The default is 2.5e-4 for PPO (paper) and 2e-3 for
+    REINFORCE, which takes one step an iteration where PPO takes many."""
     lr_end: NotNegative | None = 0.0
-    """Learning rate at the end, in a straight line; None keeps `lr`."""
+    """Learning rate at the end; the rate changes linearly. None keeps `lr`."""
     clip: Positive = 0.2
-    """Epsilon of PPO's clipped ratio at the start (paper: 0.2)."""
-    clip_end: Positive | None = None
-    """Epsilon at the end, in a straight line; None keeps `clip`."""
+    """Epsilon of PPO's clipped ratio (paper: 0.2)."""
     ratio: Ratio = "per_candidate"
-    """Clip the ratio of each candidate's decision, or the joint ratio of the whole mask (paper)."""
+    """Whether PPO clips the ratio of each candidate's decision, or the joint ratio of the whole
+    mask (paper)."""
     baseline: Baseline = "decision"
-    """What the reward is compared with: the mean of the parallel episodes at the same decision;
-    the controller's value head (paper); or nothing."""
+    """What is subtracted from a reward: `decision`, the mean of the parallel episodes at the same
+    decision; `value`, the output of the controller's value head (paper); or `none`, nothing."""
     credit: CreditConfig = Field(default_factory=CreditConfig)
     """How a reward is shared out among the candidates."""
     gamma: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Discount. 0 is the paper's one-step advantage: a decision is paid by its own reward."""
+    """Discount. 0 is the paper's one-step advantage: a decision is paid its own reward alone."""
     num_epochs: Annotated[int, Field(ge=1)] = 4
-    """PPO's passes over the rollouts of an iteration."""
+    """Passes of PPO over the rollouts of an iteration."""
     minibatch_size: Annotated[int, Field(ge=1)] = 32
-    """Decisions a gradient step of PPO."""
+    """Decisions in a gradient step of PPO."""
     entropy_coeff: NotNegative = 0.0
-    """Bonus on the mean entropy of a decision on one candidate, in nats, at the start."""
-    entropy_coeff_end: NotNegative | None = None
-    """Bonus at the end, in a straight line; None keeps `entropy_coeff`."""
-    value_coeff: NotNegative = 0.5
-    """Weight of the value loss; only with `baseline: value`."""
+    """Weight of a bonus: the mean entropy of one candidate's decision, in nats."""
     weight_decay: NotNegative = 0.0
-    """Of AdamW, times the learning rate, at every step."""
-    max_grad_norm: Positive = 0.5
-    """Gradients are scaled down to this norm."""
+    """Weight decay of AdamW. Every step subtracts this share of the weights, times the rate."""
     num_env_runners: Annotated[int | None, Field(ge=0)] = None
-    """Processes that walk through episodes, one episode each at a time; they cost a tenth of a
-    core and must divide `episodes`. None chooses from the number of evaluators; 0 walks through
-    them in the main process. Where probes alone pay it is always 0: all episodes in step."""
+    """Processes that play the episodes, each one episode at a time. A process uses about a tenth
+    of a core. The number must divide `episodes`. None chooses it by the number of evaluators; 0
+    plays all episodes in the main process, as is always done with `reward.fidelity: probe`."""
 
     def __post_init__(self) -> None:
         if self.lr is None:

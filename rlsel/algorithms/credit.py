@@ -1,4 +1,4 @@
-"""Which candidate earned the reward? A regression of rewards on who was kept.
+"""Credit for single candidates: a regression of the rewards on the kept candidates.
 
 Shape letters: B decisions taken, K candidates per decision, F descriptors.
 """
@@ -15,11 +15,11 @@ from rlsel.algorithms.config import CreditConfig
 
 @dataclass
 class _Sums:
-    """Over all that was seen of one decision; weights of older iterations fade.
+    """Sums of the regression over all rewards of one decision. Older iterations weigh less.
 
-    Sums are about the means of each iteration by itself, for the level of rewards drifts: with
-    other fidelities, with the policy of earlier decisions. Taken together, a drift would be put
-    down to whatever is kept more often than before.
+    Rewards are centred on the mean of their iteration. The average reward changes while the policy
+    learns, and no single candidate causes that change. Without the centring, the change would be
+    credited to the candidates that are kept more often than before.
     """
 
     candidates_KF: Tensor
@@ -43,12 +43,13 @@ class _Sums:
 class RidgeCredit:
     """What each candidate adds to a reward, as the mean of a Gaussian posterior.
 
-    The reward of a decision is a constant of that decision and iteration, plus the worths of the
-    kept, plus noise. A worth is a linear function of the candidate's descriptors, the same for all
-    decisions, plus a part of its own. Both have normal priors, so the estimate is a ridge
-    regression; how strong follows from how much the kept sets differ, so no setting has a unit.
+    The model: the reward of a decision is a constant of that decision and iteration, plus the
+    worths of the kept candidates, plus noise. A worth is a linear function of the candidate's
+    descriptors, the same function for all decisions, plus a part of the candidate's own. Both parts
+    have normal priors, so the estimate is a ridge regression. The strength of the penalty follows
+    from how much the kept sets differ, so no setting depends on the unit of the reward.
 
-    Bias: towards zero; and what a set does beyond the sum of its members counts as noise.
+    Bias: estimates are shrunk towards zero, and interactions between candidates count as noise.
 
     Source: datamodels (Ilyas et al. 2022), with descriptors beside the indicators.
     """
@@ -64,7 +65,7 @@ class RidgeCredit:
         decision_B: Int[Tensor, " b"],
         candidates_BKF: Float[Tensor, "b k f"],
     ) -> None:
-        """Take in one iteration."""
+        """Add the decisions of one iteration to the sums."""
         for decision in decision_B.unique().tolist():
             rows = (decision_B == decision).nonzero().squeeze(1)
             if decision not in self._sums:
@@ -82,7 +83,7 @@ class RidgeCredit:
         inner_FF = ridge * num_descriptors * torch.eye(num_descriptors, dtype=torch.float64)
         right_F = some_x_KF.new_zeros(num_descriptors)
         own_parts: dict[int, Tensor] = {}
-        # The candidates' own parts are eliminated first: what is left is as small as F.
+        # The candidates' own parts are eliminated first, which leaves a system of size F.
         for decision, sums in self._sums.items():
             x_KF, gram_KK, product_K = sums.candidates_KF, sums.gram_KK, sums.product_K
             places = len(gram_KK)
@@ -99,15 +100,18 @@ class RidgeCredit:
         }
 
     def _ridge(self) -> Tensor:
-        """Noise over prior variance, so that noise is `noise` times what candidates explain."""
+        """Noise variance over prior variance.
+
+        It is chosen so that the noise has the variance that the candidates explain together.
+        """
         explained, count = [], []
         for sums in self._sums.values():
             x_KF, gram_KK = sums.candidates_KF, sums.gram_KK
             by_descriptors = torch.einsum("kf,kl,lf->", x_KF, gram_KK, x_KF) / x_KF.shape[1]
             explained.append(by_descriptors + self.config.own * gram_KK.trace())
             count.append(sums.count)
-        # Where all did the same only rounding is left, which must not be taken for a difference.
-        return self.config.noise * (sum(explained) / sum(count)).clamp(min=1e-8)
+        # If all episodes kept the same set, only rounding is left, which is no difference.
+        return (sum(explained) / sum(count)).clamp(min=1e-8)
 
     def get_state(self) -> dict[int, dict[str, Any]]:
         return {decision: dict(vars(sums)) for decision, sums in self._sums.items()}

@@ -1,4 +1,4 @@
-"""What was learned so far, as it lies in the run folder: one line an iteration, one checkpoint."""
+"""Progress of the learning in the run folder: a line for every iteration, and a checkpoint."""
 
 import io
 import os
@@ -22,46 +22,51 @@ from rlsel.machine.progress import console
 ITERATIONS = "iterations.jsonl"
 CHECKPOINTS = "checkpoints"
 STATE = "algorithm.pt"
-OLD_STATE = "rllib"
-"""A folder of RLlib's own making, as earlier versions left it; reading it unpickles."""
 CHECKSUMS = "checksums.json"
 CONTENTS = {STATE, "probabilities.npy", "history.json"}
 ARRAY = "a NumPy array"
-"""Stands before one that is stored as a tensor, since some of the state are tensors."""
+"""Key that marks an array stored as a tensor. Other parts of the state are tensors anyway."""
 
 
 @dataclass
 class History:
-    """Per finished iteration: a row of figures, the keep probability of every candidate, and the
-    decisions that were taken."""
+    """For each finished iteration: figures, keep probabilities, and the decisions."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     probabilities_TN: list[Float[np.ndarray, " n"]] = field(default_factory=list)
     smoothed: dict[int, float] = field(default_factory=dict)
-    """`rollouts.Iteration.smoothed` of the next iteration."""
+    """`rollouts.Iteration.smoothed` for the next iteration."""
     taken: list[Taken] = field(default_factory=list)
 
-    def averaged_probability(self, first: int, last: int) -> Float[np.ndarray, " n"]:
-        """Mean over iterations from `first` to `last`, counted from 0: both of them count."""
-        return np.mean(self.probabilities_TN[first : last + 1], axis=0)
+    def mean_probability(self, iteration: int) -> Float[np.ndarray, " n"]:
+        """Keep probabilities after an iteration, counted from 0: the mean over all up to it.
+
+        One iteration alone is noisy. A policy that has learned for long is sure of nearly every
+        candidate, so its order of the candidates says little. The mean over all policies keeps the
+        order that the first ones found (docs/benchmarks/planted_truth.md, "How much it
+        takes").
+        """
+        return np.mean(self.probabilities_TN[: iteration + 1], axis=0)
 
 
 def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:
-    """Write the state after an iteration, then remove the last but one before it.
+    """Write the state after an iteration. Of the older checkpoints only the newest stays.
 
-    The folder gets its final name only when the disk holds all of it, so a kill or a power cut
-    leaves the old or the new. The one before stays, in case that a disk does not keep its word.
+    The folder gets its final name once the disk holds all of it, so after a kill or a power cut
+    either the old or the new checkpoint is complete. The one before stays in case the disk has
+    confirmed a write that it then lost.
     """
     folder = run_dir / CHECKPOINTS
     final = folder / f"iteration_{len(history.rows):05d}"
     partial = folder / "partial"
     shutil.rmtree(partial, ignore_errors=True)
-    # An iteration in a file of its own, which is written once: over a long run they are many MB.
+    # Each iteration has a file of its own, which is written once. In a long run they are many MB.
     np.savez(taken := io.BytesIO(), **vars(history.taken[-1]))
     write_bytes(_taken_path(run_dir, len(history.rows)), taken.getvalue())
     with writing(final):
         partial.mkdir(parents=True)
-        # By way of memory: NumPy and PyTorch report a full disk without an error number.
+        # Written to memory first, since NumPy and PyTorch report a full disk without its error
+        # number.
         np.save(probabilities := io.BytesIO(), np.stack(history.probabilities_TN))
         torch.save(_plain(algorithm.get_state()), state := io.BytesIO())
         rows = {"rows": history.rows, "smoothed": history.smoothed}
@@ -86,17 +91,17 @@ def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:
 
 
 def write_rows(run_dir: Path, history: History) -> None:
-    """`iterations.jsonl`, whole or not at all."""
+    """Write `iterations.jsonl`, completely or not at all."""
     write_json_lines(run_dir / ITERATIONS, history.rows)
 
 
 def load_checkpoint(run_dir: Path) -> tuple[History, Path] | None:
-    """The newest sound checkpoint and where the algorithm's own state lies, or None.
+    """The newest undamaged checkpoint and the file of the algorithm's state; None if there is none.
 
-    A damaged one is named, and the one before it is taken.
+    A damaged checkpoint is reported, and the one before it is taken.
 
     Raises:
-        InputError: none of them is sound.
+        InputError: all checkpoints are damaged.
     """
     found = sorted((run_dir / CHECKPOINTS).glob("iteration_*"), reverse=True)
     for number, folder in enumerate(found, start=1):
@@ -118,7 +123,7 @@ def load_checkpoint(run_dir: Path) -> tuple[History, Path] | None:
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """An algorithm's state as `save_checkpoint` left it. Loading it cannot run any code."""
+    """The algorithm's state that `save_checkpoint` wrote. Loading it cannot run any code."""
     return _with_arrays(torch.load(path, map_location="cpu", weights_only=True))
 
 
@@ -128,25 +133,18 @@ def _read(run_dir: Path, folder: Path) -> tuple[History, Path]:
     smoothed = {int(number): q for number, q in state["smoothed"].items()}
     probabilities_TN = list(np.load(folder / "probabilities.npy"))
     taken = [_read_taken(_taken_path(run_dir, i + 1)) for i in range(len(state["rows"]))]
-    is_old = not (folder / CHECKSUMS).exists()
-    history = History(state["rows"], probabilities_TN, smoothed, taken)
-    return history, folder / (OLD_STATE if is_old else STATE)
+    return History(state["rows"], probabilities_TN, smoothed, taken), folder / STATE
 
 
 def _require_sound(folder: Path) -> None:
     """Raises ValueError that names the file which is not as it was written."""
-    if (folder / CHECKSUMS).exists():
-        sums = dict(from_json((folder / CHECKSUMS).read_text(encoding="utf-8")))
-        if sums.keys() != CONTENTS:
-            raise ValueError(f"{CHECKSUMS} is not as it was written")
-        for name, expected in sums.items():
-            if _checksum((folder / name).read_bytes()) != expected:
-                size = (folder / name).stat().st_size
-                raise ValueError(f"{name}, of {size} bytes, is not as it was written")
-        return
-    for path in sorted(folder.rglob("*")):  # as before there were checksums
-        if path.is_file() and not path.stat().st_size:
-            raise ValueError(f"{path.relative_to(folder)} has 0 bytes")
+    sums = dict(from_json((folder / CHECKSUMS).read_text(encoding="utf-8")))
+    if sums.keys() != CONTENTS:
+        raise ValueError(f"{CHECKSUMS} is not as it was written")
+    for name, expected in sums.items():
+        if _checksum((folder / name).read_bytes()) != expected:
+            size = (folder / name).stat().st_size
+            raise ValueError(f"{name}, of {size} bytes, is not as it was written")
 
 
 def _checksum(content: bytes) -> str:
@@ -154,7 +152,7 @@ def _checksum(content: bytes) -> str:
 
 
 def _plain(state: Any) -> Any:
-    """Numbers, text, tensors and containers alone, which PyTorch loads without unpickling."""
+    """The state as numbers, text, tensors and containers, which load without unpickling."""
     if isinstance(state, dict):
         return {key: _plain(value) for key, value in state.items()}
     if isinstance(state, list | tuple):
@@ -165,7 +163,7 @@ def _plain(state: Any) -> Any:
 
 
 def _with_arrays(state: Any) -> Any:
-    """`_plain` undone."""
+    """The inverse of `_plain`."""
     if isinstance(state, dict) and [*state] == [ARRAY]:
         return state[ARRAY].numpy()
     if isinstance(state, dict):

@@ -17,13 +17,14 @@ from rlsel.algorithms.advantages import Advantages
 from rlsel.algorithms.config import AlgorithmConfig
 from rlsel.algorithms.credit import RidgeCredit
 from rlsel.algorithms.rollouts import seed_everything
-from rlsel.algorithms.schedule import at
 from rlsel.seeding import derive_seed
 
 CLIP_FRACTION = "clip_fraction"
 KL_PER_CANDIDATE = "kl_per_candidate"
 ENTROPY_PER_CANDIDATE = "entropy_per_candidate"
 CREDIT = "credit"
+VALUE_COEFF = 0.5
+"""Weight of the value loss; the paper gives none."""
 
 
 def clipped_surrogate(
@@ -32,10 +33,10 @@ def clipped_surrogate(
     counts_BX: Float[Tensor, "b x"],
     clip: float,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """PPO's objective (Eq. 4), averaged over the terms that count, and the share it clipped.
+    """PPO's objective (Eq. 4), averaged over the terms that count, and the share that is clipped.
 
     Args:
-        log_ratio_BX: log pi_new - log pi_old of each candidate's decision, or of the whole mask.
+        log_ratio_BX: log pi_new - log pi_old, of each candidate's decision or of the whole mask.
         counts_BX: 1 where a term counts, 0 on padding.
 
     Source: Schulman et al. 2017. The paper's Eq. 6 divides by another action's probability, which
@@ -61,17 +62,16 @@ def score_function(
 class SelectionLearner(PPOTorchLearner):
     """RLlib's PPO learner with our advantages and our loss.
 
-    Settings of ours arrive in `learner_config_dict`: `algorithm`, an `AlgorithmConfig`;
-    `total_steps`, the decisions of a whole run; `num_minibatches` of a pass over an iteration.
+    Our own settings arrive in `learner_config_dict`: `algorithm` is an `AlgorithmConfig`, and
+    `num_minibatches` is the number of minibatches in a pass over an iteration.
     """
 
     def build(self) -> None:
         self._settings: AlgorithmConfig = self._ours["algorithm"]
-        self._progress = 0.0
         super().build()
         credit = self._settings.credit
         self._credit = RidgeCredit(credit) if credit.name != "shared" else None
-        # After advantage estimation, which PPO's own `build` has appended last.
+        # Ours runs after RLlib's advantage estimation, which `super().build()` appends last.
         self.advantages = Advantages(self._settings.baseline, self._credit)
         assert self._learner_connector is not None
         self._learner_connector.append(self.advantages)
@@ -91,13 +91,10 @@ class SelectionLearner(PPOTorchLearner):
         )
 
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
-        # Minibatches are shuffled by NumPy's global generator; seeded by progress, an update is the
-        # same in a resumed run.
+        # NumPy's global generator shuffles minibatches. Its seed depends on the progress of the
+        # run, so an update is the same in a resumed run.
         done = int(timesteps[NUM_ENV_STEPS_SAMPLED_LIFETIME])
         seed_everything(derive_seed(self.config.seed, "update", done))
-        # As RLlib has it for the learning rate, which it changes after the update.
-        before = done - self.config.train_batch_size_per_learner
-        self._progress = before / self._ours["total_steps"]
         super().before_gradient_based_update(timesteps=timesteps)
 
     def compute_loss_for_module(
@@ -107,7 +104,7 @@ class SelectionLearner(PPOTorchLearner):
         distribution = module.get_train_action_dist_cls()
         new = distribution.from_logits(fwd_out[Columns.ACTION_DIST_INPUTS])
         old = distribution.from_logits(batch[Columns.ACTION_DIST_INPUTS])
-        settings, progress = self._settings, self._progress
+        settings = self._settings
         counts_BK = batch[Columns.OBS]["valid"]
         num_decided = counts_BK.sum().clamp(min=1)
 
@@ -124,22 +121,21 @@ class SelectionLearner(PPOTorchLearner):
                 log_ratio_BK.sum(-1, keepdim=True) if joint else log_ratio_BK,
                 advantage_BX if joint else advantage_BX.expand_as(log_ratio_BK),
                 counts_BK.amax(-1, keepdim=True) if joint else counts_BK,
-                at(progress, settings.clip, settings.clip_end),
+                settings.clip,
             )
         entropy = new.entropy().sum() / num_decided
-        bonus = at(progress, settings.entropy_coeff, settings.entropy_coeff_end)
-        loss = -gain - bonus * entropy
+        loss = -gain - settings.entropy_coeff * entropy
         if settings.baseline == "value":
             value_B = module.compute_values(batch, embeddings=fwd_out[Columns.EMBEDDINGS])
             error_B = (value_B - batch[Postprocessing.VALUE_TARGETS]) ** 2
-            loss = loss + settings.value_coeff * error_B.mean()
+            loss = loss + VALUE_COEFF * error_B.mean()
         diagnostics = {
             CLIP_FRACTION: clip_fraction,
             KL_PER_CANDIDATE: old.kl(new).sum() / num_decided,
             ENTROPY_PER_CANDIDATE: entropy,
             **self.advantages.diagnostics,
         }
-        # Of the last pass over all decisions.
+        # The window averages over the last pass, which sees all decisions.
         self.metrics.log_dict(diagnostics, key=module_id, window=self._ours["num_minibatches"])
         return loss
 

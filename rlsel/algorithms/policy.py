@@ -1,4 +1,4 @@
-"""Reading a controller: what it would keep, without asking for a single reward.
+"""Keep probabilities of a controller, and the selections that follow from them.
 
 Shape letters: N candidates, P passes, K places in a batch.
 """
@@ -19,8 +19,9 @@ def keep_probabilities(
 ) -> Float[np.ndarray, " n"]:
     """Probability that each candidate is kept, averaged over sampled episodes.
 
-    What was kept before is part of what the controller sees, so a probability depends on earlier
-    actions; they are sampled as in training. Same controller and seed, same probabilities.
+    The controller sees what was kept before, so a probability depends on earlier actions. These are
+    sampled as in training. No reward is asked for. The same controller and seed give the same
+    probabilities.
     """
     generator = torch.Generator().manual_seed(seed)
     episodes = Episodes(problem, _no_reward, num_passes)
@@ -40,9 +41,9 @@ def keep_most_probable(
 ) -> Bool[np.ndarray, " n"]:
     """Keep the most probable candidates: `keep_fraction` of the pool, or as many as expected.
 
-    Without a fraction the controller sets the number itself: the sum of its probabilities is the
-    number it keeps on average. The rank decides who, so a policy that is right in order but shifted
-    as a whole does no harm.
+    Without a fraction the controller sets the number: the sum of its probabilities is the number
+    that it keeps on average. Candidates are chosen by rank, so only the order of the probabilities
+    decides which candidates are kept.
     """
     expected = probability_N.sum() if keep_fraction is None else keep_fraction * len(probability_N)
     mask_N = np.zeros(len(probability_N), dtype=bool)
@@ -53,8 +54,11 @@ def keep_most_probable(
 def keep_within_ranges(
     probability_N: Float[np.ndarray, " n"], labels_N: Int[np.ndarray, " n"], ranges: KeepRanges
 ) -> Bool[np.ndarray, " n"]:
-    """Of every class the most probable: as many as expected, but no fewer and no more than its
-    range allows, to the next whole number."""
+    """Keep the most probable candidates of every class.
+
+    The number of a class is the sum of its probabilities, moved into the range of the class and
+    rounded.
+    """
     mask_N = np.zeros(len(labels_N), dtype=bool)
     for label, (least, greatest) in enumerate(ranges):
         members = np.flatnonzero(labels_N == label)

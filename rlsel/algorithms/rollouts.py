@@ -1,4 +1,4 @@
-"""What goes on around RLlib's episodes: random numbers, smoothed rewards, counters."""
+"""What happens around RLlib's episodes: seeding, smoothed rewards, counters."""
 
 import itertools
 import secrets
@@ -13,7 +13,6 @@ import torch
 from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.util.metrics import Counter
 
-from envs import RewardFn
 from envs.episodes import Episodes
 from rlsel.seeding import derive_seed
 
@@ -24,24 +23,22 @@ DECISION_REWARDS = "decision_rewards"
 class Iteration:
     """What an env runner is told before every iteration.
 
-    Random numbers and smoothed rewards go by the number of an episode in its iteration, so a run
-    depends neither on how many runners there are nor on whether it was interrupted, and a runner
-    that was lost knows all of it again.
+    Random numbers and smoothed rewards belong to the number of an episode within its iteration. So
+    the result of a run depends neither on the number of env runners nor on interruptions, and a
+    restarted runner gets everything that it needs.
     """
 
     seed: int
-    """Of the run."""
+    """The seed of the run."""
     number: int
     num_runners: int
-    reward: RewardFn | None = None
-    """What environments pay from now on; None leaves what they pay."""
     smoothed: Mapping[int, float] = field(default_factory=dict)
-    """Number of an episode -> Eq. 5's state: the smoothed reward after that of the iteration
+    """Number of an episode -> smoothed reward (Eq. 5) at the end of that episode in the iteration
     before."""
 
 
 class EpisodeWatcher(RLlibCallback):
-    """Seeds episodes, collects decisions' rewards, counts both for Ray's dashboard."""
+    """Seeds episodes, collects the rewards of decisions, and counts both for Ray's dashboard."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +52,8 @@ class EpisodeWatcher(RLlibCallback):
 
     def on_episode_start(self, *, env_runner: Any, **kwargs: Any) -> None:
         if not hasattr(env_runner, "iteration"):
-            # A runner that was lost and is back in mid-iteration; the next one finds it again.
+            # The runner was restarted in the middle of an iteration. From the next one on it is
+            # told as all others are.
             begin(Iteration(secrets.randbits(32), 0, 1))(env_runner)
         iteration, number = env_runner.iteration, next(env_runner.episode_numbers)
         # RLlib samples actions from torch's global generator.
@@ -75,13 +73,13 @@ class EpisodeWatcher(RLlibCallback):
             return
         if name not in self._counters:
             self._counters[name] = Counter(name, description, tag_keys=("runner",))
-        # Tagged by runner, never by episode: a metric store keeps every value of a tag for good.
+        # The tag is the runner and never the episode: a metric store keeps every value of a tag.
         self._counters[name].inc(tags={"runner": str(env_runner.worker_index)})
 
 
 def begin(iteration: Iteration) -> Callable[[Any], None]:
-    """For `foreach_env_runner`."""
-    # No function inside a function: type-checked as in our tests, it would not pickle.
+    """A function for `foreach_env_runner` that starts the iteration."""
+    # A function inside a function would not pickle with the type checks that our tests switch on.
     return partial(_begin, iteration)
 
 
@@ -93,19 +91,17 @@ def _begin(iteration: Iteration, env_runner: Any) -> None:
     episodes = _episodes(env_runner)
     if episodes is None:
         return
-    if iteration.reward is not None:
-        episodes.reward_fn = iteration.reward
     episodes.smoothed_P = _as_array(iteration.smoothed, range(episodes.num_episodes))
 
 
 def seed_everything(seed: int) -> None:
-    """Set the global generators that RLlib draws from. Nothing else of ours uses them."""
+    """Seed the global generators that RLlib draws from. Our own code uses no global generator."""
     np.random.seed(seed)  # noqa: NPY002
     torch.manual_seed(seed)
 
 
 def smoothed_rewards(env_runner: Any) -> dict[int, float]:
-    """`Iteration.smoothed` for the next one, of the episodes that this runner walked through."""
+    """`Iteration.smoothed` of the next iteration, for the episodes that this runner has played."""
     episodes = _episodes(env_runner)
     if episodes is None:
         return {}
@@ -120,11 +116,11 @@ def _as_array(smoothed: Mapping[int, float], numbers: Iterable[int]) -> np.ndarr
 
 
 def _one_by_one(env_runner: Any) -> Episodes | None:
-    """Of a runner that walks through one episode at a time."""
+    """The episodes of a runner that plays one at a time; None for any other runner."""
     episodes = _episodes(env_runner)
     return episodes if episodes is not None and episodes.num_episodes == 1 else None
 
 
 def _episodes(env_runner: Any) -> Episodes | None:
-    """Those a runner plays; the local runner has none when there are remote ones."""
+    """The episodes that a runner plays. The local runner has none if there are remote runners."""
     return None if env_runner.env is None else env_runner.env.unwrapped.episodes

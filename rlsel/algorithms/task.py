@@ -1,4 +1,4 @@
-"""`Task`: what is to be learned, as the learning loop is handed it.
+"""`Task`: the input of the learning loop.
 
 Shape letters: N candidates.
 """
@@ -15,40 +15,27 @@ from rlsel.controllers import KeepRanges
 
 
 @dataclass(frozen=True)
-class Rung:
-    """What pays and what judges from one iteration on."""
-
-    reward: RewardFn
-    """Paid during learning; sees reward-val."""
-    judge: RewardFn
-    """Scores a whole selection after every iteration; sees selection-val, which no reward does."""
-    from_iteration: int = 1
-
-
-@dataclass(frozen=True)
 class Task:
-    """What is to be learned: the problem, what it pays, and what chooses among checkpoints."""
+    """The problem, its reward, and the score that chooses among iterations."""
 
     problem: SelectionProblem
-    rungs: tuple[Rung, ...]
-    """From the cheapest on. Scores of different rungs are not compared with each other."""
+    reward: RewardFn
+    """Paid during learning; looks at reward-val."""
+    judge: RewardFn
+    """Scores a whole selection after every iteration; looks at selection-val."""
     env_settings: dict[str, Any]
-    """`covers`, `alpha` and `smoothing_scope` of the environment."""
+    """`covers` and `alpha` of the environment."""
     keep_fraction: float | None = None
     """Share of the pool to keep; None leaves it to the controller."""
     keep_ranges: KeepRanges | None = None
     """Least and greatest share of each class that every decision keeps; None leaves it free."""
     class_names: tuple[str, ...] = ()
-    """For the figures; without them classes go by number."""
+    """Names for the figures; if empty, classes are named by their numbers."""
     final_judge: RewardFn | None = None
-    """Compares the best checkpoints of the last rung once more; None takes the rung's judge."""
+    """Compares the best iterations once more; None leaves the choice to `judge`."""
 
     def select(self, probability_N: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
-        """The mask that keep probabilities come to."""
+        """The selection that follows from keep probabilities, as a mask over the pool."""
         if self.keep_ranges:
             return keep_within_ranges(probability_N, self.problem.labels_N, self.keep_ranges)
         return keep_most_probable(probability_N, self.keep_fraction)
-
-    def rung(self, iteration: int) -> Rung:
-        """Of an iteration, counted from 1."""
-        return [rung for rung in self.rungs if rung.from_iteration <= iteration][-1]

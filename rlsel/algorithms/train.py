@@ -1,4 +1,4 @@
-"""The learning loop: rollouts, updates, a look at selection-val, a checkpoint."""
+"""The learning loop: rollouts, an update, a score on selection-val, a checkpoint."""
 
 import math
 import time
@@ -26,26 +26,26 @@ from rlsel.controllers import ControllerConfig
 from rlsel.seeding import derive_seed
 
 FINALISTS = 3
-"""Checkpoints that the final judge compares."""
+"""Iterations that the final judge compares."""
 CHOSEN_AMONG = 0.25
-"""Share of the iterations, the last ones, of which one is chosen, and `FINALISTS` at least. An
-earlier one that scores better on selection-val does so by luck more often than not: it had less to
-learn from."""
+"""One of the last iterations is chosen: of this share of them, and of `FINALISTS` at least. An
+earlier iteration has learned from fewer rewards, so a better score on selection-val is mostly
+luck."""
 MAX_ATTEMPTS = 5
-"""At an iteration. One is lost where every env runner was, and one more until they are back."""
+"""Attempts at an iteration. Attempts fail while all env runners are lost or restarting."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """The outcome: keep probabilities at the chosen iteration, and how it went."""
+    """The outcome: keep probabilities at the chosen iteration, and figures of all iterations."""
 
     keep_probability_N: Float[np.ndarray, " n"]
     last_probability_N: Float[np.ndarray, " n"]
-    """Of the last policy alone, which is what may have collapsed."""
+    """Of the last policy alone, which shows whether the policy has collapsed."""
     chosen_iteration: int
     rows: list[dict[str, Any]]
     taken: list[Taken]
-    """Of every iteration, what was kept and what was paid for it."""
+    """The decisions of every iteration, with their rewards."""
 
 
 def train(
@@ -60,13 +60,13 @@ def train(
     """Learn for `config.iterations`, going on from the newest checkpoint in `run_dir`.
 
     Args:
-        num_env_runners: Processes that roll out episodes, one by one; must divide
-            `config.episodes`. 0 takes all of them in step in this process, and asks for the worth
-            of all their sets at once.
-        on_iteration: Called with the row of each finished iteration, those resumed included.
+        num_env_runners: Processes that play episodes, each one at a time; the number must divide
+            `config.episodes`. 0 plays all episodes in step in this process and asks for the worths
+            of all their sets together.
+        on_iteration: Called with the figures of each iteration, those before a resume included.
     """
     history, saved = load_checkpoint(run_dir) or (History(), None)
-    write_rows(run_dir, history)  # drops rows of an iteration whose checkpoint was not completed
+    write_rows(run_dir, history)  # an iteration without a complete checkpoint loses its row
     for row in history.rows:
         on_iteration(row)
     if len(history.rows) < config.iterations:
@@ -83,7 +83,7 @@ def train(
     best = _choose(task, history)
     write_rows(run_dir, history)
     return Learned(
-        _probability(task, history, best),
+        history.mean_probability(best),
         history.probabilities_TN[-1],
         best + 1,
         history.rows,
@@ -91,32 +91,20 @@ def train(
     )
 
 
-def _probability(task: Task, history: History, iteration: int) -> Float[np.ndarray, " n"]:
-    """Keep probabilities that an iteration, counted from 0, comes to: mean over its rung so far.
-
-    One iteration alone is noisy, and a policy that has learned for long is sure of nearly
-    everything, so that its order of the candidates says little; the mean over all policies keeps
-    the order that the first found (docs/benchmarks.md, "How much it takes").
-    """
-    return history.averaged_probability(task.rung(iteration + 1).from_iteration - 1, iteration)
-
-
 def _choose(task: Task, history: History) -> int:
-    """The iteration, counted from 0, whose selection is best on selection-val; of the last ones.
+    """The iteration, counted from 0, whose selection is best on selection-val, of the last ones.
 
-    The best few are compared by the final judge, where there is one; their rows get its score.
+    If there is a final judge, it compares the best few, and their rows get its scores.
     """
     iterations = len(history.rows)
-    of_last_rung = task.rung(iterations).from_iteration - 1
     late = iterations - max(FINALISTS, math.ceil(CHOSEN_AMONG * iterations))
     ranked = sorted(
-        range(max(of_last_rung, late, 0), iterations),
-        key=lambda i: -history.rows[i]["selection_val"],
+        range(max(late, 0), iterations), key=lambda i: -history.rows[i]["selection_val"]
     )
     if task.final_judge is None:
         return ranked[0]
     finalists = ranked[:FINALISTS]
-    kept = [task.select(_probability(task, history, i)) for i in finalists]
+    kept = [task.select(history.mean_probability(i)) for i in finalists]
     scores = _at_once((task.final_judge, kept_N) for kept_N in kept)
     for i, score in zip(finalists, scores, strict=True):
         history.rows[i]["final_selection_val"] = score
@@ -127,17 +115,8 @@ def _iterate(
     algorithm: Algorithm, task: Task, history: History, seed: int, iteration: int
 ) -> dict[str, Any]:
     start = time.monotonic()
-    group, rung = algorithm.env_runner_group, task.rung(iteration + 1)
-    if rung.from_iteration == iteration + 1:
-        history.smoothed = {}  # rewards of two rungs have nothing to do with each other
-    told = rollouts.Iteration(
-        seed,
-        iteration,
-        max(group.num_remote_workers(), 1),
-        # Every time, since a runner that was lost comes back with the first rung.
-        rung.reward if len(task.rungs) > 1 else None,
-        history.smoothed,
-    )
+    group = algorithm.env_runner_group
+    told = rollouts.Iteration(seed, iteration, max(group.num_remote_workers(), 1), history.smoothed)
     result = _sample_and_update(algorithm, told)
     history.taken.append(algorithm.learner_group._learner.advantages.taken)
     module = algorithm.learner_group._learner.module[DEFAULT_MODULE_ID].unwrapped()
@@ -147,9 +126,9 @@ def _iterate(
     )
     states = group.foreach_env_runner(rollouts.smoothed_rewards)
     history.smoothed = {number: q for state in states for number, q in state.items()}
-    kept_N = task.select(_probability(task, history, iteration))
+    kept_N = task.select(history.mean_probability(iteration))
     row = {"iteration": iteration + 1} | _figures(result, task, history, kept_N)
-    judged, rewarded = _at_once([(rung.judge, kept_N), (rung.reward, kept_N)])
+    judged, rewarded = _at_once([(task.judge, kept_N), (task.reward, kept_N)])
     row |= {"selection_val": judged, "reward_val": rewarded}
     row["seconds"] = time.monotonic() - start
     history.rows.append(row)
@@ -157,7 +136,7 @@ def _iterate(
 
 
 def _at_once(asked: Iterable[tuple[RewardFn, np.ndarray]]) -> list[float]:
-    """Answers to (who, set), asked side by side, as evaluators may be free for all of them."""
+    """The worth of each set by its reward function, asked for in parallel."""
     with ThreadPoolExecutor() as threads:
         return list(threads.map(lambda question: question[0](question[1]), asked))
 

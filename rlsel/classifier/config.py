@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rlsel.classifier.resident import Precision
+from rlsel.machine.device import Precision
 from rlsel.schema import config
 
 
@@ -13,17 +13,16 @@ from rlsel.schema import config
 class ClassifierConfig:
     """How a ResNet34 is trained. The paper names the network alone; the rest is our choice."""
 
+    # Not in its repr, which keys of ledgers and caches are made of: those of before it hold.
+    name: Literal["resnet34"] = Field(default="resnet34", repr=False)
+    """The network."""
     epochs: Annotated[int, Field(ge=1)] = 10
     """Passes over real + kept."""
     batch_size: Annotated[int, Field(ge=2)] = 64
     """Images a step; all of them where there are fewer."""
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    """SGD has Nesterov momentum 0.9."""
     lr: Annotated[float, Field(gt=0)] = 1e-3
-    """Highest learning rate of the schedule."""
-    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
-    """`one_cycle` warms up over the first 30% of the steps; both others start at `lr`."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """Highest learning rate of AdamW: it rises over the first 30% of the steps and then falls to
+    almost 0, as a half-wave of a cosine each time."""
     flips: bool = True
     """Mirror images at random, left to right and top to bottom."""
     colour_jitter: Annotated[float, Field(ge=0, le=1)] = 0.0

@@ -12,6 +12,7 @@ from jaxtyping import Float32, Int
 from pydantic import Field
 from torch import Tensor, nn
 
+from rlsel.classifier.steps import WEIGHT_DECAY
 from rlsel.machine.device_memory import room_for
 from rlsel.machine.wording import counted
 from rlsel.schema import config
@@ -34,8 +35,6 @@ class MLPConfig:
     """Embeddings a step; fewer in the last of an epoch."""
     lr: Annotated[float, Field(gt=0)] = 1e-3
     """Highest learning rate of AdamW, warmed up over the first 30% of the steps (one cycle)."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    """Of AdamW."""
     num_validated_epochs: Annotated[int, Field(ge=1)] = 5
     """Validate after so many of the last epochs; the reward is their best (paper: 5)."""
 
@@ -85,9 +84,7 @@ class MLPTrainer:
         x_NF = (self._x_NF - mean_F) / scale_F
         seen = [(torch.tensor(x, device=self._device) - mean_F) / scale_F for x in validation]
         model = self._model(seed)
-        optimizer = torch.optim.AdamW(
-            model.parameters(), lr=config.lr, weight_decay=config.weight_decay
-        )
+        optimizer = torch.optim.AdamW(model.parameters(), config.lr, weight_decay=WEIGHT_DECAY)
         steps_an_epoch = -(-len(rows) // config.batch_size)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, config.lr, total_steps=config.epochs * steps_an_epoch

@@ -89,19 +89,13 @@ def draw_plan(
 
 def _learning_rates(config: ClassifierConfig, num_steps: int) -> list[float]:
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=config.lr)
-    schedules = torch.optim.lr_scheduler
-    if config.schedule == "one_cycle":
-        schedule = schedules.OneCycleLR(
-            optimizer,
-            max_lr=config.lr,
-            # Its own check wants two steps at least; one of fewer than four divides by zero.
-            total_steps=max(num_steps, 4),
-            cycle_momentum=False,
-        )
-    elif config.schedule == "cosine":
-        schedule = schedules.CosineAnnealingLR(optimizer, T_max=num_steps)
-    else:
-        schedule = schedules.ConstantLR(optimizer, factor=1.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=config.lr,
+        # Its own check wants two steps at least; one of fewer than four divides by zero.
+        total_steps=max(num_steps, 4),
+        cycle_momentum=False,
+    )
     rates = []
     for _ in range(num_steps):
         rates.append(float(schedule.get_last_lr()[0]))

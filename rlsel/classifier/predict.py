@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rlsel.classifier.resident import Precision, Resident, autocast, normalise
+from rlsel.classifier.resident import Resident, autocast, normalise
 from rlsel.classifier.resnet import features_before_head
+from rlsel.machine.device import Precision
 from rlsel.machine.device_memory import in_chunks
 
 CHUNK = 512

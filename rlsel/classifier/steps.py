@@ -17,6 +17,8 @@ from rlsel.classifier.resident import Resident, autocast, normalise
 
 WARM_UP_STEPS = 3
 """Before a graph is recorded, so that libraries have chosen their kernels; PyTorch's advice."""
+WEIGHT_DECAY = 0.01
+"""Of AdamW, times the learning rate, at every step."""
 MakeModel = Callable[[int], nn.Module]
 """Seed -> a network with fresh weights, always of the same shapes."""
 
@@ -150,11 +152,6 @@ def make_optimizer(
     """
     device = next(model.parameters()).device
     lr = torch.tensor(config.lr, device=device) if capturable else config.lr
-    parameters, decay = model.parameters(), config.weight_decay
-    if config.optimizer == "adamw":
-        return torch.optim.AdamW(
-            parameters, lr=lr, weight_decay=decay, fused=True, capturable=capturable
-        )
-    return torch.optim.SGD(
-        parameters, lr=lr, weight_decay=decay, momentum=0.9, nesterov=True, fused=True
+    return torch.optim.AdamW(
+        model.parameters(), lr=lr, weight_decay=WEIGHT_DECAY, fused=True, capturable=capturable
     )

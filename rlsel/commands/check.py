@@ -1,27 +1,33 @@
 """`rlsel check`: reads every input of an experiment and says what it found. Trains nothing."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich import box
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from rlsel.commands.ids import write_ids
 from rlsel.experiment.config import Experiment
 from rlsel.machine.progress import console
 from rlsel.machine.wording import below_here, counted
 from rlsel.pool import InputReport
 from rlsel.pool.checks import CountRow
-from rlsel.stages.inputs import describe_settings_and_inputs, read_inputs
+from rlsel.stages.inputs import describe_settings_and_inputs, read_inputs, read_samples
 
 
-def check_inputs(experiment: Experiment) -> InputReport:
+def check_inputs(experiment: Experiment, ids: Path | None = None) -> InputReport:
     """Print counts per class and split, sizes, notes and warnings.
+
+    Args:
+        ids: A CSV file for the ids of all images. A file of features is not looked at then, as it
+            may have to be made from them.
 
     Raises:
         InputError: an input is wrong; the message is the same that a run would give.
     """
-    splits, pool = read_inputs(experiment)
+    splits, pool = read_samples(experiment) if ids else read_inputs(experiment)
     report = describe_settings_and_inputs(experiment, splits, pool)
     for table in _count_tables(report, splits.class_names, console.width):
         console.print(table)
@@ -34,6 +40,10 @@ def check_inputs(experiment: Experiment) -> InputReport:
         f"{counted(len(report.warnings), 'warning')}; ready to run",
         markup=False,
     )
+    if ids:
+        written = counted(write_ids(ids, splits, pool), splits.train.noun)
+        missing = "" if pool else "; the candidates are not among them, as they are not made yet"
+        console.print(f"ids of {written} written to {ids}{missing}", markup=False)
     return report
 
 

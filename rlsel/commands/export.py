@@ -98,14 +98,15 @@ def export_selection(run_dir: Path, to: Path, use_originals: bool = False) -> Ex
     kept = np.flatnonzero(np.array(table.column("kept").to_pylist(), dtype=bool))
     if not isinstance(candidates, ImageSet):
         if use_originals:
-            raise InputError(f"{run_dir}: --originals is for images; it selects {candidates.noun}s")
+            raise InputError(
+                f"{run_dir}: --originals is for images only, and it selects {candidates.noun}s"
+            )
         with filling(to) as folder:
             write_pool(pool.take(kept), folder / SELECTED)
             with writing(folder / FILE_NAME):
                 pq.write_table(table, folder / FILE_NAME)
-        return Exported(
-            len(kept), 0, candidates.noun, candidates.shape_text, {}, _without_any(candidates, kept)
-        )
+        empty = _without_any(candidates, kept)
+        return Exported(len(kept), 0, candidates.noun, candidates.shape_text, {}, empty)
     with filling(to) as folder:
         writer = _Writer(folder, candidates)
         if use_originals:

@@ -9,17 +9,9 @@ from rlsel.data.pattern import pattern_by_class, warn_of_pattern
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
 from rlsel.machine.atomic_files import write_bytes
-from rlsel.pool import (
-    EmbeddingsPool,
-    FolderPool,
-    NpzPool,
-    ParquetPool,
-    Pool,
-    PoolConfig,
-    build_pool,
-    write_pool,
-)
+from rlsel.pool import EmbeddingsPool, Pool, build_pool, write_pool
 from rlsel.pool.build import require_enough
+from rlsel.pool.recognise import recognise_pool
 from rlsel.quality.of_run import audit_of, without_copies
 from rlsel.quality.pairs import nearest_pairs
 from rlsel.quality.report import describe_copies
@@ -44,6 +36,7 @@ def import_pool(
     to: Path,
     source: str | None = None,
     drop_copies: bool = False,
+    label: str | None = None,
 ) -> Imported:
     """Read images, make them fit the real ones of an experiment, look for copies, write a pool.
 
@@ -51,6 +44,7 @@ def import_pool(
         images: A folder with a folder for each class, a Parquet file or glob, or an NPZ file.
         to: The Parquet file to write; the picture lies beside it.
         source: Where the images come from, for the record; None names the path.
+        label: The column of the classes, for Parquet; None finds it.
         drop_copies: Leave out candidates that copy a training image, as `audit.drop_copies` does.
 
     Raises:
@@ -60,7 +54,7 @@ def import_pool(
         raise InputError(f"{to}: is there already; choose another --to")
     splits = load_splits(experiment.data, experiment.seed)
     is_images = isinstance(splits.train, ImageSet)
-    config = _config_of(images) if is_images else EmbeddingsPool(path=images)
+    config = recognise_pool(images, label) if is_images else EmbeddingsPool(path=images)
     pool = build_pool(config, splits, experiment.data, experiment.seed)
     pool = replace(pool, source=source) if source else pool
     audit = audit_of(splits, pool, None, experiment.seed)
@@ -77,14 +71,3 @@ def import_pool(
         sets = (kept.candidates, splits.train)
         warnings = warn_of_pattern(*(pattern_by_class(as_images(samples)) for samples in sets))
     return Imported(kept, describe_copies(audit), tuple(warnings), picture)
-
-
-def _config_of(images: str) -> PoolConfig:
-    path = Path(images).expanduser()
-    if path.is_dir() and not any(path.glob("*.parquet")):
-        return FolderPool(path=images)
-    if path.is_dir():
-        return ParquetPool(path=str(path / "*.parquet"))
-    if path.suffix == ".npz":
-        return NpzPool(path=images)
-    return ParquetPool(path=images)

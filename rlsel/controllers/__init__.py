@@ -1,8 +1,8 @@
-"""The policy networks: a batch of candidates in, a keep logit for each and a value out.
+"""The policy networks: a batch of candidates in, a keep logit for each of them and a value out.
 
-`controller.py` holds what all of them share, a file each what they differ in: the encoder. Plain
-nn.Modules; `rl_module.py` is the one RLModule that puts a controller before RLlib, and the only
-file here that knows Ray.
+Read `controller.py` first: it holds what all controllers share. They differ in the encoder, each of
+which has a file of its own. All are plain nn.Modules. `rl_module.py` wraps a controller for RLlib
+and is the only file here that imports Ray.
 """
 
 from rlsel.controllers.config import ControllerConfig, KeepRanges, build_controller

@@ -1,4 +1,4 @@
-"""Settings of the controllers, and the one place that makes one."""
+"""Settings of the controllers, and the function that builds one."""
 
 from typing import Annotated, Literal
 
@@ -17,25 +17,24 @@ from rlsel.schema import config
 Size = Annotated[int, Field(ge=1)]
 EvenSize = Annotated[int, Field(ge=2, multiple_of=2)]
 KeepRanges = tuple[tuple[float, float], ...]
-"""Least and greatest share to keep, of each class."""
+"""(least, greatest) share to keep of each class."""
 
 
 @config
 class TransformerConfig:
-    """Attention among all candidates of a batch (paper: 2 layers, 2 heads, sinusoidal)."""
+    """Self-attention among all candidates of a batch (paper: 2 layers, 2 heads, sinusoidal)."""
 
     name: Literal["transformer"] = "transformer"
     """The architecture."""
     hidden_size: EvenSize = 64
-    """Width of a token; the paper gives none."""
-    feedforward_size: Size = 128
-    """Width inside the feed-forward layers; the paper gives none."""
+    """Width of a token, and half of the width inside the feed-forward layers; the paper gives
+    neither."""
     num_layers: Size = 2
     """Encoder layers."""
     num_heads: Size = 2
     """Attention heads; they must divide `hidden_size`."""
     positions: Positions = "sinusoidal"
-    """Position in the sorted batch, or `none`, which makes the network permutation-equivariant."""
+    """Encodes the place in the sorted batch; `none` makes the network permutation-equivariant."""
 
     def __post_init__(self) -> None:
         if self.hidden_size % self.num_heads:
@@ -44,23 +43,21 @@ class TransformerConfig:
             )
 
     def build_encoder(self) -> nn.Module:
-        return TransformerEncoder(
-            self.hidden_size, self.feedforward_size, self.num_layers, self.num_heads
-        )
+        return TransformerEncoder(self.hidden_size, self.num_layers, self.num_heads)
 
 
 @config
 class GRUConfig:
-    """Candidate by candidate, in order, knowing its earlier decisions."""
+    """A GRU that decides candidate by candidate and sees its earlier decisions."""
 
     name: Literal["gru", "gru_attention"] = "gru"
-    """The architecture; `gru_attention` attends to all it put out before."""
+    """The architecture; `gru_attention` attends to its earlier outputs as well."""
     hidden_size: EvenSize = 64
     """Width of the state."""
     num_layers: Size = 1
     """Stacked GRUs."""
     positions: Positions = "none"
-    """Position in the sorted batch; the order alone shows it already."""
+    """Encodes the place in the sorted batch; a GRU sees the order anyway."""
 
     def build_encoder(self) -> nn.Module:
         has_attention = self.name == "gru_attention"
@@ -69,21 +66,19 @@ class GRUConfig:
 
 @config
 class MLPConfig:
-    """Each candidate by itself, as DVRL has it."""
+    """A network that looks at each candidate alone, as in DVRL."""
 
     name: Literal["mlp"] = "mlp"
     """The architecture."""
     hidden_size: EvenSize = 64
-    """Width between layers."""
-    feedforward_size: Size = 128
-    """Width inside the layers."""
+    """Width between layers, and half of the width inside them."""
     num_layers: Size = 2
     """Residual layers."""
     positions: Positions = "none"
-    """Position in the sorted batch, if it is to be told."""
+    """Encodes the place in the sorted batch; with `none` it is not shown."""
 
     def build_encoder(self) -> nn.Module:
-        return MLPEncoder(self.hidden_size, self.feedforward_size, self.num_layers)
+        return MLPEncoder(self.hidden_size, self.num_layers)
 
 
 ControllerConfig = Annotated[TransformerConfig | GRUConfig | MLPConfig, Field(discriminator="name")]
@@ -94,13 +89,13 @@ def build_controller(
     problem: SelectionProblem,
     keep_ranges: KeepRanges | None = None,
 ) -> Controller:
-    """The controller of `config` for what `problem` shows of a candidate and of the state.
+    """Build the controller of `config` for the inputs that `problem` shows.
 
     Args:
-        keep_ranges: Shares of every class that each decision has to keep; None leaves it free.
+        keep_ranges: Shares of every class that each decision has to keep; None sets no limits.
 
     Raises:
-        ValueError: a controller that decides one by one cannot hold a range.
+        ValueError: keep ranges are given for a GRU, which decides one candidate after the other.
     """
     num_inputs = problem.descriptors_NF.shape[1]
     keep_range = None

@@ -1,4 +1,4 @@
-"""`Controller`: embeds what is seen of a batch, lets an encoder look at it, and answers.
+"""`Controller`: embeds a batch of candidates, encodes it, and gives keep logits and a value.
 
 Shape letters: B decisions, K candidates per decision, F descriptors of a candidate, G context
 numbers, H hidden size, D decisions of an episode.
@@ -16,10 +16,10 @@ from rlsel.controllers.recurrent import GRUEncoder
 
 Positions = Literal["sinusoidal", "none"]
 Observation = Mapping[str, Tensor]
-"""What the environment shows, stacked: candidates, labels, valid, decision, kept."""
+"""The environment's observations, stacked: candidates, labels, valid, decision, kept."""
 
 DISCARD_LOGIT = -1e9
-"""Logit of padding: never kept. Finite, so that KL and gradients stay finite."""
+"""Keep logit of padding, which is never kept. Finite, so that KL and gradients are finite."""
 
 
 class Controller(nn.Module):
@@ -38,12 +38,12 @@ class Controller(nn.Module):
         """Put a controller together.
 
         Args:
-            encoder: (B, K, H) and what is valid -> (B, K, H); a `GRUEncoder` is also told the
-                earlier decisions.
-            num_context: Numbers that describe the state: which decision it is, and what was kept.
-            sees_decision: Whether it is told which decision it is.
-            keep_range: Holds the share that is kept in a range; not for a `GRUEncoder`, which
-                would have to know the later candidates.
+            encoder: (B, K, H) and a mask of real candidates -> (B, K, H). A `GRUEncoder` also gets
+                the earlier decisions.
+            num_context: How many numbers describe the state: the decision, and what was kept.
+            sees_decision: Whether it sees the number of the decision.
+            keep_range: Keeps the kept share of every class within a range. This is impossible with
+                a `GRUEncoder`, which would have to know the later candidates.
         """
         super().__init__()
         self.encoder, self.positions = encoder, positions
@@ -51,7 +51,7 @@ class Controller(nn.Module):
         self.embed_candidate = nn.Linear(num_inputs, hidden_size)
         self.embed_context = nn.Linear(num_context, hidden_size)
         self.norm = nn.LayerNorm(hidden_size)
-        # Two logits a candidate, discard and keep: the paper's N x 2 actions.
+        # Two logits for each candidate, discard and keep: the paper's N x 2 actions.
         self.policy_head = nn.Linear(hidden_size, 2)
         self.value_head = nn.Linear(hidden_size, 1)
         nn.init.normal_(self.policy_head.weight, std=0.01)  # so every p(keep) starts near 1/2
@@ -59,7 +59,7 @@ class Controller(nn.Module):
 
     @property
     def is_sequential(self) -> bool:
-        """Whether a decision depends on those on earlier candidates of the same batch."""
+        """Whether a decision depends on the decisions on earlier candidates of the batch."""
         return isinstance(self.encoder, GRUEncoder)
 
     def forward(
@@ -68,8 +68,8 @@ class Controller(nn.Module):
         """Keep logits, log p(keep) - log p(discard), and an embedding of the state for `value`.
 
         Args:
-            actions_BK: What was decided, 1 for keep; a sequential controller gives the logit of
-                each candidate as it was after the decisions on those before. Others ignore it.
+            actions_BK: The decisions taken, 1 for keep. A sequential controller gives the logit of
+                each candidate after the decisions on those before it. Other controllers ignore it.
         """
         valid_BK = observation["valid"] > 0
         h_BKH = self._embed(observation)
@@ -77,7 +77,7 @@ class Controller(nn.Module):
             if actions_BK is None:
                 raise ValueError("a sequential controller needs the decisions it made: sample()")
             encoded_BKH = self.encoder(h_BKH, valid_BK, actions_BK)
-            # The state is worth the same whatever is decided in it.
+            # The value of a state must not depend on the decisions taken in it.
             pooled_BH = self._pool(h_BKH, valid_BK)
         else:
             encoded_BKH = self.encoder(h_BKH, valid_BK)
@@ -88,14 +88,14 @@ class Controller(nn.Module):
         return keep_BK.masked_fill(~valid_BK, DISCARD_LOGIT), pooled_BH
 
     def value(self, embedding_BH: Float[Tensor, "b h"]) -> Float[Tensor, " b"]:
-        """Expected reward of the state that `forward` embedded."""
+        """Expected reward of a state that `forward` has embedded."""
         return self.value_head(embedding_BH).squeeze(-1)
 
     @torch.no_grad()
     def sample(
         self, observation: Observation, generator: torch.Generator | None = None
     ) -> tuple[Int8[Tensor, "b k"], Float[Tensor, "b k"]]:
-        """Decisions, and the keep logits they were drawn from."""
+        """Sampled decisions, and the keep logits that they were drawn from."""
         if not isinstance(self.encoder, GRUEncoder):
             keep_BK, _ = self(observation)
             return _draw(keep_BK, generator), keep_BK
@@ -112,7 +112,7 @@ class Controller(nn.Module):
             said_B = _draw(self._keep_logits(out_BH), generator)
             actions_BK[rows_B, place_B] = said_B * valid_BK[rows_B, place_B]
             before_B = said_B.long() + 1
-        # By the way that updates take, so that old and new probabilities are comparable exactly.
+        # Logits come from the same pass that updates use, so old and new ones compare exactly.
         return actions_BK, self(observation, actions_BK)[0]
 
     def _embed(self, observation: Observation) -> Float[Tensor, "b k h"]:

@@ -8,17 +8,17 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 STEPS = 50
-"""Halvings of an interval of 128 logits: what is left is below the rounding of a float."""
+"""Bisections of an interval of 128 logits, down to the rounding of a float."""
 WIDEST = 64.0
-"""Largest shift: from logits of 30, which are as good as sure, to any share."""
+"""Largest shift of a logit. It takes logits of 30, which mean near certainty, to any share."""
 
 
 class KeepRange(nn.Module):
     """Shifts the logits of a class so that the expected share it keeps lies in a range.
 
-    One shift for all of a class is the smallest change of the policy, in KL divergence, that meets
-    the constraint (the I-projection of independent decisions on an expected count). In every batch,
-    since no batch knows what the others hold.
+    All candidates of a class get the same shift. Of all policies that meet the constraint, this one
+    is the nearest in KL divergence (the I-projection of independent decisions on an expected
+    count). The range holds in every batch, since a batch does not know what the others hold.
 
     Source: Csiszar 1975, "I-divergence geometry of probability distributions".
     """
@@ -27,7 +27,7 @@ class KeepRange(nn.Module):
     high_C: Tensor
 
     def __init__(self, low_C: Float[Tensor, " c"], high_C: Float[Tensor, " c"]) -> None:
-        """Shares in [0, 1], `low_C` at most `high_C`; 0 and 1 leave a class alone."""
+        """Shares in [0, 1], `low_C` at most `high_C`. A range from 0 to 1 changes nothing."""
         super().__init__()
         self.register_buffer("low_C", low_C, persistent=False)
         self.register_buffer("high_C", high_C, persistent=False)
@@ -38,7 +38,7 @@ class KeepRange(nn.Module):
         labels_BK: Int[Tensor, "b k"],
         valid_BK: Bool[Tensor, "b k"],
     ) -> Float[Tensor, "b k"]:
-        """Keep logits with the constraint met; gradients know of it."""
+        """Keep logits that meet the constraint; gradients take the shift into account."""
         member_BCK = nn.functional.one_hot(labels_BK, len(self.low_C)).movedim(-1, 1)
         member_BCK = (member_BCK.bool() & valid_BK[:, None]).to(keep_BK.dtype)
         count_BC = member_BCK.sum(-1).clamp(min=1)
@@ -62,8 +62,8 @@ class KeepRange(nn.Module):
             middle_BC = middle_BC * is_bound_BC
             p_BCK = torch.sigmoid(keep_BK[:, None] + middle_BC[..., None])
             slope_BC = (p_BCK * (1 - p_BCK) * member_BCK).sum(-1).clamp(min=1e-12)
-        # A step of Newton's from where the constraint holds: of length 0, with the gradient of the
-        # solution. Rounding that is left over must not be divided by a slope of nearly nothing.
+        # One Newton step from the solution: its length is 0, and its gradient is that of the
+        # solution. Classes without a shift are left out, since their slope may be almost 0.
         reached_BC = kept_BC(middle_BC)
         newton_BC = middle_BC - (reached_BC - reached_BC.detach()) / slope_BC
         shift_BC = torch.where(is_bound_BC, newton_BC, middle_BC)

@@ -1,7 +1,7 @@
-"""A feed-forward network for each candidate by itself, as in DVRL.
+"""A feed-forward network that looks at each candidate alone, as in DVRL.
 
-Source: Yoon et al. 2020, "Data Valuation using Reinforcement Learning". Departure: residual layers
-that normalise first, as in the transformer, so that the two differ in the attention alone.
+Source: Yoon et al. 2020, "Data Valuation using Reinforcement Learning". Departure: the layers are
+residual and normalise first, so that this network and the transformer differ in attention alone.
 """
 
 from jaxtyping import Bool, Float
@@ -9,16 +9,16 @@ from torch import Tensor, nn
 
 
 class MLPEncoder(nn.Module):
-    """Residual layers; no candidate sees another."""
+    """Residual layers, applied to each candidate alone."""
 
-    def __init__(self, hidden_size: int, feedforward_size: int, num_layers: int) -> None:
+    def __init__(self, hidden_size: int, num_layers: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             nn.Sequential(
                 nn.LayerNorm(hidden_size),
-                nn.Linear(hidden_size, feedforward_size),
+                nn.Linear(hidden_size, 2 * hidden_size),
                 nn.ReLU(),
-                nn.Linear(feedforward_size, hidden_size),
+                nn.Linear(2 * hidden_size, hidden_size),
             )
             for _ in range(num_layers)
         )

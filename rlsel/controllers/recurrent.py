@@ -1,4 +1,4 @@
-"""Decides candidate by candidate, in their order, knowing its earlier decisions.
+"""A GRU that decides candidate by candidate, in their order, and sees its earlier decisions.
 
 Shape letters: B decisions, K candidates per decision, H hidden size, L layers.
 """
@@ -8,19 +8,19 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 State = tuple[Float[Tensor, "l b h"], Float[Tensor, "b k h"]]
-"""Of the GRU, and what it put out so far."""
+"""Hidden state of the GRU, and its outputs so far."""
 
 
 class GRUEncoder(nn.Module):
-    """A GRU over the candidates, with attention to what it put out before if wanted.
+    """A GRU over the candidates, optionally with attention to its earlier outputs.
 
-    Source: the GRU and GRU-attention controllers of the ablation of Ye et al. 2020, which gives no
-    details; that the earlier decisions are fed back is our reading of "sequential".
+    Source: the GRU and GRU-attention controllers in the ablation of Ye et al. 2020, which gives no
+    details. Feeding back the earlier decisions is our choice.
     """
 
     def __init__(self, hidden_size: int, num_layers: int, has_attention: bool) -> None:
         super().__init__()
-        # Nothing before, discarded, kept.
+        # Three kinds of earlier decision: none, discarded, kept.
         self.embed_decision = nn.Embedding(3, hidden_size)
         self.gru = nn.GRU(hidden_size, hidden_size, num_layers, batch_first=True)
         self.combine = nn.Linear(2 * hidden_size, hidden_size) if has_attention else None
@@ -31,8 +31,8 @@ class GRUEncoder(nn.Module):
         valid_BK: Bool[Tensor, "b k"],
         actions_BK: Int[Tensor, "b k"],
     ) -> Float[Tensor, "b k h"]:
-        """What is known at each candidate, given the decisions on those before it."""
-        # Padding goes last, where nobody comes after it, and then back to its place.
+        """Encodings of all candidates, given the decisions on those before each."""
+        # Padding is moved to the end, where it affects no candidate, and afterwards moved back.
         order_BK = (~valid_BK).to(torch.uint8).argsort(dim=1, stable=True)
         index_BKH = order_BK[..., None].expand_as(h_BKH)
         said_BK = actions_BK.long().gather(1, order_BK) + 1
@@ -58,10 +58,10 @@ class GRUEncoder(nn.Module):
     def step(
         self, h_BH: Float[Tensor, "b h"], before_B: Int[Tensor, " b"], place: int, state: State
     ) -> tuple[Float[Tensor, "b h"], State]:
-        """`forward` for the candidate at one place; padding must not be stepped on.
+        """One step of `forward`, for the candidate at `place`, which must not be padding.
 
         Args:
-            before_B: 0 where there was no decision yet, else 1 + the last one.
+            before_B: 0 before the first decision, afterwards 1 + the last decision.
         """
         hidden_LBH, said_BKH = state
         inputs_B1H = (h_BH + self.embed_decision(before_B))[:, None]

@@ -1,4 +1,4 @@
-"""The one RLModule: any controller, seen by RLlib as a policy of independent keep decisions.
+"""The RLModule of every controller: RLlib sees a policy of independent keep decisions.
 
 Shape letters: B rows, K candidates per decision.
 """
@@ -19,10 +19,10 @@ from rlsel.controllers.controller import Controller
 
 
 class IndependentBernoulli(TorchDistribution):
-    """One keep decision per candidate, independent given the state. Logits of (B, K)."""
+    """A keep decision for each candidate, independent given the state. Logits are (B, K)."""
 
     def _get_torch_distribution(self, logits: Tensor) -> torch.distributions.Bernoulli:
-        # Arguments are checked by our own tests; checking every call costs more than sampling.
+        # Validating the arguments of every call would cost more than sampling.
         return torch.distributions.Bernoulli(logits=logits, validate_args=False)
 
     @staticmethod
@@ -40,7 +40,7 @@ class IndependentBernoulli(TorchDistribution):
         return self._dist.entropy().sum(-1)
 
     def kl(self, other: "IndependentBernoulli") -> Tensor:
-        # Torch's own is infinite as soon as a logit of `other` is so large that p rounds to 1.
+        # PyTorch's own is infinite if a logit of `other` is so large that p rounds to 1.
         ours, theirs, softplus = self._dist.logits, other._dist.logits, nn.functional.softplus
         keep = self._dist.probs * (softplus(-theirs) - softplus(-ours))
         discard = torch.sigmoid(-ours) * (softplus(theirs) - softplus(ours))
@@ -50,7 +50,7 @@ class IndependentBernoulli(TorchDistribution):
         return self._dist.sample(sample_shape or torch.Size()).to(torch.int8)
 
     def to_deterministic(self) -> TorchDeterministic:
-        """Keeps what is more likely kept than not."""
+        """Keeps candidates with a probability above one half."""
         return TorchDeterministic(loc=(self._dist.logits > 0).to(torch.int8))
 
 
@@ -67,7 +67,7 @@ class SelectionModule(TorchRLModule, ValueFunctionAPI):
 
     def _forward_exploration(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         if not self.controller.is_sequential:
-            return self._forward(batch)  # RLlib draws
+            return self._forward(batch)  # RLlib samples the actions
         actions_BK, keep_BK = self.controller.sample(batch[Columns.OBS])
         logp_B = IndependentBernoulli.from_logits(keep_BK).logp(actions_BK)
         return {
@@ -78,7 +78,7 @@ class SelectionModule(TorchRLModule, ValueFunctionAPI):
 
     def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
         if embeddings is None:
-            # Advantages ask for values of the whole batch, with gradients on that nobody needs.
+            # Advantages ask for the values of a whole batch and need no gradients.
             with torch.no_grad():
                 embeddings = self._forward(batch)[Columns.EMBEDDINGS]
         return self.controller.value(embeddings)

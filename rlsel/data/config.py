@@ -34,8 +34,11 @@ class Ratios:
     """How a source that is not split yet is divided; the paper's 7 : 1 : 2."""
 
     train: Fraction = 0.7
+    """Share of the images that is trained on. The three shares sum to 1."""
     val: Fraction = 0.1
+    """Share that is validated on; it is cut in two by `data.reward_val_fraction`."""
     test: Fraction = 0.2
+    """Share that the final scores are measured on."""
 
     def __post_init__(self) -> None:
         if abs(self.train + self.val + self.test - 1) > 1e-6:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 
@@ -78,27 +79,40 @@ def tell_of_patients(
     Args:
         parts: train, val and test.
     """
+    setting = patient_setting(source, parts)
     if isinstance(source, FolderSource) and source.patient_from == "none":
-        return (*_in_file_names(parts), *_in_class_names(parts))
+        told = _in_file_names(parts, setting[1]) if setting else ()
+        return (*told, *_in_class_names(parts))
+    if setting is None:
+        return ()
+    key, name = setting
+    return (
+        f"patients are unknown, so splits may share them, and there is a column {name!r}; if "
+        f"that tells them, set data.source.{key}: {name}",
+    )
+
+
+def patient_setting(
+    source: FileSource | EmbeddingsSource, parts: Mapping[str, SampleSet]
+) -> tuple[Literal["patient_from", "patient_column"], str] | None:
+    """The setting of a source by which patients seem to be told, and its value; None where they are
+    known, or nothing tells them."""
+    if isinstance(source, FolderSource) and source.patient_from == "none":
+        everything = [name for images in parts.values() for name in _below_class(images)]
+        labels = np.concatenate([images.labels for images in parts.values()]).tolist()
+        form = next((form for form in FORMS if _suits(form, everything, labels)), None)
+        return None if form is None else ("patient_from", form)
     if isinstance(source, ParquetSource | EmbeddingsSource) and source.patient_column is None:
         is_images = isinstance(source, ParquetSource)
         columns = columns_of(source) if is_images else other_columns(source)
         names = [name for name in columns if COLUMN.fullmatch(name.casefold())]
-        return tuple(
-            f"patients are unknown, so splits may share them, and there is a column {name!r}; if "
-            f"that tells them, set data.source.patient_column: {name}"
-            for name in names[:1]
-        )
-    return ()
+        return ("patient_column", names[0]) if names else None
+    return None
 
 
-def _in_file_names(parts: Mapping[str, SampleSet]) -> tuple[str, ...]:
+def _in_file_names(parts: Mapping[str, SampleSet], form: str) -> tuple[str, ...]:
     names = {split: _below_class(images) for split, images in parts.items()}
     everything = [name for inside in names.values() for name in inside]
-    labels = np.concatenate([images.labels for images in parts.values()]).tolist()
-    form = next((form for form in FORMS if _suits(form, everything, labels)), None)
-    if form is None:
-        return ()
     of = {split: set(found_by(form, inside)) for split, inside in names.items()}
     patients = set().union(*of.values())
     num_shared = sum(sum(patient in one for one in of.values()) > 1 for patient in patients)

@@ -1,7 +1,7 @@
-"""The final word: every method's selection, trained afresh with several seeds, scored on test.
+"""The final scores: every selection is trained on afresh with several seeds and scored on test.
 
-In: selections and whoever carries out evaluations. Out: scores per method, metric and round, and
-where the pool's truth is known, how much of it each method found. Read `rounds.py` first.
+In: selections, and an `Evaluations` that carries out trainings. Out: scores by method, metric and
+round. If the pool's truth is known, also how much of it each method found. Read `rounds.py` first.
 """
 
 from rlsel.evaluation.rounds import EvaluationConfig, score_selections

@@ -1,4 +1,4 @@
-"""The alarms of a policy that has collapsed: it looks like an answer, and is none.
+"""Alarms for a collapsed policy, whose keep probabilities look like an answer and are none.
 
 Shape letters: N candidates, T iterations.
 """
@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float
 
 FEW_DISTINCT = 0.05
-"""Share of the candidates that have a keep probability of their own, below which it alarms;
-in a large pool `ENOUGH_DISTINCT` of them will do."""
+"""An alarm is raised if fewer distinct keep probabilities than this share of the candidates are
+there, unless there are `ENOUGH_DISTINCT` of them."""
 ENOUGH_DISTINCT = 50
 DIGITS = 3
 SATURATED = 0.9
@@ -24,17 +24,18 @@ DRIFTED = 0.97
 def warn_of_collapse(
     rows: Sequence[dict[str, Any]], probability_N: Float[np.ndarray, " n"]
 ) -> list[str]:
-    """One line for every alarm, each with what to try.
+    """A line for every alarm, with what to try.
 
     Args:
-        rows: Of the iterations; what is looked at is the last quarter of them.
-        probability_N: Keep probabilities of the last policy; a mean over policies would hide it.
+        rows: Figures of all iterations; the last quarter of them is examined.
+        probability_N: Keep probabilities of the last policy. In a mean over policies a collapse
+            would not show.
     """
     last = rows[-max(1, len(rows) // 4) :]
     kept = float(probability_N.mean())
     distinct = len(np.unique(probability_N.round(DIGITS)))
     saturated = float((np.minimum(probability_N, 1 - probability_N) < 0.01).mean())
-    # Not a number where nothing was told: all decisions were paid the same.
+    # NaN marks an iteration in which all decisions were paid the same.
     told = [share for row in last if math.isfinite(share := row["positive_advantages"])]
     warnings = []
     if distinct < max(2, min(FEW_DISTINCT * len(probability_N), ENOUGH_DISTINCT)):

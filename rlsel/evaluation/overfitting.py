@@ -1,4 +1,4 @@
-"""The alarm of reading 7: what the reward sees and what it does not see drift apart."""
+"""The alarm for overfitting: reward-val, which pays, gains more than selection-val."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 MIN_ITERATIONS = 8
-"""Below this the two ends of a run are too short to compare."""
+"""With fewer iterations the beginning and the end of a run are too short to be compared."""
 
 
 def warn_of_overfitting(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Warn when reward-val gained clearly more than selection-val between the ends of a run.
+    """Warn if reward-val gained clearly more than selection-val in the course of a run.
 
-    Compared are the first and last quarter of the iterations; clearly means twice the standard
-    error of the difference, and at least .01 of the metric.
+    The first quarter of the iterations is compared with the last one. The warning is given if the
+    gains differ by more than twice the standard error of the difference, and by more than .01.
     """
     if len(rows) < MIN_ITERATIONS:
         return []

@@ -17,20 +17,20 @@ Scores = dict[str, dict[str, list[float]]]
 
 @config
 class EvaluationConfig:
-    """The protocol of the final scores."""
+    """How the final scores are made."""
 
     rounds: Annotated[int, Field(ge=0)] = 5
-    """Trainings per method, each with a seed of its own (paper: 5). 0 leaves test unread, as a
-    sweep should that compares settings."""
+    """Trainings of each method, each with a seed of its own (paper: 5). 0 leaves the test images
+    unread, as they should be in a sweep that compares settings."""
 
 
 def score_selections(
     config: EvaluationConfig, evaluations: Evaluations, selections: Sequence[Selection], seed: int
 ) -> Scores:
-    """Method -> metric -> one test score per round.
+    """Method -> metric -> a test score for each round.
 
-    Round r trains every method with the same seed, so rounds can be compared in pairs. The score
-    is that of the last epoch: no epoch is chosen by looking at test.
+    In a round all methods are trained with the same seed, so scores can be compared in pairs. The
+    score is that of the last epoch, since no epoch may be chosen by looking at test.
     """
     asked = [(selection, r) for r in range(config.rounds) for selection in selections]
     jobs = [

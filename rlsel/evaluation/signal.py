@@ -1,6 +1,6 @@
-"""Does the reward depend on what is kept at all? Asked of the rewards of a run themselves.
+"""Whether the rewards of a run depend on what was kept: a test on these rewards.
 
-Shape letters: R decisions taken in a run, X what is known of a kept set.
+Shape letters: R decisions taken in a run, X numbers that describe a kept set, T iterations.
 """
 
 from collections.abc import Sequence
@@ -24,12 +24,12 @@ PENALTIES = np.logspace(-2, 4, 13)
 
 @dataclass(frozen=True)
 class Signal:
-    """How well rewards can be foretold from the kept sets, out of sample."""
+    """How well rewards are predicted from the kept sets, out of sample."""
 
     correlation: float
-    """Of foretold and paid rewards; at most about 0 where there is nothing to foretell."""
+    """Correlation of predicted and paid rewards; about 0 or below if there is no signal."""
     p_value: float
-    """Chance of such agreement or more without any signal; one-sided."""
+    """Probability of this agreement or a better one without any signal; one-sided."""
     num_rewards: int
 
     @property
@@ -43,15 +43,15 @@ def find_signal(
     decision_R: Int[np.ndarray, " r"],
     iteration_R: Int[np.ndarray, " r"],
 ) -> Signal | None:
-    """Foretell every reward from the others by a ridge regression on what is known of its set.
+    """Predict each reward from others by a ridge regression on the description of its kept set.
 
-    Sets are compared with those of the same decision and iteration, as an advantage does; whole
-    iterations are left out at a time, so that no set is foretold from its neighbours. Tested is
-    whether the iterations' covariances of foretold and paid are above 0: rewards within an
-    iteration may depend on each other, as smoothed ones do.
+    Rewards and sets are centred within each decision and iteration, as advantages are. Whole
+    iterations are left out at a time, so no set is predicted from others of its iteration. The test
+    asks whether the covariance of predicted and paid rewards, one number for each iteration, is
+    above 0 on average. Rewards of one iteration may depend on each other, as smoothed ones do.
 
     Returns:
-        None where there are too few iterations to tell, or all rewards are alike.
+        None if there are too few iterations, or if all rewards are equal.
     """
     cell_R = np.unique(np.column_stack((decision_R, iteration_R)), axis=0, return_inverse=True)[1]
     x_RX, y_R = _centred(kept_sets_RX, cell_R), _centred(reward_R[:, None], cell_R)[:, 0]
@@ -72,7 +72,7 @@ def find_signal(
 
 
 def signal_in(iterations: "Sequence[Taken]") -> Signal | None:
-    """`find_signal` in all the decisions of a run."""
+    """`find_signal` for all decisions of a run."""
     numbers = [np.full(len(taken.reward_B), i) for i, taken in enumerate(iterations)]
     return find_signal(
         np.concatenate([taken.kept_sets_BX for taken in iterations]),
@@ -92,7 +92,7 @@ def describe_signal(signal: Signal) -> str:
 
 
 def warn_of_no_signal(signal: Signal) -> str:
-    """What to do where nothing was to be learned."""
+    """The warning that a reward carries no signal, with what to do."""
     return (
         "this reward carries no signal: what was kept does not foretell it (correlation "
         f"{signal.correlation:.2f}, p = {signal.p_value:.2g}, n = {signal.num_rewards:,}), so the "

@@ -1,4 +1,4 @@
-"""How much of a planted truth was found. Only for pools that know which candidates are useful.
+"""How much of a planted truth was found, for pools that know which candidates are useful.
 
 Shape letters: N candidates.
 """
@@ -15,14 +15,14 @@ from rlsel.selectors import Selection
 
 
 class Finding(TypedDict):
-    """One method or free score against the truth. NaN where a figure has no meaning."""
+    """A method or a free score compared with the truth. NaN if a figure is not defined."""
 
     auc: float
-    """Chance that a useful candidate ranks above a useless one."""
+    """Probability that a useful candidate ranks above a useless one."""
     precision: float
-    """Share of the kept that is useful."""
+    """Share of useful candidates among the kept ones."""
     recall: float
-    """Share of the useful that is kept."""
+    """Share of kept candidates among the useful ones."""
 
 
 def find_truth(
@@ -32,14 +32,15 @@ def find_truth(
     useful_N: Bool[np.ndarray, " n"],
     num_keep: int,
 ) -> dict[str, Finding]:
-    """Every method's ranking and mask; every free score at the same budget; the batch index alone.
+    """The findings of every method, of every free score at the same budget, and of the batch index.
 
-    `controller_within_batches` ranks only inside each batch, so what the order of the batches gives
-    away does not count; what a batch and a class together give away still does (docs/benchmarks.md,
-    "Every free score and every peer"). `batch_index` is what the order alone is worth.
+    `controller_within_batches` compares candidates of the same batch alone, so the information in
+    the order of the batches does not count. The information in batch and class together still does
+    (docs/benchmarks/planted_truth.md, "Every free score and every peer"). `batch_index` ranks by
+    the batch alone, and shows how much the order gives away.
     """
     batch_N = batch_of_candidates(problem)
-    # Real only has nothing to be judged by; a controller that keeps nothing still ranks.
+    # `real_only` keeps nothing and ranks nothing. A controller that keeps nothing still ranks.
     judged = [s for s in selections if s.num_kept or s.score_N is not None]
     found = {s.method: _finding(s.score_N, s.kept_N, useful_N) for s in judged}
     ranked = dict(free_scores) | {"batch_index": -batch_N.astype(float)}
@@ -59,7 +60,7 @@ def find_truth(
 def auc_within_batches(
     score_N: Float[np.ndarray, " n"], useful_N: Bool[np.ndarray, " n"], batch_N: np.ndarray
 ) -> float:
-    """AUC inside each batch, averaged with the number of pairs it is made of as weight."""
+    """AUC within each batch, averaged with the number of its pairs as weight."""
     total, pairs = 0.0, 0
     for batch in np.unique(batch_N):
         inside_N = batch_N == batch
@@ -71,7 +72,7 @@ def auc_within_batches(
 
 
 def batch_of_candidates(problem: SelectionProblem) -> np.ndarray:
-    """(n,) index of the batch each candidate stands in."""
+    """(n,) index of the batch that holds each candidate."""
     batch_N = np.empty(problem.num_candidates, dtype=np.int64)
     for index, places_K in enumerate(problem.batches_DK):
         batch_N[places_K[places_K >= 0]] = index
@@ -81,7 +82,7 @@ def batch_of_candidates(problem: SelectionProblem) -> np.ndarray:
 def kinds_kept(
     kinds_N: np.ndarray, selections: Sequence[Selection], probability_N: np.ndarray | None
 ) -> dict[str, dict]:
-    """Per kind of candidate: how many, how many each method kept, their mean keep probability."""
+    """For each kind of candidate: its count, the kept ones of each method, the mean probability."""
     return {
         str(kind): {
             "count": int((kinds_N == kind).sum()),

@@ -17,12 +17,14 @@ from rlsel.data.config import DataConfig
 from rlsel.errors import InputError
 from rlsel.evaluation.rounds import EvaluationConfig
 from rlsel.experiment.explain import explain
+from rlsel.experiment.gone import require_none_gone
 from rlsel.experiment.paths import at_folder, relative_paths
 from rlsel.experiment.presets import PRESETS
 from rlsel.experiment.yaml_files import read_yaml, to_yaml_text
 from rlsel.features.config import FeaturesConfig
+from rlsel.features.extractors.config import DEFAULT_KIND, FileExtractor
 from rlsel.generators.histogan.config import HistoGANConfig
-from rlsel.pool.config import PhantomPool, PoolConfig
+from rlsel.pool.config import PhantomPool, PlantedPool, PoolConfig
 from rlsel.quality.config import AuditConfig
 from rlsel.rewards.plan import EvaluatorsConfig
 from rlsel.rewards.reward import RewardConfig
@@ -35,10 +37,13 @@ MOST_NAMED = 4
 """Settings that a message names; others are counted."""
 OF_EMBEDDINGS = {"classifier": {"name": "mlp"}}
 """Settings that go without saying where the samples are embeddings."""
-MOVED_TOGETHER = ("epochs", "batch_size", "optimizer", "lr", "precision", "weights")
+MOVED_TOGETHER = ("epochs", "batch_size", "lr", "precision", "weights")
 """Settings of the classifier that say nothing of the extractor's."""
-OF_SEVERAL_KINDS = ("source", "pool", "controller")
-"""Blocks whose `name` says which settings they have."""
+OF_SEVERAL_KINDS = {
+    **dict.fromkeys(("source", "pool", "controller")),
+    **dict.fromkeys(("classifier", "extractor"), DEFAULT_KIND),
+}
+"""Blocks whose `name` says which settings they have, and the name where it is left out."""
 
 
 @config
@@ -78,14 +83,20 @@ class Experiment:
     """The final scores."""
 
     def __post_init__(self) -> None:
-        for rung in self.reward.climb:
-            if rung.from_iteration > self.algorithm.iterations:
-                raise ValueError(
-                    f"reward.climb: {rung.fidelity} begins at iteration {rung.from_iteration}, and "
-                    f"there are algorithm.iterations: {self.algorithm.iterations}"
-                )
         if self.generator is not None and self.pool != PhantomPool():
             raise ValueError("generator and pool exclude each other: give one of them")
+        extractor = self.features.extractor
+        if extractor.name != DEFAULT_KIND and "finetune" in self.reward.fidelities:
+            raise ValueError(
+                "reward: finetune trains the ResNet34 on that features.extractor has trained, and "
+                f"features.extractor.name is {extractor.name}: pay by probe or full, or leave name "
+                "out"
+            )
+        if isinstance(extractor, FileExtractor) and self.generator is not None:
+            raise ValueError(
+                "features.extractor: a file has no features of candidates that the generator is "
+                "still to make: make them first (rlsel generate), and give them as pool"
+            )
         if self.selection.has_range and self.controller.name in ("gru", "gru_attention"):
             raise ValueError(
                 f"selection.keep_range: a {self.controller.name} decides before it has seen all of "
@@ -95,18 +106,27 @@ class Experiment:
     @property
     def cautions(self) -> tuple[str, ...]:
         """What is allowed, and probably not what is wanted."""
+        found = []
         if self.selection.has_range and self.features.order != "random":
-            return (
+            found.append(
                 "selection.keep_range holds in every batch, and batches cut by distance hold "
-                "unequal shares of good candidates; set features.order: random",
+                "unequal shares of good candidates; set features.order: random"
             )
-        return ()
+        if isinstance(self.features.extractor, FileExtractor) and isinstance(
+            self.pool, PhantomPool | PlantedPool
+        ):
+            found.append(
+                f"features.extractor goes by ids, and a {self.pool.name} pool has other images "
+                f"under the same ids with another seed: the file is for seed {self.seed} alone"
+            )
+        return tuple(found)
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """Settings that people expect to move together and that differ."""
         standard, extractor = ClassifierConfig(), self.features.extractor
-        if not isinstance(self.classifier, ClassifierConfig):
+        both = (self.classifier, extractor)
+        if not all(isinstance(one, ClassifierConfig) for one in both):
             return ()
         alone = [
             f"{name} {getattr(self.classifier, name)} (there {getattr(extractor, name)})"
@@ -126,10 +146,6 @@ class Experiment:
         content = relative_paths(to_dict(self), self.folder)
         for name in DOES_NOT_CHANGE_RESULTS:
             content.pop(name)
-        # Settings that came later and say nothing, so that runs of before keep their hash.
-        for block, name in (("generator", "classes"), ("data", "positive_class")):
-            if content[block] and content[block][name] is None:
-                del content[block][name]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     def with_seed(self, seed: int) -> "Experiment":
@@ -173,6 +189,7 @@ def build_experiment(content: dict[str, Any], origin: str) -> Experiment:
 
     The key `preset` names the settings that these are laid over.
     """
+    require_none_gone(content, origin)
     source = (
         content.get("data", {}).get("source") if isinstance(content.get("data"), dict) else None
     )
@@ -207,11 +224,8 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def _merge_block(key: str, base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    if (
-        key in OF_SEVERAL_KINDS
-        and "name" in base
-        and over.get("name", base["name"]) != base["name"]
-    ):
+    kind = base.get("name", OF_SEVERAL_KINDS.get(key))
+    if key in OF_SEVERAL_KINDS and kind is not None and over.get("name", kind) != kind:
         return over
     if key == "algorithm" and over.get("name") == "reinforce":
         base = {name: value for name, value in base.items() if name not in OF_PPO_ALONE}

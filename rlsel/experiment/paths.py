@@ -6,13 +6,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from rlsel.features.extractors.config import is_word
 from rlsel.machine.progress import console
 
-BLOCKS = ("source", "pool")
+BLOCKS = ("source", "pool", "extractor")
 """Blocks whose texts under `IN_BLOCKS` are paths."""
 IN_BLOCKS = ("path", "train", "val", "test")
 ANYWHERE = "weights"
-"""A path in whatever block it stands."""
+"""A path in whatever block it stands, but for words that name weights of a network."""
+NETWORKS = ("torchvision", "timm")
+"""Names of the blocks that know such words."""
+FOLDER = "local-dir:"
+"""What a path follows in `model` of such a block."""
 
 
 def at_folder(content: dict[str, Any], folder: Path, origin: str) -> dict[str, Any]:
@@ -62,12 +67,17 @@ def relative_paths(content: dict[str, Any], folder: str) -> dict[str, Any]:
 
 def _with_paths(content: dict[str, Any], change: Any, prefix: str) -> dict[str, Any]:
     in_block = prefix.rstrip(".").rpartition(".")[2] in BLOCKS
+    is_network = in_block and content.get("name") in NETWORKS
     changed = {}
     for key, value in content.items():
         name = f"{prefix}{key}"
         if isinstance(value, dict):
             changed[key] = _with_paths(value, change, f"{name}.")
-        elif isinstance(value, str) and (key == ANYWHERE or (in_block and key in IN_BLOCKS)):
+        elif not isinstance(value, str) or (is_network and key == ANYWHERE and is_word(value)):
+            changed[key] = value
+        elif is_network and key == "model" and value.startswith(FOLDER):
+            changed[key] = FOLDER + change(name, value.removeprefix(FOLDER))
+        elif key == ANYWHERE or (in_block and key in IN_BLOCKS):
             changed[key] = change(name, value)
         else:
             changed[key] = value

@@ -9,7 +9,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     # Ye et al. 2020, read literally but for the final selection, which is that of all controllers:
     # by rank, over the mean of the iterations. It stays at chance where the defaults learn
-    # (docs/benchmarks.md, "One choice at a time").
+    # (docs/benchmarks/planted_truth.md, "One choice at a time").
     "paper": {
         "features": {"order": "own_distance", "inputs": ["features"], "num_batches": 8},
         "reward": {"fidelity": "full", "metric": "accuracy", "covers": "kept", "alpha": 0.8},

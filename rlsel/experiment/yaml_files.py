@@ -1,6 +1,7 @@
 """Settings as YAML: UTF-8 whatever the locale, numbers as YAML 1.2 has them, no key given twice."""
 
 import json
+import math
 import re
 from collections.abc import Hashable
 from pathlib import Path
@@ -96,3 +97,24 @@ def _require_plain(content: dict[str, Any], path: Path) -> None:
 def to_yaml_text(content: dict[str, Any]) -> str:
     """What `read_yaml` reads back; Unicode stays as it is."""
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+def to_yaml_line(key: str, value: Any) -> str:
+    """A setting in a line of its own, however long: lists in brackets, odd characters escaped."""
+    return f"{key}: {_in_one_line(value)}"
+
+
+def _in_one_line(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_in_one_line, value))}]"
+    # PyYAML breaks a text at its line breaks, unless it escapes them.
+    style = '"' if isinstance(value, str) and not value.isprintable() else None
+    text = yaml.dump(
+        [value],
+        Dumper=_Dumper,
+        allow_unicode=style is None,
+        default_style=style,
+        default_flow_style=True,
+        width=math.inf,
+    )
+    return text.strip()[1:-1]

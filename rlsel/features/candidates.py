@@ -26,6 +26,8 @@ from rlsel.machine.cache.kept import ARRAYS, Arrays, Work, kept
 
 TABLE_VERSION = 1
 """Raise it when a column is computed otherwise."""
+NUM_NEIGHBOURS = 25
+"""Real neighbours that vote in the label agreement, the nearer the more."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def describe_candidates(
     candidates: SampleSet,
     train: SampleSet,
     reward_val: SampleSet,
-    num_neighbours: int,
+    num_neighbours: int = NUM_NEIGHBOURS,
 ) -> CandidateTable:
     """Compute the table, or find it in the cache. Neighbours are sought among train and reward-val,
     which the reward sees anyway: the extractor has fitted train itself, so its training images

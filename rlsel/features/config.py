@@ -6,6 +6,7 @@ from pydantic import Field
 
 from envs.types import Context
 from rlsel.classifier import ClassifierConfig
+from rlsel.features.extractors.config import ExtractorConfig
 from rlsel.schema import config
 
 Input = Literal[
@@ -27,15 +28,14 @@ Order = Literal["own_distance", "label_free", "random"]
 class FeaturesConfig:
     """Features, batches and inputs."""
 
-    extractor: ClassifierConfig = ClassifierConfig()
-    """The classifier, trained on the real images alone, whose penultimate layer is the feature."""
+    extractor: ExtractorConfig = ClassifierConfig()
+    """Where features come from: a ResNet34, trained on the real images alone; a frozen network of
+    torchvision or timm; or a file that has them (docs/features.md)."""
     num_batches: Annotated[int, Field(ge=1)] = 8
     """Batches the pool is cut into: the decisions of an episode (paper: 8)."""
     order: Order = "label_free"
     """By what candidates are sorted before the cut: cosine distance to the centroid of their own
     class (paper), to the nearest centroid whatever the label (`label_free`), or at random."""
-    num_neighbours: Annotated[int, Field(ge=1)] = 25
-    """Real neighbours that vote in the label agreement, the nearer the more."""
     inputs: Annotated[tuple[Input, ...], Field(min_length=1)] = (
         "class",
         "own_distance",
@@ -43,10 +43,8 @@ class FeaturesConfig:
         "knn_label_agreement",
         "label_log_probability",
     )
-    """What the controller sees of a candidate. `features` are the raw 512 numbers (paper);
-    `nearest_candidate` is what tells a near duplicate."""
+    """What the controller sees of a candidate. `features` are the raw features (paper: 512),
+    `principal_components` their first 16; `nearest_candidate` is what tells a near duplicate."""
     context: tuple[Context, ...] = ("decision", "kept_share", "kept_mean")
     """What it sees of the state: which decision it is, the share of each class kept so far, and the
     mean input of the kept (with the input `features` their mean feature)."""
-    num_components: Annotated[int, Field(ge=1)] = 16
-    """Principal components shown with the input `principal_components`."""

@@ -13,15 +13,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rlsel.classifier import Resident, fit, recipe_of
+from rlsel.classifier import ClassifierConfig, Resident, fit
 from rlsel.classifier import extract_features as extract_features_of
-from rlsel.classifier.resident import best_device, computed_by
-from rlsel.data import Splits
+from rlsel.data import SampleSet, Splits
 from rlsel.data.image_set import ImageSet, as_images
 from rlsel.features.config import FeaturesConfig
+from rlsel.features.extractors import frozen_features, identity_of
 from rlsel.heads import head_logits
 from rlsel.machine.atomic_files import replacing, write_bytes
 from rlsel.machine.cache.kept import Form, Work
+from rlsel.machine.device import best_device, computed_by
 from rlsel.machine.device_memory import release
 from rlsel.machine.threads import few_threads
 from rlsel.pool import Pool
@@ -39,7 +40,7 @@ class Features:
     reward_val: Float[np.ndarray, "r f"]
     selection_val: Float[np.ndarray, "s f"]
     candidate_logits: Float[np.ndarray, "n c"]
-    """What the extractor itself says of the candidates."""
+    """What the extractor itself says of the candidates, or a logistic head where it has none."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def extraction(
     images = [part.digest for name, part in splits.named().items() if name != "test"]
     return Work(
         "features",
-        (recipe_of(config.extractor), seed, pool.digest, *images),
+        (*identity_of(config.extractor, seed), pool.digest, *images),
         partial(extract_features, config, splits, pool, seed, keep_weights),
         WITH_WEIGHTS if keep_weights else FEATURES_ALONE,
         made_on=computed_by(),
@@ -68,13 +69,17 @@ def extraction(
 def extract_features(
     config: FeaturesConfig, splits: Splits, pool: Pool, seed: int, keep_weights: bool = False
 ) -> Extracted:
-    """Train the extractor on train and run all images but those of test through it.
+    """Features of all images but those of test, by a network trained on train or from elsewhere.
 
     Raises:
         DeviceFullError: the images do not fit into the memory of the GPU.
     """
     if not isinstance(splits.train, ImageSet):
-        return Extracted(_as_they_are(splits, pool))
+        return Extracted(_with_head(_as_they_are(splits, pool), splits.train))
+    if not isinstance(config.extractor, ClassifierConfig):
+        found = frozen_features(config.extractor, splits, pool.candidates, seed)
+        release()  # evaluators may be on the same GPU
+        return Extracted(_with_head(found, splits.train))
     device = best_device()
     train = Resident.put(splits.train.images, splits.train.labels, device)
     with few_threads():
@@ -103,18 +108,20 @@ def extract_features(
     return Extracted(features, weights)
 
 
-def _as_they_are(splits: Splits, pool: Pool) -> Features:
-    """Ready-made embeddings are features already; a head on those of train gives the logits."""
-    train, candidates = splits.train, pool.candidates
-    return Features(
-        train=train.values,
-        candidates=candidates.values,
-        reward_val=splits.reward_val.values,
-        selection_val=splits.selection_val.values,
-        candidate_logits=head_logits(
-            train.values, train.labels, candidates.values, train.num_classes
-        ),
-    )
+def _as_they_are(splits: Splits, pool: Pool) -> dict[str, np.ndarray]:
+    """Ready-made embeddings are features already."""
+    return {
+        "train": splits.train.values,
+        "candidates": pool.candidates.values,
+        "reward_val": splits.reward_val.values,
+        "selection_val": splits.selection_val.values,
+    }
+
+
+def _with_head(found: dict[str, np.ndarray], train: SampleSet) -> Features:
+    """Features that come without a last layer; a head on those of train gives the logits."""
+    logits_NC = head_logits(found["train"], train.labels, found["candidates"], train.num_classes)
+    return Features(**found, candidate_logits=logits_NC)
 
 
 def extract(

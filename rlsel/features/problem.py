@@ -9,6 +9,9 @@ from rlsel.features.candidates import CandidateTable
 from rlsel.features.config import FeaturesConfig, Input
 from rlsel.features.extract import Features
 
+NUM_COMPONENTS = 16
+"""Principal components of the input `principal_components`."""
+
 
 def build_problem(
     config: FeaturesConfig,
@@ -23,7 +26,7 @@ def build_problem(
         "label_free": np.minimum(table.own_distance, table.other_distance),
         "random": rng.random(len(table.labels)),
     }[config.order]
-    columns = {name: _columns(name, config, features, table, num_classes) for name in config.inputs}
+    columns = {name: _columns(name, features, table, num_classes) for name in config.inputs}
     names = tuple(
         name if block.shape[1] == 1 else f"{name}_{i}"
         for name, block in columns.items()
@@ -54,16 +57,12 @@ def principal_components(x_NF: Float[np.ndarray, "n f"], num: int) -> Float[np.n
 
 
 def _columns(
-    name: Input,
-    config: FeaturesConfig,
-    features: Features,
-    table: CandidateTable,
-    num_classes: int,
+    name: Input, features: Features, table: CandidateTable, num_classes: int
 ) -> Float[np.ndarray, "n p"]:
     if name == "class":
         return np.eye(num_classes)[table.labels]
     if name == "features":
         return features.candidates
     if name == "principal_components":
-        return principal_components(features.candidates, config.num_components)
+        return principal_components(features.candidates, NUM_COMPONENTS)
     return getattr(table, name)[:, None]

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rlsel.classifier.resident import best_device
 from rlsel.data.image_set import ImageSet
 from rlsel.errors import InputError
 from rlsel.generators.histogan.checkpoint import Checkpoint
 from rlsel.generators.histogan.sampling import Sampler
+from rlsel.machine.device import best_device
 from rlsel.pool import Pool
 from rlsel.seeding import derive_seed, rng
 

@@ -1,7 +1,7 @@
-"""Logistic heads on frozen features, whoever made those.
+"""Logistic heads on frozen features from any source.
 
-In: features and labels. Out: the weights of a head for every subset of the rows that somebody asks
-about, or what one head says of the candidates. Read `logistic.py`.
+In: features and labels. Out: the weights of a head for each subset of the rows, or the logits of
+the candidates by one head. Read `logistic.py`.
 """
 
 from rlsel.heads.logistic import HeadFeatures, LogisticHeads, head_logits

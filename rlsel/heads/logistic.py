@@ -12,14 +12,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 NUM_COMPONENTS, L2 = 48, 0.003
-"""Of a head that nobody asks for settings of."""
+"""Components and penalty of a head without settings of its own."""
 
 
 class LogisticHeads:
     """Solves penalised logistic heads on subsets of one table of features, many at a time.
 
-    Newton's method with step halving, all subsets side by side. In double precision, so that a
-    head comes out the same, to the rounding of a sum, whatever others are solved beside it.
+    Newton's method with step halving solves all subsets side by side. It runs in double precision,
+    so that a head does not depend, up to the rounding of a sum, on the others solved beside it.
     """
 
     def __init__(
@@ -34,16 +34,19 @@ class LogisticHeads:
         """Prepare what all subsets share.
 
         Args:
-            x_NP: Double precision, with a column of ones for the bias, penalised like the rest.
-            l2: Makes the solution unique and finite, so it depends on the set alone and on no seed.
-            tolerance: On the largest component of the gradient of the mean log-loss.
+            x_NP: Features in double precision, with a column of ones for the bias. The bias is
+                penalised like the other weights.
+            l2: The penalty makes the solution unique and finite, so it depends on no seed.
+            max_steps: Newton steps at most.
+            tolerance: Newton's method stops when no component of the gradient of the mean log-loss
+                is larger.
         """
         self._x_NP, self._labels_N = x_NP, labels_N
         self._max_steps, self._tolerance = max_steps, tolerance
         num_features, free = x_NP.shape[1], num_classes - 1
         onehot_NC = nn.functional.one_hot(labels_N, num_classes).to(x_NP.dtype)
         self._onehot_NK = onehot_NC[:, 1:]
-        # `l2` itself with two classes.
+        # With two classes this is `l2` itself.
         eye_KK = torch.eye(free, dtype=x_NP.dtype, device=x_NP.device)
         self._penalty_KK = l2 * 2.0 * (eye_KK - 1.0 / num_classes)
         self._upper = torch.triu_indices(num_features, num_features, device=x_NP.device)
@@ -52,15 +55,15 @@ class LogisticHeads:
 
     @cached_property
     def _products_NQ(self) -> Tensor:
-        """Products of each pair of features: a Hessian is one row of weights times this."""
+        """Products of all pairs of features. A row of weights times these is a Hessian block."""
         return self._x_NP[:, self._upper[0]] * self._x_NP[:, self._upper[1]]
 
     def fit(self, used_MN: Bool[Tensor, "m n"]) -> Float[Tensor, "m p c"]:
-        """Weights of the head of every subset; each needs one row at least.
+        """The weights of the head of every subset. Each subset needs one row at least.
 
         Returns:
-            Weights; the class with index 0 is the reference, its column is zero. The penalty is
-            on what the classes' weights differ by, so logits do not depend on which class that is.
+            Weights of every class. Class 0 is the reference, and its column is zero. The penalty is
+            on the differences between classes, so logits do not depend on the choice of reference.
         """
         num_features, free = self._x_NP.shape[1], len(self._penalty_KK)
         share_MN = used_MN.to(self._x_NP.dtype)
@@ -94,13 +97,13 @@ class LogisticHeads:
         loss_M: Tensor,
         probability_MNK: Tensor,
     ) -> None:
-        """Take each step, halved until it lowers the loss as the slope promises; in place."""
+        """Take each step in place, halved until the loss falls by enough for its slope."""
         size = 1.0
         while len(active_A):
             trial_APK = theta_MPK[active_A] - size * step_APK
             loss_A, probability_ANK = self._loss(share_MN[active_A], trial_APK)
             good_A = loss_A <= loss_M[active_A] - 1e-4 * size * slope_A
-            if size < 1e-4:  # as low as the arithmetic can tell
+            if size < 1e-4:  # the loss cannot fall further in double precision
                 good_A = torch.ones_like(good_A)
             done_G = active_A[good_A]
             theta_MPK[done_G], loss_M[done_G] = trial_APK[good_A], loss_A[good_A]
@@ -142,12 +145,12 @@ class HeadFeatures:
     """Features in the coordinates of a head: principal components, and a one for the bias."""
 
     def __init__(self, num_components: int, training_NF: np.ndarray) -> None:
-        """Fix the components on `training_NF`, all that a head may be fitted to."""
+        """Compute the components of `training_NF`, all rows that a head may be fitted to."""
         self._mean_F = training_NF.mean(axis=0)
         centred_NF = (training_NF - self._mean_F).astype(np.float64)
         _, s_P, directions_PF = np.linalg.svd(centred_NF, full_matrices=False)
         num = min(num_components, int((s_P > 1e-8 * s_P[0]).sum()) or 1)
-        # One common scale: whitening would blow up the directions that hold only noise.
+        # All components share one scale. Whitening would amplify directions that hold only noise.
         scale = np.sqrt((s_P[:num] ** 2).sum() / len(training_NF) / num)
         self._directions_FP = directions_PF[:num].T / max(scale, 1e-12)
         self.training_NP = self.project(training_NF)
@@ -165,9 +168,9 @@ def head_logits(
     num_components: int = NUM_COMPONENTS,
     l2: float = L2,
 ) -> Float[np.ndarray, "m c"]:
-    """What one head, fitted to the real training images, says of every candidate.
+    """Logits of the candidates by one head that is fitted to the real training images.
 
-    It stands for the last layer of a network where features come without one.
+    It takes the place of the last layer of a network for features that come without one.
 
     Args:
         train_NF: Of real training images alone; candidates move neither components nor head.

@@ -25,8 +25,9 @@ SECONDS_BETWEEN_LINES = 10.0
 class Bar:
     """What a stage holds while it works: `advance()` after each piece, `note` for a live figure."""
 
-    def __init__(self, description: str, total: int, done: int = 0) -> None:
+    def __init__(self, description: str, total: int, done: int = 0, after_s: float = 0.0) -> None:
         self.description, self.total, self.done, self.note = description, total, done, ""
+        self._after_s = after_s
         self._done_before = done
         self._start = self._printed = time.monotonic()
         self._drawn: tuple[Progress, TaskID] | None = None
@@ -38,6 +39,8 @@ class Bar:
         if self._drawn:
             progress, task = self._drawn
             progress.update(task, completed=self.done, note=self.note)
+            if not progress.live.is_started and time.monotonic() - self._start >= self._after_s:
+                progress.start()
         elif time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES:
             self._print_line()
 
@@ -50,13 +53,16 @@ class Bar:
 
 
 @contextmanager
-def progress_bar(description: str, total: int, done: int = 0) -> Iterator[Bar]:
+def progress_bar(
+    description: str, total: int, done: int = 0, after_s: float = 0.0
+) -> Iterator[Bar]:
     """A bar over `total` pieces of work, removed from the terminal when it is done.
 
     Args:
         done: Pieces that an earlier start has done; the time left is told by those of this one.
+        after_s: Work that takes less than so long shows none.
     """
-    bar = Bar(description, total, done)
+    bar = Bar(description, total, done, after_s)
     if not (console.is_terminal and sys.stdout.isatty()):
         yield bar
         return
@@ -69,10 +75,15 @@ def progress_bar(description: str, total: int, done: int = 0) -> Iterator[Bar]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(description, total=total, completed=done, note="")
-        bar._drawn = (progress, task)
+    progress = Progress(*columns, console=console, transient=True)
+    task = progress.add_task(description, total=total, completed=done, note="")
+    bar._drawn = (progress, task)
+    try:
+        if not after_s:
+            progress.start()
         yield bar
+    finally:
+        progress.stop()
 
 
 def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:

@@ -50,6 +50,7 @@ def fit_to(splits: Splits, made: Pool) -> Pool:
         InputError: a class is unknown or has too few, or their generator has seen images that are
             for validation or test here.
     """
+    _require_kind(splits.train, made)
     candidates = in_class_order(made.candidates, splits.class_names, f"the pool ({made.source})")
     pool = replace(made, candidates=_shaped_as(splits.train, candidates, made.source))
     _require_unseen(pool, splits)
@@ -59,15 +60,18 @@ def fit_to(splits: Splits, made: Pool) -> Pool:
     return replace(pool, notes=(*dict.fromkeys(notes),))
 
 
+def _require_kind(train: SampleSet, made: Pool) -> None:
+    if type(train) is not type(made.candidates):
+        raise InputError(
+            f"the pool ({made.source}) holds {made.candidates.noun}s, and the real samples are "
+            f"{train.noun}s; give both as the same"
+        )
+
+
 def _shaped_as(train: SampleSet, candidates: SampleSet, source: str) -> SampleSet:
     """Candidates of the kind and shape of the real samples."""
     if isinstance(train, ImageSet) and isinstance(candidates, ImageSet):
         return resize_set(candidates, train.size)
-    if type(train) is not type(candidates):
-        raise InputError(
-            f"the pool ({source}) holds {candidates.noun}s, and the real samples are "
-            f"{train.noun}s; give both as the same"
-        )
     if train.shape != candidates.shape:
         raise InputError(
             f"the pool ({source}) has {candidates.noun}s of {candidates.shape_text}, and the real "

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from rlsel.data import Splits
+from rlsel.data import Ratios, Splits
 from rlsel.data.image_set import ImageSet
 from rlsel.data.samples import SampleSet
 from rlsel.machine.wording import counted
@@ -15,6 +15,8 @@ from rlsel.pool.pool import Pool
 
 MAX_STANDARD_ERROR = 0.02
 """Of an accuracy. Above it, validation hardly tells two selections apart."""
+NUM_VALIDATED = round(0.25 / MAX_STANDARD_ERROR**2)
+"""Images that bring it down to that."""
 MIN_TRAIN_PER_CLASS = 20
 BRIGHT = 32
 """Of 255: where no pixel of any training image is so bright, their scale is wrong."""
@@ -124,15 +126,14 @@ def _standard_errors(splits: Splits) -> list[str]:
 
 def _small(splits: Splits) -> list[str]:
     """Validation sets too small to tell selections apart, and classes hardly trained on."""
-    needed = round(0.25 / MAX_STANDARD_ERROR**2)
     small = [
         f"{name} has {counted(len(images), 'image')}: accuracies within "
         f"{standard_error(len(images)):.3f} of each other cannot be told apart; "
-        f"{needed:,} images would bring that to {MAX_STANDARD_ERROR}"
+        f"{NUM_VALIDATED:,} images would bring that to {MAX_STANDARD_ERROR}"
         for name, images in splits.named().items()
         if name != "train" and len(images) and _is_small(images)
     ]
-    return [*small, *_mending_ratios(splits, needed)] + [
+    return [*small, *_mending_ratios(splits)] + [
         f"train has {counted(count, 'image')} of class {name!r}; expect unsteady results"
         for name, count in splits.train.counts.items()
         if count < MIN_TRAIN_PER_CLASS
@@ -143,11 +144,13 @@ def _is_small(images: SampleSet) -> bool:
     return standard_error(len(images)) > MAX_STANDARD_ERROR
 
 
-def _mending_ratios(splits: Splits, needed: int) -> list[str]:
-    """The ratios under which both halves of validation had `needed` images, if some do."""
+def better_ratios(splits: Splits) -> Ratios | None:
+    """The ratios under which both halves of validation had enough images, if they have not and
+    some do."""
+    needed = NUM_VALIDATED
     smaller = min(len(splits.reward_val), len(splits.selection_val))
     if splits.ratios is None or smaller >= needed or not smaller:
-        return []
+        return None
     num_val = len(splits.reward_val) + len(splits.selection_val)
     num_held_back = 0 if splits.held_back is None else len(splits.held_back)
     test = splits.ratios.test
@@ -155,10 +158,18 @@ def _mending_ratios(splits: Splits, needed: int) -> list[str]:
     val = np.ceil(100 * share * (1 - test)) / 100
     train = 1 - test - val
     if train < val:
-        return []  # more images are needed, not other ratios
+        return None  # more images are needed, not other ratios
+    return Ratios(train=round(float(train), 4), val=round(float(val), 4), test=test)
+
+
+def _mending_ratios(splits: Splits) -> list[str]:
+    better = better_ratios(splits)
+    if better is None:
+        return []
+    train, val, test = better.train, better.val, better.test
     return [
         f"data.ratios: {{train: {train:.4g}, val: {val:.4g}, test: {test:.4g}}} would give each "
-        f"half of validation {needed:,} images or more"
+        f"half of validation {NUM_VALIDATED:,} images or more"
     ]
 
 

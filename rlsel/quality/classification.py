@@ -10,9 +10,9 @@ import torch
 
 from rlsel.classifier import ClassifierConfig, Resident, Trainer, predict
 from rlsel.classifier.mlp import MLPConfig, MLPTrainer
-from rlsel.classifier.resident import best_device
 from rlsel.data.image_set import as_images
 from rlsel.data.samples import SampleSet
+from rlsel.machine.device import best_device
 from rlsel.metrics import accuracy, auc, sensitivity, specificity
 
 METRICS = {

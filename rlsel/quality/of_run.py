@@ -14,7 +14,6 @@ from jaxtyping import Bool
 
 from rlsel.classifier import ClassifierConfig, recipe_of
 from rlsel.classifier.mlp import MLPConfig
-from rlsel.classifier.resident import best_device, computed_by
 from rlsel.classifier.resnet import build_resnet34
 from rlsel.data import Splits
 from rlsel.data.image_set import ImageSet, as_images
@@ -24,6 +23,7 @@ from rlsel.features import Features
 from rlsel.features.centroids import normalise_rows
 from rlsel.features.extract import extract
 from rlsel.machine.cache.kept import ARRAYS, FIGURES, Arrays, Work, kept
+from rlsel.machine.device import best_device, computed_by
 from rlsel.machine.threads import few_threads
 from rlsel.machine.wording import counted
 from rlsel.pool import Pool

@@ -1,8 +1,8 @@
-"""What a set of candidates is worth: train on real + kept, look at validation.
+"""The worth of a set of candidates: train on real + kept, then score validation images.
 
 In: a `Workbench` (images, features, settings) and `Job`s (which candidates, which fidelity, seed
 and split). Out: `Evaluation`s, each written to the ledger before it is used. Read `workbench.py`
-first; `pool.py` opens the same thing spread over Ray actors, which `broker.py` directs.
+first. `pool.py` spreads the same work over Ray actors, which `broker.py` directs.
 """
 
 from rlsel.rewards.finetune import FinetuneConfig

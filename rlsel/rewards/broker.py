@@ -1,11 +1,11 @@
-"""`Broker`: the one who knows what has been paid for, what waits, and who is free.
+"""`Broker`: the actor that answers requests for evaluations and hands out the work.
 
     env runner --\\                          /-- evaluator (core or GPU, holds the workbench)
     env runner ---+-- broker (ledger, queue)+--- evaluator
     driver     --/                          \\-- evaluator
 
-It answers from the ledger, lets equal requests wait for the same training, hands each evaluator
-one group of jobs at a time, and writes every result down before anybody hears of it.
+It answers from the ledger what is there. Equal requests wait for the same training. Each evaluator
+gets one group of jobs at a time. Every result is in the ledger before it is returned.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from typing import Any
 import ray
 from ray.util.metrics import Counter
 
-from rlsel.classifier.resident import Precision, arithmetic
 from rlsel.errors import InputError
+from rlsel.machine.device import Precision, arithmetic
 from rlsel.rewards.evaluators import Answers, start_evaluators
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job
 from rlsel.rewards.ledger import Ledger
@@ -31,7 +31,7 @@ from rlsel.rewards.utilisation import Stopwatch, TimeUsed
 from rlsel.rewards.work_queue import Kind, Request, WorkQueue
 
 MAX_LOST = 5
-"""How often one job may lose its evaluator before it is given up: then the job itself kills."""
+"""A job that has lost its evaluator this often is given up: the job itself must be the cause."""
 
 
 @dataclass
@@ -44,12 +44,12 @@ class _Run:
     from_ledger: Tally = field(default_factory=Tally)
     in_flight: dict[str, asyncio.Future] = field(default_factory=dict)
     failure: Exception | None = None
-    """What the last job that failed raised."""
+    """The error of the last job that failed."""
     warnings: dict[Fidelity, str] = field(default_factory=dict)
 
 
 class Broker:
-    """Ledgers, queue and evaluators. A named async actor."""
+    """A named async actor that holds the ledgers, the queue and the evaluators."""
 
     def __init__(
         self,
@@ -59,8 +59,8 @@ class Broker:
         """Start evaluators.
 
         Args:
-            start: Gives the handles of actors with the methods of `Evaluator`; a benchmark gives
-                some that only pretend to work.
+            start: Returns the handles of actors with the methods of `Evaluator`. Benchmarks pass
+                actors that only pretend to work.
         """
         self._runs: dict[str, _Run] = {}
         self._queue = WorkQueue()
@@ -77,32 +77,32 @@ class Broker:
         )
 
     async def ready(self) -> int:
-        """Return when an evaluator is up: how many there are to be.
+        """Wait until one evaluator is up, and return how many there will be.
 
         Raises:
-            InputError: not one of them could be started.
+            InputError: no evaluator could be started.
         """
         return await self._seats.ready()
 
     async def staff(self) -> Staff:
-        """Who is up. News are told once."""
+        """How many evaluators are up. Each piece of news is returned once."""
         return self._seats.staff()
 
     async def arithmetic(self, precision: Precision) -> str:
-        """In which the evaluators train; to be asked once one of them is up."""
+        """Device and precision that the evaluators train with; needs one that is up."""
         place = self._seats.reference
         if place is None:
             raise RuntimeError("no evaluator has been up yet")
         return arithmetic(precision, place.device_type, place.has_bf16)
 
     async def open(self, run_id: str, workbench: list[ray.ObjectRef], ledger_path: str) -> None:
-        """Make a run known; asked again it changes nothing."""
+        """Register a run. A second call changes nothing."""
         if run_id not in self._runs:
             ledger = Ledger(Path(ledger_path))
             self._runs[run_id] = _Run(workbench, ledger, self._stopwatch.read())
 
     async def close(self, run_id: str) -> None:
-        """Forget a run, what waits for it, and its images."""
+        """Remove a run, its waiting requests and its ledger."""
         run = self._runs.pop(run_id, None)
         for request in self._queue.take_all_of(run_id):
             self._settle(request, RuntimeError("the run was closed"))
@@ -115,7 +115,7 @@ class Broker:
         """Answer from the ledger, from a training in flight, or by training.
 
         Args:
-            asker: Whoever asks; nobody is served twice before another was served once.
+            asker: Name of the caller. Callers are served in turns.
         """
         run = self._runs[run_id]
         known = run.ledger.get(key)
@@ -137,7 +137,7 @@ class Broker:
         return known
 
     async def statistics(self, run_id: str) -> dict[str, Any]:
-        """Counts by fidelity; how the evaluators' time was used since the run was opened."""
+        """Counts by fidelity, and how the evaluators' time was used since the run was opened."""
         run = self._runs[run_id]
         return {
             "trained": run.ledger.counts(),
@@ -147,9 +147,10 @@ class Broker:
         }
 
     async def failures(self, run_id: str) -> list[Exception]:
-        """What the last job that failed raised, for whoever was not told; empty if none did.
+        """The error of the last job that failed, in a list; an empty list if no job failed.
 
-        In a list, as Ray would raise what it returns.
+        Callers ask for it where RLlib has hidden the error. The list is needed because Ray raises
+        an exception that is returned by itself.
         """
         failure = self._runs[run_id].failure
         return [failure] if failure else []
@@ -166,10 +167,10 @@ class Broker:
     def _hand_out(self) -> None:
         while self._idle and len(self._queue):
             kind = self._queue.next_kind()
-            # Who has been at the same kind of work for a while is going to be free soon as well.
+            # Evaluators that work on the same kind of job will be free soon, so they count too.
             sharing = len(self._idle) + self._at_work[kind]
             share = math.ceil(len(self._queue) / sharing)
-            # Rather one that has prepared for this run: a workbench takes a while.
+            # An evaluator that holds the run's workbench is preferred, since making one takes time.
             known = (kind.run_id, kind.fidelity)
             seat = next((s for s in self._idle if known in s.group_sizes), self._idle[0])
             self._idle.remove(seat)
@@ -177,7 +178,8 @@ class Broker:
             self._spawn(self._work(seat, kind, self._queue.take(kind, min(share, size))))
 
     async def _work(self, seat: Seat, kind: Kind, group: list[Request]) -> None:
-        # From now on, not from when it was handed out: who gets work at once shares it evenly.
+        # Counted from here on and not in `_hand_out`: evaluators that get work in the same round
+        # share it evenly.
         self._at_work[kind] += 1
         is_lost = False
         try:
@@ -191,7 +193,7 @@ class Broker:
                 self._settle(request, error)
         self._at_work -= Tally([kind])
         if is_lost:
-            # Ray starts the worker again; meanwhile its jobs go to whoever is free.
+            # Ray restarts the worker. Meanwhile its jobs go to other evaluators.
             self._spawn(self._seats.employ(seat))
         else:
             self._idle.append(seat)
@@ -213,7 +215,7 @@ class Broker:
         self._unwritten += zip(group, answers.evaluations, strict=True)
 
     def _write_down(self) -> None:
-        """Write all that came in during the last write at one go: each waits for the disk."""
+        """Write all results that came in since the last write in one transaction."""
         answered, self._unwritten = self._unwritten, []
         for run_id in dict.fromkeys(request.run_id for request, _ in answered):
             of_run = [(request, one) for request, one in answered if request.run_id == run_id]
@@ -237,7 +239,7 @@ class Broker:
                 self._settle(request, error)
 
     def _settle(self, request: Request, outcome: Evaluation | Exception) -> None:
-        """Tell everybody who waits for a request what came of it."""
+        """Give the outcome of a request to all who wait for it."""
         self._stopwatch.wanted(-1)
         run = self._runs.get(request.run_id)
         if run and run.in_flight.get(request.key) is request.answer:
@@ -256,6 +258,6 @@ class Broker:
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task:
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)  # the loop itself would let it be collected
+        self._tasks.add(task)  # the loop holds no strong reference
         task.add_done_callback(self._tasks.discard)
         return task

@@ -1,12 +1,12 @@
-"""The dear worth of a set of embeddings: an MLP trained on them."""
+"""Trainings of an MLP on embeddings."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from rlsel.classifier.mlp import MLPConfig, MLPTrainer
-from rlsel.classifier.resident import best_device
 from rlsel.data.samples import SampleSet, concatenate
 from rlsel.errors import InputError
+from rlsel.machine.device import best_device
 from rlsel.rewards.image_trainings import Logits, Training
 from rlsel.rewards.jobs import Split
 
@@ -23,7 +23,7 @@ class EmbeddingTrainings:
         candidates: SampleSet,
         split_of: Callable[[Split], SampleSet],
     ) -> None:
-        """Nothing is put on the device before somebody asks for a training.
+        """Nothing is put on the device before the first training.
 
         Args:
             train: The real training embeddings.
@@ -35,7 +35,7 @@ class EmbeddingTrainings:
     def full(self, trainings: Sequence[Training], split: Split) -> list[Logits]:
         """Logits of a split after full trainings, one after the other."""
         validation = self._split_of(split).values
-        # On test no epoch may be chosen, so none but the last is looked at.
+        # On test no epoch may be chosen, so the last one alone is predicted.
         epochs = 1 if split == "test" else None
         return [self._mlp.logits(rows, seed, [validation], epochs)[0] for rows, seed in trainings]
 

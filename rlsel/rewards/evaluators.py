@@ -16,31 +16,31 @@ from ray.exceptions import (
     OutOfMemoryError,
 )
 
-from rlsel.classifier.resident import best_device, multiplies_bf16
+from rlsel.machine.device import best_device, multiplies_bf16
 from rlsel.machine.device_memory import DeviceFullError, is_out_of_memory, release
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job
 from rlsel.rewards.plan import EvaluatorPlan, Place
 from rlsel.rewards.workbench import Workbench
 
 WORKBENCHES_HELD = 4
-"""Runs whose images an evaluator keeps at once; trials of a sweep take turns. Where a GPU has no
-room for them, the others go."""
+"""Runs whose images an evaluator holds at once, since the trials of a sweep take turns. If the GPU
+has no room for that, the images of the other runs are dropped."""
 GPU_MEMORY_SHARE = 0.9
-"""Of what an evaluator booked; beside it stand the libraries' own memory and the driver's."""
+"""Share of the booked GPU memory that PyTorch may use. Libraries and the driver need the rest."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What came of a group of jobs."""
+    """The result of a group of jobs."""
 
     evaluations: list[Evaluation]
     """In the order of the jobs."""
     group_size: int
-    """So many jobs of this run and fidelity are worth handing over together from now on."""
+    """How many jobs of this run and fidelity the next group should have."""
     work_s: float
-    """What it took, by the evaluator's clock."""
+    """Seconds of work, by the evaluator's clock."""
     warning: str = ""
-    """Something the record should tell; empty if there is nothing."""
+    """A warning for the record; empty if there is none."""
 
 
 class Evaluator:
@@ -50,8 +50,8 @@ class Evaluator:
         """Wait for jobs.
 
         Args:
-            gpus_each: What it booked; below 1 it takes no more than that share of GPU memory.
-            num_threads: What it computes in.
+            gpus_each: GPUs that it has booked. Below 1 it uses that share of the memory at most.
+            num_threads: Threads that it computes with.
         """
         self._gpus_each = gpus_each
         self._name = ""
@@ -60,23 +60,23 @@ class Evaluator:
         self._told: dict[tuple[str, Fidelity], str] = {}
         torch.set_num_threads(num_threads)
         if torch.cuda.is_available():
-            # Ray only keeps books of fractional GPUs; this is what keeps the peace between them.
+            # Ray counts fractions of GPUs and enforces nothing, so the memory is limited here.
             torch.cuda.set_per_process_memory_fraction(
                 GPU_MEMORY_SHARE * min(1.0, gpus_each or 1.0)
             )
 
     def introduce(self) -> Place:
-        """Where this worker is; returns when it is up."""
+        """Node, cores and device of this worker. The call returns once the worker is up."""
         context = ray.get_runtime_context()
         self._name = str(context.get_actor_id())
-        # With a GPU the cores only feed it, and macOS and Windows pin nobody.
+        # With a GPU the cores matter little, and macOS and Windows cannot pin a process.
         can_pin = hasattr(os, "sched_getaffinity") and not torch.cuda.is_available()
         cores = tuple(sorted(os.sched_getaffinity(0))) if can_pin else ()
         device = best_device()
         return Place(context.get_node_id(), cores, device.type, multiplies_bf16(device))
 
     def pin(self, cores: tuple[int, ...]) -> None:
-        """Stay on these cores; with none of them, wherever."""
+        """Run on these cores alone; an empty tuple changes nothing."""
         if cores:
             os.sched_setaffinity(0, cores)
 
@@ -84,7 +84,7 @@ class Evaluator:
         """Carry out jobs of one fidelity and split.
 
         Args:
-            workbench: One reference, in a list so that Ray leaves it alone.
+            workbench: One reference, in a list so that Ray does not resolve it.
 
         Raises:
             DeviceFullError: not even one of them fits into GPU memory.
@@ -102,11 +102,11 @@ class Evaluator:
                     raise self._explained(error) from None
             except torch.AcceleratorError as error:
                 if not is_out_of_memory(error):
-                    # This process can never use its GPU again. Ray starts it anew, and the broker
+                    # This process can never use its GPU again. Ray restarts it, and the broker
                     # gives the jobs to others, one by one.
                     os._exit(1)
                 raise
-            # Out of the handler: the error holds on to what was on the device.
+            # Outside of the handler, because the error keeps what was on the device alive.
             self._workbenches = {run_id: bench}
             release()
         warnings = [self._news(kind, bench.warning)]
@@ -128,7 +128,7 @@ class Evaluator:
         return bench
 
     def _news(self, kind: tuple[str, Fidelity], warning: str) -> str:
-        """A warning that was not told before."""
+        """A warning that was not returned before; empty if there is none."""
         is_new = self._told.get(kind) != warning
         self._told[kind] = warning
         return warning if is_new else ""
@@ -140,7 +140,7 @@ class Evaluator:
 
 
 def start_evaluators(plan: EvaluatorPlan) -> list[Any]:
-    """Actors that Ray starts again whenever they are lost. They end with whoever holds them."""
+    """Start actors that Ray restarts whenever they are lost. They end with their holder."""
     worker = ray.remote(Evaluator).options(
         num_cpus=plan.cpus_each, num_gpus=plan.gpus_each, max_restarts=-1
     )
@@ -148,7 +148,7 @@ def start_evaluators(plan: EvaluatorPlan) -> list[Any]:
 
 
 def describe_loss(error: Exception) -> str:
-    """Why an evaluator was lost, in a user's words."""
+    """Why an evaluator was lost, in words for a user."""
     text = str(error)
     if isinstance(error, OutOfMemoryError) or "OUT_OF_MEMORY" in text or "memory pressure" in text:
         return (
@@ -166,5 +166,5 @@ def describe_loss(error: Exception) -> str:
 
 
 def num_restarts(evaluator: Any) -> int:
-    """How often Ray has started one again, because it was lost or ended while it started."""
+    """How often Ray has restarted an evaluator, failed restarts included."""
     return int(state.actor_table(evaluator._actor_id.hex()).get("NumRestarts", 0))

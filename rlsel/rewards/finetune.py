@@ -1,7 +1,7 @@
 """The fidelity between probe and full training: the last stages of the extractor, trained on.
 
-What lies before them is frozen, so it is run once for all images, and a training starts from
-feature maps.
+The stages before them are frozen. They are run once for all images, and trainings start from the
+feature maps that come out.
 """
 
 import copy
@@ -24,14 +24,14 @@ from rlsel.schema import config
 
 @config
 class FinetuneConfig:
-    """A short training that starts from the extractor; optimizer and batches are the classifier's.
+    """A short training that starts from the extractor; batches are those of the classifier.
 
-    The defaults are the cheapest that ranked sets like full training with every seed tried
-    (benchmarks/reward_fidelity.py: Spearman at least .8); 10 epochs say as much per second.
+    The defaults are the cheapest setting that ranks sets like full training with every seed tried
+    (benchmarks/reward_fidelity.py: Spearman at least .8). 10 epochs are as informative per second.
     """
 
     first_stage: Literal["layer1", "layer2", "layer3", "layer4"] = "layer4"
-    """From here on the network is trained; what lies before is frozen, and sees no augmentation."""
+    """The first stage that is trained. Stages before it are frozen; nothing is augmented."""
     epochs: Annotated[int, Field(ge=1)] = 6
     """Passes over real + kept."""
     lr: Annotated[float, Field(gt=0)] = 1e-3
@@ -39,7 +39,7 @@ class FinetuneConfig:
 
 
 class Finetuner:
-    """Trains the last stages on any rows of the same images, over and over from the same start."""
+    """Trains the last stages on any rows of the same images, always from the same weights."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Finetuner:
         """Run all of `images` through the frozen part.
 
         Args:
-            weights: State of a ResNet34 trained on images of this size, as `crop_kernels` left it.
+            weights: State of a cropped ResNet34 (`crop_kernels`) trained on images of this size.
         """
         self._first_stage = config.first_stage
         self._settings = replace(
@@ -67,7 +67,8 @@ class Finetuner:
         model = crop_kernels(build_resnet34(num_classes, seed=0), (height, width))
         model.load_state_dict(dict(weights))
         self._trunk, tail = split_at(model.to(images.device), config.first_stage)
-        # Of `tail`, not of an attribute: the circle would keep all this on the device for longer.
+        # The lambda refers to `tail` and not to an attribute of self: a reference cycle would keep
+        # all of this on the device for longer.
         self._trainer = Trainer(
             self._settings, self.maps_of(images), num_classes, lambda _: copy.deepcopy(tail)
         )
@@ -78,7 +79,7 @@ class Finetuner:
         return self._trainer.warning
 
     def maps_of(self, images: Resident) -> Resident:
-        """What the frozen part makes of images."""
+        """The feature maps that the frozen stages make of images."""
         trunk, precision = self._trunk, self._settings.precision
         with room_for(
             f"feature maps of {len(images):,} images before {self._first_stage}, which finetune "

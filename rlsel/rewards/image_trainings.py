@@ -1,4 +1,4 @@
-"""The dear worths of sets of images: a ResNet34 trained, or the last stages of the extractor."""
+"""Trainings on images: a whole ResNet34, or the last stages of the extractor."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -7,10 +7,10 @@ import numpy as np
 from torch import Tensor
 
 from rlsel.classifier import ClassifierConfig, Resident, Trainer
-from rlsel.classifier.resident import best_device
 from rlsel.data.image_set import as_images
 from rlsel.data.samples import SampleSet, concatenate
 from rlsel.errors import InputError
+from rlsel.machine.device import best_device
 from rlsel.rewards.finetune import FinetuneConfig, Finetuner
 from rlsel.rewards.jobs import Split
 
@@ -33,11 +33,11 @@ class ImageTrainings:
         candidates: SampleSet,
         split_of: Callable[[Split], SampleSet],
     ) -> None:
-        """Nothing is put on the device before somebody asks for a training.
+        """Nothing is put on the device before the first training.
 
         Args:
-            weights: That full trainings start from; empty is random ones.
-            extractor: What `finetune` starts from; empty where nobody asks for that fidelity.
+            weights: Weights that full trainings start from; if empty, these are random.
+            extractor: Weights that `finetune` starts from; empty if that fidelity is not used.
             train: The real training images.
             split_of: The images of a split.
         """
@@ -49,7 +49,7 @@ class ImageTrainings:
 
     @property
     def warning(self) -> str:
-        """Why trainings go slower than they could; empty if they do not."""
+        """Why trainings are slower than they could be; empty if they are not."""
         made = (vars(self).get(name) for name in ("trainer", "finetuner"))
         return "; ".join(one.warning for one in made if one is not None and one.warning)
 
@@ -58,13 +58,13 @@ class ImageTrainings:
         fitted = self.trainer.fit_many(
             trainings,
             self.resident(split),
-            # On test no epoch may be chosen, so none but the last is looked at.
+            # On test no epoch may be chosen, so the last one alone is predicted.
             num_validated_epochs=1 if split == "test" else None,
         )
         return [[logits_NC.numpy() for logits_NC in one.val_logits] for one in fitted]
 
     def finetune(self, trainings: Sequence[Training], split: Split) -> list[Logits]:
-        """Logits of a split after the last stages of the extractor were trained on."""
+        """Logits of a split after further training of the extractor's last stages."""
         if split not in self._maps:
             self._maps[split] = self.finetuner.maps_of(self.resident(split))
         return [[logits] for logits in self.finetuner.logits(trainings, self._maps[split])]

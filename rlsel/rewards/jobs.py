@@ -1,4 +1,4 @@
-"""The words in which an evaluation is asked for and answered.
+"""The types in which an evaluation is asked for and answered.
 
 Shape letters: N candidates.
 """
@@ -19,8 +19,8 @@ Split = Literal["reward_val", "selection_val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 WORST_SCORE: dict[Metric, float] = {"accuracy": 0.0, "auc": 0.0, "log_loss": -5.0}
-"""What a training that ran away to NaN or beyond scores: worse than guessing among up to 148
-classes, and not so far off that one such reward drowns all others."""
+"""Score of a training that diverged to NaN or infinity. It is worse than guessing among up to 148
+classes, and not so low that a single reward outweighs all others."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came of a job."""
+    """The result of a job."""
 
     scores: dict[str, list[float]]
     """Metric -> its value after each validated epoch, oldest first; a probe has one entry.
-    Higher is better throughout: `log_loss` is the negative recalibrated log-loss in nats."""
+    Higher is better for every metric: `log_loss` is the negative recalibrated log-loss in nats."""
     num_train: int
     """Images trained on, real + kept."""
     train_s: float
@@ -47,23 +47,26 @@ class Evaluation:
     worker: str = "local"
 
     def best(self, metric: Metric) -> float:
-        """The paper's reward: the best of the last epochs. A run-away training scores the worst."""
+        """The paper's reward: the best of the validated epochs.
+
+        Values that are not finite are ignored. Without a finite one it is `WORST_SCORE`.
+        """
         finite = [value for value in self.scores[metric] if math.isfinite(value)]
         return max([WORST_SCORE[metric], *finite])
 
     def last(self, metric: str) -> float:
-        """The value after the last epoch: for test, where no epoch may be chosen."""
+        """The value after the last epoch; it is used on test, where no epoch may be chosen."""
         return self.scores[metric][-1]
 
 
 @runtime_checkable
 class Evaluations(Protocol):
-    """Whoever carries out jobs: this process (`LocalEvaluations`) or a pool of Ray actors."""
+    """Carries out jobs: in this process (`LocalEvaluations`) or in a pool of Ray actors."""
 
     def one(self, job: Job) -> Evaluation:
         """Carry out one job, or answer it from the ledger."""
         ...
 
     def many(self, jobs: Iterable[Job]) -> Iterator[Evaluation]:
-        """Carry out jobs, at once where there is room for it; answers come in the jobs' order."""
+        """Carry out jobs, in parallel if possible. Results come in the order of the jobs."""
         ...

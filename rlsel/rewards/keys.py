@@ -7,27 +7,24 @@ import numpy as np
 
 from rlsel.rewards.jobs import Fidelity, Job, Split
 
-PLAIN = "cpu fp32"
-"""Not named in a key, so that ledgers from before it could be are still read."""
-
 
 @dataclass(frozen=True)
 class JobKeys:
-    """Job -> key. Small, so that it travels to whoever asks for evaluations."""
+    """Job -> key. It is small, since every env runner gets a copy."""
 
     candidate_ids_N: np.ndarray
     recipes: dict[tuple[Fidelity, Split], str]
-    """Digest of all that a result depends on besides seed and kept candidates: data, settings."""
-    arithmetic: str = PLAIN
-    """In which whoever carries out the jobs trains (`classifier.resident.arithmetic`)."""
+    """Digest of the data and settings that a result depends on beside seed and kept candidates."""
+    arithmetic: str = "cpu fp32"
+    """Device and precision of the evaluators (`machine.device.arithmetic`)."""
 
     def __call__(self, job: Job) -> str:
-        """Hash of recipe, seed and the kept ids, sorted: the order of the pool does not matter."""
-        # A probe is solved exactly, so its result is the same for every seed.
+        """Hash of recipe, seed and kept ids; they are sorted, so the pool's order has no effect."""
+        # A probe is solved exactly, so its result does not depend on the seed.
         seed = job.seed if job.fidelity != "probe" else 0
         recipe = self.recipes[job.fidelity, job.split]
-        # A probe is solved on a CPU in double precision, wherever that is.
-        if job.fidelity != "probe" and self.arithmetic != PLAIN:
+        # A probe is always solved on a CPU in double precision.
+        if job.fidelity != "probe":
             recipe += f"\0{self.arithmetic}"
         state = blake2b(recipe.encode(), digest_size=16)
         state.update(f"\0{seed}\0".encode())

@@ -1,4 +1,4 @@
-"""The ledger: every finished evaluation, on disk before its reward is used, paid for only once.
+"""The ledger: every finished evaluation, written to disk before its reward is used.
 
 Shape letters: N candidates.
 """
@@ -22,9 +22,10 @@ from rlsel.metrics import mean_and_std
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job, Metric, Split
 
 LAYOUT = 1
-"""Stands in the file as `user_version`; raise it when the columns or what they hold change."""
+"""Stored in the file as `user_version`. Raise it when the columns or their meaning change."""
 
-# The kept candidates come last: in a large pool they fill pages that a look-up need not read.
+# The kept candidates are the last column: in a large pool they fill pages, which a look-up then
+# need not read.
 SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS evaluations (
@@ -46,7 +47,7 @@ REMEDIES = {
 }
 START_AFRESH = "move it away to start afresh"
 PATIENCE_S = 30
-"""How long to wait for other processes that write."""
+"""Longest wait for other processes that write."""
 
 
 @dataclass(frozen=True)
@@ -57,33 +58,35 @@ class Repeats:
     num_seeds: int
     """At least 2."""
     mean: float
-    """Of `Evaluation.best`, in the metric's own unit, like `std` and `standard_error`."""
+    """Mean of `Evaluation.best`, in the metric's own unit, like `std` and `standard_error`."""
     std: float
-    """Sample standard deviation (divisor `num_seeds` - 1): how far one evaluation can be off."""
+    """Sample standard deviation (divisor `num_seeds` - 1), the error of a single evaluation."""
 
     @property
     def standard_error(self) -> float:
-        """Of the mean: how far that can be off."""
+        """Standard error of the mean."""
         return self.std / math.sqrt(self.num_seeds)
 
 
 class Ledger:
-    """A SQLite file in write-ahead mode: a process killed mid-write loses at most that one row.
+    """A SQLite file in write-ahead mode. A process that is killed loses at most the row it writes.
 
-    Several processes may hold it open and write; of equal keys the first to be written stays. Not
-    for network file systems, whose locks SQLite cannot trust: the broker keeps it on its own node.
+    Several processes may open it and write to it; of equal keys the first one written stays. It
+    must not lie on a network file system, whose locks are not reliable, so the broker keeps it on
+    its own node.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open or create the ledger, and see that all its pages are sound.
+        """Open or create the ledger, and check all its pages.
 
         Raises:
-            InputError: the file is no ledger, is damaged, is one of another layout, or it cannot
-                be written.
+            InputError: the file is no ledger, is damaged, has another layout, or cannot be
+                written.
         """
         self.path = path
         with self._telling("opened as a ledger"):
-            # Autocommit: a row is safe when `put` returns.
+            # Without an isolation level SQLite commits at once, so a row is on disk when `put`
+            # returns.
             self._db = sqlite3.connect(
                 path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False
             )
@@ -97,7 +100,7 @@ class Ledger:
         self._write_ahead()
         self._db.execute("PRAGMA synchronous=FULL")
         if not self._db.execute("SELECT * FROM sqlite_master").fetchone():
-            # Of two processes here at once the second finds the table there and changes nothing.
+            # If two processes come here at once, the second finds the table and changes nothing.
             self._db.executescript(SCHEMA)
         (layout,) = self._db.execute("PRAGMA user_version").fetchone()
         if layout != LAYOUT:
@@ -110,8 +113,11 @@ class Ledger:
             raise sqlite3.DatabaseError(finding.splitlines()[-1])
 
     def _write_ahead(self) -> None:
-        """Set the mode. Of processes that create a ledger at once SQLite lets one, and no other
-        waits: it sees a deadlock coming and says "busy" at once."""
+        """Switch on write-ahead mode.
+
+        If several processes create a ledger at once, SQLite lets one of them and answers "busy" to
+        the others at once, without waiting. So the call is repeated.
+        """
         give_up = time.monotonic() + PATIENCE_S
         while True:
             try:
@@ -136,7 +142,7 @@ class Ledger:
             return row and Evaluation(_from_json(row[0]), *row[1:])
 
     def put(self, key: str, job: Job, evaluation: Evaluation) -> None:
-        """Write one evaluation; on return it survives a crash. A key written before stays.
+        """Write one evaluation, which is on disk on return. A key written before stays as it was.
 
         Raises:
             InputError: the disk is full or the file cannot be written.
@@ -144,7 +150,7 @@ class Ledger:
         self.put_many([(key, job, evaluation)])
 
     def put_many(self, entries: Iterable[tuple[str, Job, Evaluation]]) -> None:
-        """Write evaluations, all of them or none: for many it takes about as long as for one.
+        """Write evaluations, all of them or none. Many take about as long as one.
 
         Raises:
             InputError: as for `put`.
@@ -156,7 +162,7 @@ class Ledger:
                 for row in rows:
                     self._db.execute(
                         f"INSERT INTO evaluations ({', '.join(row)}) VALUES (:{', :'.join(row)}) "
-                        # Not INSERT OR IGNORE: that drops a row with a NULL without a word.
+                        # INSERT OR IGNORE would silently drop a row with a NULL.
                         "ON CONFLICT (key) DO NOTHING",
                         row,
                     )
@@ -169,8 +175,8 @@ class Ledger:
     def repeats(self, fidelity: Fidelity, split: Split, metric: Metric) -> Iterator[Repeats]:
         """Every kept set that was evaluated with two or more seeds, in the order of first writing.
 
-        Sets are told apart by who is kept alone, so this is for the ledger of one run. Where its
-        images or settings changed on the way, the newest evaluation of a set and seed counts.
+        A set is identified by its kept candidates alone, so this works on the ledger of one run. If
+        several rows have the same set and seed, the newest one counts.
         """
         with self._telling("read"):
             rows = self._db.execute(
@@ -195,13 +201,13 @@ class Ledger:
 
     @contextmanager
     def _telling(self, done: str) -> Iterator[None]:
-        """Say what the user can do where the file cannot be `done`."""
+        """Turn errors of SQLite into one line that says what the user can do."""
         try:
             yield
         except (InputError, sqlite3.ProgrammingError, sqlite3.IntegrityError):
             raise  # said already, or a bug of ours
         except (sqlite3.DatabaseError, ValueError) as error:
-            # The lowest byte is the kind of error, those above it the detail.
+            # The lowest byte of the code is the kind of error, the others are details.
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
             remedy = REMEDIES.get(code, START_AFRESH)
             raise InputError(f"{self.path}: cannot be {done} ({error}); {remedy}") from None
@@ -225,12 +231,12 @@ def _row(key: str, job: Job, evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _to_json(scores: dict[str, list[float]]) -> str:
-    """Standard JSON, which has neither NaN nor infinity: NaN is null, infinity is 1e999."""
+    """Scores as standard JSON, which has neither NaN nor infinity: NaN is null, infinity 1e999."""
     known = {
         metric: [None if math.isnan(value) else value for value in values]
         for metric, values in scores.items()
     }
-    # Too large for a double, so whoever reads it (Python, SQLite, JavaScript) has infinity again.
+    # 1e999 is too large for a double, so Python, SQLite and JavaScript read it as infinity.
     return json.dumps(known).replace("Infinity", "1e999")
 
 

@@ -1,4 +1,4 @@
-"""Evaluations in this very process: for tests, for small problems, and without a cluster."""
+"""Evaluations in this process: for probes, tests and small problems, without a cluster."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from rlsel.rewards.workbench import Workbench
 
 
 class LocalEvaluations:
-    """Carries out jobs; one that the ledger knows is answered from it."""
+    """Carries out jobs that the ledger has no result of, and answers the others from the ledger."""
 
     def __init__(self, workbench: Workbench, ledger: Ledger) -> None:
         self.workbench, self.ledger = workbench, ledger
@@ -23,7 +23,7 @@ class LocalEvaluations:
         return next(self.many([job]))
 
     def many(self, jobs: Iterable[Job]) -> Iterator[Evaluation]:
-        """Answer jobs in their order; those of one kind together, as many as are worth it."""
+        """Results in the order of the jobs. Jobs of one kind are carried out in groups."""
         with self._one_at_a_time:
             return iter(self._carry_out(list(jobs)))
 

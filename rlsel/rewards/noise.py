@@ -9,8 +9,10 @@ from rlsel.rewards.jobs import Fidelity, Job, Metric
 from rlsel.rewards.reward import SetReward, repeated_seeds
 from rlsel.seeding import rng
 
+SEEDS = 3
+"""Seeds of one set, and sets under one seed, where an evaluation is dear."""
 PROBED_SETS = 16
-"""Sets whose spread is looked at where an evaluation costs next to nothing."""
+"""Sets under one seed where an evaluation is cheap, as a probe is."""
 
 
 @dataclass(frozen=True)
@@ -18,34 +20,35 @@ class NoiseFloor:
     """Spreads of a reward, as sample standard deviations in units of its metric."""
 
     between_seeds: float
-    """One set, over seeds of training; 0 for a probe, which is solved exactly."""
+    """Of one set over seeds of training; 0 for a probe, which is solved exactly."""
     between_sets: float
-    """Random sets, all under one seed: what a controller can learn from, and the noise."""
+    """Of random sets under one seed: the signal that a controller can learn, plus noise."""
     num_seeds: int
     num_sets: int
 
     @property
     def is_drowned(self) -> bool:
-        """Whether sets differ no more than one and the same set does from seed to seed."""
+        """Whether different sets differ no more than one set does from seed to seed."""
         return self.between_sets <= self.between_seeds
 
     @property
     def signal_to_noise(self) -> float:
-        """Variance between sets beyond that of noise, over that of noise; at least 0."""
+        """Variance between sets less that of the noise, over that of the noise; at least 0."""
         if self.between_seeds == 0:
             return math.inf
         return max(0.0, (self.between_sets / self.between_seeds) ** 2 - 1)
 
 
 def measure_noise_floor(
-    reward: SetReward, num_candidates: int, share: float, num_seeds: int, seed: int
+    reward: SetReward, num_candidates: int, share: float, seed: int, num_seeds: int = SEEDS
 ) -> NoiseFloor:
     """Evaluate one random set under several seeds, and several sets under one seed.
 
     Args:
-        reward: What is to be measured; its repeats are left out.
-        share: Chance of each candidate to be in a set; as large as the sets that are paid for.
-        num_seeds: Of each, 2 or more. The evaluations are in the ledger like all others.
+        reward: The reward to measure; its repeats are ignored.
+        share: Probability that a set holds a candidate, so that sets are as large as in learning.
+        seed: Seed of the random sets.
+        num_seeds: Seeds, and sets, 2 or more. The evaluations are in the ledger like all others.
     """
     is_probe = reward.fidelity == "probe"
     num_sets = PROBED_SETS if is_probe else num_seeds
@@ -76,7 +79,7 @@ def describe_noise(fidelity: Fidelity, metric: Metric, floor: NoiseFloor) -> str
 
 
 def warn_of_noise(fidelity: Fidelity, metric: Metric, floor: NoiseFloor) -> str:
-    """What to do where a reward cannot tell sets apart."""
+    """The warning that a reward cannot tell sets apart, with what to do."""
     return (
         f"{fidelity} rewards are drowned in noise: the {metric} of random sets differs by "
         f"± {floor.between_sets:.4f}, that of one set over {floor.num_seeds} seeds by "

@@ -12,12 +12,12 @@ from rlsel.errors import InputError
 from rlsel.schema import config
 
 CPU_SHARE_OF_EVALUATORS = 0.75
-"""Of the cores Ray has; the rest is for env runners, which wait more than they compute."""
+"""Share of Ray's cores for evaluators. The rest is for env runners, which mostly wait."""
 Node = tuple[float, float]
 """Cores and GPUs that one machine of the cluster offers."""
 LEAST_FREE_CPUS = 0.5
-"""Cores that must be free on a machine for evaluators to squeeze in beside somebody else's; with
-less, the env runners would not find their part."""
+"""Cores that must be free on a machine before evaluators are placed beside another job's. With
+fewer, the env runners would find no place."""
 
 
 @config
@@ -25,40 +25,40 @@ class EvaluatorsConfig:
     """The pool of evaluators."""
 
     count: Annotated[int | None, Field(ge=1)] = None
-    """How many; None takes one per core without a GPU, and as many as fit with GPUs."""
+    """Number of evaluators. None takes one per core, or as many as fit if there are GPUs."""
     gpus_each: Annotated[float | None, Field(gt=0)] = None
-    """GPU an evaluator books; 0.25 puts four on a GPU. None is 1 where there is a GPU and none
-    otherwise. Given together with `count` it is asked for even if no GPU is up yet, so that an
-    autoscaling cluster starts the nodes."""
+    """GPUs that an evaluator books; 0.25 puts four evaluators on a GPU. None books one GPU if there
+    is one, and otherwise none. If `count` is given as well, GPUs are asked for even if none is up
+    yet, so that an autoscaling cluster starts the nodes."""
     trainings_at_once: Annotated[int, Field(ge=1)] = 1
-    """Full or finetune trainings an evaluator carries out side by side on its GPU, where one does
-    not fill it; on a CPU one follows the other."""
+    """Full or finetune trainings that an evaluator carries out side by side on its GPU, for GPUs
+    that one training does not fill. On a CPU it carries them out one after the other."""
 
 
 @dataclass(frozen=True)
 class EvaluatorPlan:
-    """The outcome of looking at the cluster."""
+    """How many evaluators there will be, and what each of them books."""
 
     count: int
     cpus_each: float
     gpus_each: float
     reason: str
-    """Said to the user, so that the number can be understood and changed."""
+    """Shown to the user, who can then understand and change the number."""
     threads_each: int = 1
-    """Decided before any is up, since scores differ in the last digits with the threads."""
+    """Fixed before any is up, since the last digits of scores depend on the number of threads."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """Of all trainings; `auto` takes evaluators alone that come to the same."""
+    """Precision of all trainings. With `auto` the evaluators must all choose the same one."""
 
     @property
     def gpu_left(self) -> float:
-        """Share of each GPU that evaluators leave unbooked, or 0 where they book none."""
+        """Share of each GPU that evaluators leave unbooked; 0 if they book no GPU."""
         if not 0 < self.gpus_each < 1:
             return 0.0
         return round(1 - self.gpus_each * math.floor(1 / self.gpus_each + 1e-9), 2)
 
     @property
     def each(self) -> str:
-        """What one books, in words."""
+        """What an evaluator books, in words."""
         gpus = f" and {_counted(self.gpus_each, 'GPU')}" if self.gpus_each else ""
         return _counted(self.cpus_each, "core") + gpus
 
@@ -69,13 +69,13 @@ def plan_evaluators(
     gpu_share: float = 1.0,
     free: Sequence[Node] | None = None,
 ) -> EvaluatorPlan:
-    """Fill the GPUs if there are any, otherwise the cores; what the config says goes first.
+    """Plan evaluators that fill the GPUs, or the cores if there is no GPU. The config goes first.
 
     Args:
         nodes: The machines that are up.
-        gpu_share: Of a GPU, what an evaluator books where the config does not say.
-        free: What others have left of each machine; where that is too little for a single
-            evaluator, it is planned as if all were free, and has to wait. None is all of it.
+        gpu_share: GPUs that an evaluator books if the config does not say.
+        free: What other jobs have left of each machine. If that is too little for one evaluator,
+            the plan assumes that all is free, and evaluators have to wait. None: all is free.
     """
     num_gpus = sum(gpus for _, gpus in nodes)
     if num_gpus == 0 and (config.count is None or config.gpus_each is None):
@@ -99,7 +99,7 @@ def _plan_for_cores(
     num_cpus, num_free = (sum(cpus for cpus, _ in of_it) for of_it in (nodes, room))
     count = config.count or max(1, math.floor(num_free))
     why = f"{_share(num_free, num_cpus, 'core')}, no GPU"
-    # By all cores, whoever has some of them now: scores may depend on it.
+    # By all cores and not by the free ones, since scores may depend on the number of threads.
     cores = min(
         num_cpus / (config.count or max(1, math.floor(num_cpus))), *(cpus for cpus, _ in nodes)
     )
@@ -110,10 +110,10 @@ def _plan_for_cores(
 
 
 def require_possible(plan: EvaluatorPlan, nodes: Sequence[Node]) -> None:
-    """Machines that are all there will ever be must have room for the plan, once they are free.
+    """Refuse a plan that a cluster of fixed size cannot carry out even when all of it is free.
 
     Raises:
-        InputError: they have not.
+        InputError: the machines have no room for the plan.
     """
     room = sum(
         min(
@@ -141,7 +141,7 @@ def require_possible(plan: EvaluatorPlan, nodes: Sequence[Node]) -> None:
 def _room(
     nodes: Sequence[Node], free: Sequence[Node] | None, fitting: Callable[[float], int]
 ) -> Sequence[Node]:
-    """What is free, if one evaluator finds a place there."""
+    """What is free if an evaluator fits there; otherwise all of the machines."""
     if free and any(cpus >= LEAST_FREE_CPUS and fitting(gpus) for cpus, gpus in free):
         return free
     return nodes
@@ -154,17 +154,17 @@ def _share(free: float, all_of_it: float, noun: str) -> str:
 
 
 def _fitting(num_gpus: float, gpus_each: float) -> int:
-    """Evaluators on the GPUs of one machine: none of them has parts of two GPUs."""
+    """How many evaluators fit on the GPUs of a machine. None of them has parts of two GPUs."""
     if gpus_each >= 1:
         return math.floor(num_gpus / gpus_each + 1e-9)
     return math.floor(num_gpus + 1e-9) * math.floor(1 / gpus_each + 1e-9)
 
 
 def _cpus_each(nodes: Sequence[Node], count: int, gpus_each: float = 0.0) -> float:
-    """The largest booking, of one core at most, with which `count` evaluators find a place.
+    """The largest booking of cores, one at most, with which `count` evaluators find a place.
 
-    With GPUs the cores beside them count, and those may be few. Without any evaluator to place,
-    as the GPUs are still to come, it is what a GPU with a single core could give.
+    With GPUs only the cores of the same machine count, and they may be few. If `count` is 0,
+    because the GPUs are not up yet, the result is what a machine with one core per GPU could give.
     """
     if not count:
         return _floor(CPU_SHARE_OF_EVALUATORS * min(1.0, gpus_each))
@@ -194,16 +194,17 @@ class Place:
 
     node: str
     cores: tuple[int, ...]
-    """Those it may run on; empty if it is not to be pinned to any."""
+    """The cores that it may run on; empty if it is not pinned."""
     device_type: str = "cpu"
     has_bf16: bool = False
-    """Whether it multiplies bf16 natively."""
+    """Whether its device multiplies bf16 natively."""
 
 
 def share_cores(places: Sequence[Place]) -> list[tuple[int, ...]]:
-    """Cores of its own for each evaluator, in their order; none: stay where you are.
+    """The cores of each evaluator, in their order; an empty tuple means that it is not pinned.
 
-    Evaluators of a machine get equal parts, and all cores where there are not enough for one each.
+    Evaluators of a machine get equal parts of its cores. If there is less than one core for each,
+    all of them get all cores.
     """
     neighbours: dict[str, list[int]] = defaultdict(list)
     for index, place in enumerate(places):

@@ -1,4 +1,4 @@
-"""The pool of evaluators as a run sees it: opened, asked for evaluations, and closed again."""
+"""The pool of evaluators for a run: opening it, asking it for evaluations, closing it."""
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
@@ -30,14 +30,14 @@ from rlsel.rewards.watch import StaffWatch, watching
 from rlsel.rewards.workbench import Workbench
 
 STAFF_S = 30.0
-"""For the broker to say who is up."""
+"""Longest wait for the broker to say which evaluators are up."""
 
 
 class RayEvaluations:
-    """`Evaluations` carried out by the broker's pool. Pickles: env runners get a copy each."""
+    """`Evaluations` carried out by the broker's pool. It can be pickled: env runners get copies."""
 
     def __init__(self, run_id: str, key_of: JobKeys) -> None:
-        """Use the run that was opened under `run_id`, the path of its ledger."""
+        """Use the run that was opened as `run_id`, which is the path of its ledger."""
         self.run_id, self.key_of = run_id, key_of
 
     def one(self, job: Job) -> Evaluation:
@@ -52,27 +52,28 @@ class RayEvaluations:
 
 
 def open_run(broker: Any, workbench: Workbench, ledger_path: Path) -> RayEvaluations:
-    """Hand a run's images to the pool, once for all evaluators."""
+    """Register a run with the broker, and put its images into Ray's object store once."""
     run_id = str(ledger_path.resolve())
     ray.get(broker.open.remote(run_id, [ray.put(workbench)], run_id))
-    # Theirs, not that of this process, which may have another device.
+    # That of the evaluators, since this process may have another device.
     arithmetic = ray.get(broker.arithmetic.remote(workbench.classifier.precision))
     return RayEvaluations(run_id, replace(workbench.keys, arithmetic=arithmetic))
 
 
 def get_broker() -> Any:
-    """The broker of this job: of the driver, and of all trials and env runners it started."""
+    """The broker of this Ray job, which the driver shares with its trials and env runners."""
     return ray.get_actor(_broker_name(), namespace=cluster.NAMESPACE)
 
 
 @contextmanager
 def running_broker(plan: EvaluatorPlan) -> Iterator[Any]:
-    """The broker of this job, if it has one; else a new one, which ends with the block.
+    """The broker of this Ray job if there is one; otherwise a new one, which ends with the block.
 
-    Whoever waits for evaluators is told every minute. Raises InputError where there can never be
-    as many as planned.
+    While evaluators are awaited, a line every minute says so. The broker is killed explicitly,
+    because Ray would end it with its first handle, even if others still use it.
 
-    Ended by hand: Ray ends an actor when its first handle goes, whoever may still be using it.
+    Raises:
+        InputError: the cluster can never have as many evaluators as planned.
     """
     try:
         broker, is_ours = get_broker(), False
@@ -109,7 +110,7 @@ def _start_broker(plan: EvaluatorPlan) -> Any:
         "namespace": cluster.NAMESPACE,
         "num_cpus": 0,
         "max_concurrency": 10_000,
-        # On the node of the caller, where the ledgers are.
+        # The broker runs on the caller's node, where the ledgers are.
         "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False),
     }
     return ray.remote(Broker).options(**options).remote(plan)
@@ -121,33 +122,33 @@ def _broker_name() -> str:
 
 @dataclass(frozen=True)
 class EvaluationPool:
-    """What a run needs of its evaluators."""
+    """What a run uses of the pool of evaluators."""
 
     evaluations: RayEvaluations
     num_evaluators: int
     here: LocalEvaluations
-    """Carries out jobs in this process, into the same ledger: for those that take no time."""
+    """Carries out cheap jobs in this process, with the same ledger."""
 
     @property
     def arithmetic(self) -> str:
-        """In which the evaluators train, such as `cpu fp32`."""
+        """Device and precision of the evaluators, such as `cpu fp32`."""
         return self.evaluations.key_of.arithmetic
 
     def utilisation(self) -> dict[str, float]:
-        """Shares of the evaluators' time that they were at work, as the record has them."""
+        """Shares of the evaluators' time that were spent at work, as the record has them."""
         return self._statistics()["utilisation"]
 
     def repeats(self, fidelity: Fidelity, metric: Metric) -> list[Repeats]:
-        """Every set that was paid for more than once as a reward, with its standard error."""
+        """Every set that was evaluated more than once for a reward, with its standard error."""
         with closing(Ledger(Path(self.evaluations.run_id))) as ledger:
             return list(ledger.repeats(fidelity, "reward_val", metric))
 
     def warnings(self) -> list[str]:
-        """What did not go as planned, such as groups that were too large for a GPU."""
+        """Warnings of the evaluators, such as groups that were too large for a GPU."""
         return self._statistics()["warnings"]
 
     def counts(self) -> dict[str, Any]:
-        """Evaluations paid for and answered by the ledger, as the record has them."""
+        """Counts of trained and of known evaluations by fidelity, as the record has them."""
         known = self._statistics()
         from_ledger = self.here.from_ledger + Tally(known["from_ledger"])
         by_fidelity = {
@@ -171,12 +172,12 @@ class EvaluationPool:
 def evaluation_pool(
     config: EvaluatorsConfig, workbench: Workbench, ledger: Path
 ) -> Iterator[EvaluationPool]:
-    """Start Ray and the evaluators where they are not up yet, and hand them this run's images."""
+    """Start Ray and the evaluators unless they are up, and register this run with them."""
     with cluster.ray_session():
         plan = plan_evaluators(config, cluster.nodes(), free=cluster.free())
         plan = replace(plan, precision=workbench.classifier.precision)
         with running_broker(plan) as broker:
-            # In a pool that was there before, there may be more or fewer than planned here.
+            # A pool that was up before may have more or fewer evaluators than planned here.
             num_evaluators = ray.get(broker.ready.remote())
             reason = plan.reason if num_evaluators == plan.count else "those already up"
             console.print(f"{counted(num_evaluators, 'evaluator')} ({reason})", markup=False)
@@ -185,7 +186,7 @@ def evaluation_pool(
             try:
                 yield EvaluationPool(evaluations, num_evaluators, here)
             except Exception as error:
-                # RLlib keeps to itself what its env runners raise; the broker remembers it.
+                # RLlib hides the errors of its env runners, so the broker is asked for them.
                 failures = ray.get(broker.failures.remote(evaluations.run_id))
                 cause = find_input_error(error) or next(iter(failures), error)
                 if cause is error:

@@ -12,8 +12,6 @@ class ProbeConfig:
     """A multinomial logistic head with an L2 penalty, on principal components of the features."""
 
     num_components: Annotated[int, Field(ge=1)] = 48
-    """Principal components of real + candidates; the prototype's value (METHOD.md)."""
+    """Principal components of real + candidates that the head sees."""
     l2: Annotated[float, Field(gt=0)] = 0.003
     """Penalty on the squared weights against the mean log-loss, at unit mean squared feature."""
-    max_steps: Annotated[int, Field(ge=1)] = 30
-    """Newton steps at most."""

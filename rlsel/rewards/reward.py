@@ -1,6 +1,5 @@
-"""From evaluations to the number the controller is paid."""
+"""From evaluations to the reward of the controller."""
 
-import math
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from pydantic import Field
 
-from envs.selection import Covers, SmoothingScope
+from envs.episodes import Covers
 from rlsel.rewards.finetune import FinetuneConfig
 from rlsel.rewards.jobs import LADDER, Evaluations, Fidelity, Job, Metric, Split
 from rlsel.rewards.probe import ProbeConfig
@@ -17,47 +16,30 @@ from rlsel.seeding import derive_seed
 
 
 @config
-class Climb:
-    """One step up the ladder of fidelities."""
-
-    from_iteration: Annotated[int, Field(ge=2)]
-    """The first iteration, counted from 1, that is paid by this fidelity."""
-    fidelity: Fidelity
-
-
-@config
 class RewardConfig:
-    """What the controller is paid for. The paper: full, accuracy, kept, alpha 0.8."""
+    """The reward of the controller. The paper has: full, accuracy, kept, alpha 0.8."""
 
     fidelity: Fidelity = "probe"
-    """`full` trains a ResNet34 (paper); `finetune` trains the last stages of the extractor on;
-    `probe` refits a logistic head on frozen features."""
-    climb: tuple[Climb, ...] = ()
-    """Dearer fidelities later in the run: the last iterations may be paid by full training.
-    A checkpoint is then chosen among those of the last rung."""
+    """How a set of candidates is evaluated. `full` trains a ResNet34 (paper), `finetune` goes on
+    training the last stages of the extractor, `probe` refits a logistic head on frozen features."""
     final_fidelity: Fidelity | None = None
-    """Compares the best checkpoints once more, on selection-val, when learning has ended; None
-    leaves the choice to the fidelity that was learned by."""
+    """Compares the three best checkpoints once more, on selection-val, when learning has ended;
+    None leaves the choice to `fidelity`."""
     metric: Metric = "auc"
-    """On reward-val: `accuracy` (paper), `auc`, or `log_loss` after recalibration. AUC and log-loss
-    rank sets alike and better than accuracy does (docs/benchmarks.md)."""
+    """Metric on reward-val: `accuracy` (paper), `auc`, or `log_loss` after recalibration. AUC and
+    log-loss rank sets alike, and better than accuracy does (docs/benchmarks/reward_fidelity.md)."""
     repeats: Annotated[int, Field(ge=1)] = 1
-    """Trainings an evaluation is the mean of, each with a seed of its own, the same for all sets.
-    The ledger holds them one by one, so the standard error of every evaluation is known. A probe
-    is never repeated."""
-    enough: Annotated[float, Field(ge=0)] = 0.0
-    """Stop repeating an evaluation, after two, when its standard error is below this share of the
-    spread between sets, as the noise floor has it; 0 never stops early."""
-    noise_floor_seeds: Annotated[int, Field(ge=0)] = 3
-    """Seeds (and sets) by which a run measures, before it learns, how much of a reward is noise;
-    0 leaves it out."""
+    """Trainings of which an evaluation is the mean. Each has a seed of its own, and all sets have
+    the same seeds. The ledger holds every training, so the standard error of every evaluation is
+    known. A probe is never repeated."""
     covers: Covers = "decision"
-    """This `decision`'s candidates alone; their `contrast` to those discarded, which is a second
-    set; the `gain` of adding them; or all `kept` (paper). Bias and cost: docs/architecture.md."""
+    """Which candidates a decision is rewarded for. `decision`: those that it keeps. `contrast`: the
+    same, less the worth of those that it discards, which is a second evaluation. `gain`: what
+    they add to those kept before. `kept`: all kept so far (paper). docs/decisions.md has the
+    bias and the cost of each."""
     alpha: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Weight of the past in the smoothed reward; 0 is raw, the paper has 0.8."""
-    smoothing_scope: SmoothingScope = "run"
-    """Whether smoothing runs on over episodes (the paper's t counts decisions)."""
+    """Weight of earlier rewards in the smoothed reward (Eq. 5 of the paper, which has 0.8). The
+    smoothing continues from one episode to the next. 0 smooths nothing."""
     probe: ProbeConfig = Field(default_factory=ProbeConfig)
     """The head of the probe fidelity."""
     finetune: FinetuneConfig = Field(default_factory=FinetuneConfig)
@@ -69,53 +51,26 @@ class RewardConfig:
                 "repeats is above 1, but a probe is the same for every seed: pay by finetune or "
                 "full, or leave it at 1"
             )
-        if self.noise_floor_seeds == 1:
-            raise ValueError("noise_floor_seeds is 1, which shows no spread; take 2 or more, or 0")
-        if self.enough and not self.noise_floor_seeds:
-            raise ValueError(
-                "enough is a share of the spread between sets, which noise_floor_seeds: 0 leaves "
-                "unmeasured; take 2 or more"
-            )
-        starts = [rung.from_iteration for rung in self.climb]
-        if starts != sorted(set(starts)):
-            raise ValueError("climb: each rung must begin at a later iteration than the one before")
-        steps = [LADDER.index(fidelity) for _, fidelity in self.rungs]
-        if steps != sorted(set(steps)):
-            raise ValueError(f"climb: each rung must be dearer than the one before ({LADDER})")
 
     @property
     def fidelities(self) -> tuple[Fidelity, ...]:
-        """All that a run evaluates by while it learns and chooses."""
-        used = {self.final_fidelity, *(fidelity for _, fidelity in self.rungs)}
-        return tuple(fidelity for fidelity in LADDER if fidelity in used)
+        """All that a run evaluates by while it learns and chooses, the cheapest first."""
+        return tuple(one for one in LADDER if one in (self.fidelity, self.final_fidelity))
 
     @property
     def needs_evaluators(self) -> bool:
-        """Whether rewards are so dear that episodes ask evaluators for them; a final judge does not
-        count, who is asked a few times."""
-        return {fidelity for _, fidelity in self.rungs} != {"probe"}
+        """Whether episodes ask the evaluators for rewards; probes are solved in the driver.
 
-    @property
-    def rungs(self) -> tuple[tuple[int, Fidelity], ...]:
-        """First iteration, counted from 1, and fidelity of each rung."""
-        return ((1, self.fidelity), *((rung.from_iteration, rung.fidelity) for rung in self.climb))
-
-
-@dataclass(frozen=True)
-class Measured:
-    """An evaluation with its uncertainty."""
-
-    value: float
-    standard_error: float
-    """Of the mean over repeats; NaN with one repeat."""
-    repeats: int
+        The final judge does not count, since it is asked only a few times.
+        """
+        return self.fidelity != "probe"
 
 
 @dataclass(frozen=True)
 class SetReward:
-    """The environment's `RewardFn`: worth of a set of candidates on one split.
+    """The environment's `RewardFn`: the worth of a set of candidates on one split.
 
-    The same seeds for every set, so that sets are compared and not seeds.
+    Every set is trained with the same seeds, so that differences come from the sets.
     """
 
     evaluations: Evaluations
@@ -124,38 +79,20 @@ class SetReward:
     seed: int
     split: Split = "reward_val"
     repeats: int = 1
-    enough: float = 0.0
-    """Standard error, in units of the metric, at which repeats stop; 0 takes all of them."""
 
     def __call__(self, kept_N: Bool[np.ndarray, " n"]) -> float:
-        return self.measure(np.asarray(kept_N, dtype=bool)[None])[0].value
+        return float(self.many(np.asarray(kept_N, dtype=bool)[None])[0])
 
     def many(self, masks_MN: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
-        """The worths of many sets, asked for together."""
-        return np.array([measured.value for measured in self.measure(masks_MN)])
-
-    def measure(self, masks_MN: Bool[np.ndarray, "m n"]) -> list[Measured]:
-        """Means over repeats: at once, or one by one where they may be enough earlier."""
-        values: list[list[float]] = [[] for _ in masks_MN]
+        """The worth of each set, its mean over repeats. All trainings are asked for together."""
         seeds = repeated_seeds(self.seed, self.repeats)
-        first = 2 if self.enough else self.repeats
-        for start, end in ((0, first), *((i, i + 1) for i in range(first, self.repeats))):
-            wanted = [
-                m for m, known in enumerate(values) if not _standard_error(known) < self.enough
-            ]
-            asked = [(m, seed) for m in wanted for seed in seeds[start:end]]
-            jobs = [Job(masks_MN[m], self.fidelity, seed, self.split) for m, seed in asked]
-            for (m, _), found in zip(asked, self.evaluations.many(jobs), strict=True):
-                values[m].append(found.best(self.metric))
-        return [
-            Measured(float(np.mean(of_it)), _standard_error(of_it), len(of_it)) for of_it in values
+        jobs = [
+            Job(mask_N, self.fidelity, seed, self.split) for mask_N in masks_MN for seed in seeds
         ]
+        scores = [found.best(self.metric) for found in self.evaluations.many(jobs)]
+        return np.array(scores).reshape(len(masks_MN), self.repeats).mean(axis=1)
 
 
 def repeated_seeds(seed: int, num: int) -> list[int]:
     """The seed itself, and others derived from it."""
     return [seed, *(derive_seed(seed, "repeat", number) for number in range(1, num))]
-
-
-def _standard_error(values: list[float]) -> float:
-    return float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.nan

@@ -1,4 +1,4 @@
-"""Who works for the broker: evaluators that come up, are lost, come back or are let go of."""
+"""The broker's evaluators: they come up, are lost, come back, or are given up."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -8,29 +8,29 @@ from typing import Any
 import ray
 from ray.exceptions import ActorDiedError, NodeDiedError, OutOfMemoryError, RayActorError
 
-from rlsel.classifier.resident import Precision, arithmetic
 from rlsel.errors import InputError
+from rlsel.machine.device import Precision, arithmetic
 from rlsel.rewards.evaluators import describe_loss, num_restarts
 from rlsel.rewards.jobs import Fidelity
 from rlsel.rewards.plan import Place, share_cores
 
 RETURN_S = 0.5
-"""Until the first look whether a lost evaluator is back; each further one takes twice as long."""
+"""Seconds before the first try to reach a lost evaluator; every further wait is twice as long."""
 MAX_RETURN_S = 30.0
-"""But no longer than that: a machine that was taken away may be back after hours."""
+"""Longest wait between two tries; a machine may be back after hours."""
 MAX_DEATHS = 3
-"""How often in a row Ray may say that an evaluator is dead, not only away, before it is let go."""
+"""An evaluator that Ray calls dead, not only unavailable, this often in a row is given up."""
 LOOK_S = 5.0
-"""Between two looks at an evaluator that does not come up."""
+"""Seconds between two looks at an evaluator that does not come up."""
 PIN_S = 10.0
-"""How long evaluators that are up wait for the others, to share out the cores once."""
+"""Seconds for which evaluators wait for each other before they share out the cores."""
 LOST = (RayActorError, NodeDiedError, OutOfMemoryError)
-"""What Ray reports of an evaluator that was killed: the job itself is not to blame."""
+"""Errors that Ray raises if an evaluator was killed; its job can be tried again."""
 
 
 @dataclass(frozen=True)
 class Staff:
-    """How many evaluators there are, and what has become of others since the last question."""
+    """How many evaluators are up, and the news since the last call."""
 
     wanted: int
     up: int
@@ -39,21 +39,21 @@ class Staff:
 
 @dataclass
 class Seat:
-    """An evaluator and what the broker knows of it."""
+    """An evaluator, with what the broker knows of it."""
 
     evaluator: Any
     place: Place | None = None
     is_up: bool = False
     deaths: int = 0
-    """In a row, without having been up in between."""
+    """How often in a row it has died without being up in between."""
     pinned: tuple[int, ...] | None = None
-    """Its cores, once it was told."""
+    """The cores that it was pinned to; None before that."""
     group_sizes: dict[tuple[str, Fidelity], int] = field(default_factory=dict)
-    """By run and fidelity; it says so with its first answer, and until then gets one job."""
+    """(run, fidelity) -> jobs in a group. Its first answer sets it; before that it gets one job."""
 
 
 class Seats:
-    """All evaluators that are there or may come back."""
+    """All evaluators that are up or may come back."""
 
     def __init__(
         self,
@@ -63,12 +63,12 @@ class Seats:
         on_up: Callable[[Seat], None],
         on_none_left: Callable[[str], None],
     ) -> None:
-        """Call `on_up` with each that can work, `on_none_left` with why the last was lost."""
+        """Call `on_up` with each that can work, `on_none_left` with the reason if none is left."""
         self.all = [Seat(evaluator) for evaluator in evaluators]
         self.let_go: list[str] = []
-        """Said of each evaluator that is never to come back, for the record."""
+        """A line for the record about each evaluator that was given up."""
         self.reference: Place | None = None
-        """Of the first evaluator that was up."""
+        """The place of the first evaluator that was up; all others must train alike."""
         self._num_wanted, self._precision = len(self.all), precision
         self._spawn, self._on_up, self._on_none_left = spawn, on_up, on_none_left
         self._news: list[str] = []
@@ -77,10 +77,10 @@ class Seats:
         self._starting: list[asyncio.Task] = []
 
     async def ready(self) -> int:
-        """Return when an evaluator is up: how many there are to be.
+        """Wait until one evaluator is up, and return how many there will be.
 
         Raises:
-            InputError: not one of them could be started.
+            InputError: no evaluator could be started.
         """
         if not self._starting:
             self._starting = [self._spawn(self.employ(seat)) for seat in self.all]
@@ -91,12 +91,12 @@ class Seats:
         raise InputError(f"no evaluator could be started: {self._last_loss}")
 
     def staff(self) -> Staff:
-        """Who is up. News are told once."""
+        """How many evaluators are up. Each piece of news is returned once."""
         news, self._news = self._news, []
         return Staff(self._num_wanted, sum(seat.is_up for seat in self.all), news)
 
     async def employ(self, seat: Seat, delay_s: float = 0.0) -> bool:
-        """Give `seat` work from when it is up; if it is lost on the way, when it is back."""
+        """Wait until an evaluator is up, then give it work; try again if it is lost meanwhile."""
         await asyncio.sleep(delay_s)
         try:
             seat.place, seat.pinned = await self._introduced(seat), None
@@ -118,7 +118,7 @@ class Seats:
         return True
 
     def _is_unlike(self, place: Place) -> str:
-        """Why scores of an evaluator there cannot stand beside the others'; mostly empty."""
+        """Why scores of this evaluator cannot be compared with the others'; empty if they can."""
         self.reference = self.reference or place
         one, first = (
             arithmetic(self._precision, p.device_type, p.has_bf16) for p in (place, self.reference)
@@ -131,9 +131,10 @@ class Seats:
         )
 
     async def _introduced(self, seat: Seat) -> Place:
-        """Where it is, once it is up.
+        """The place of an evaluator, once it is up.
 
-        Ray starts one whose process ends while it starts again for ever, and says nothing.
+        If the process of an evaluator ends while it starts, Ray silently restarts it forever. Such
+        an evaluator is killed after `MAX_DEATHS` restarts.
         """
         place = asyncio.ensure_future(seat.evaluator.introduce.remote())
         restarts_before: int | None = None
@@ -148,14 +149,14 @@ class Seats:
         return await place
 
     def note_loss(self, seat: Seat, error: Exception) -> None:
-        """News of it, unless it is the same as of the look before."""
+        """Add the loss to the news, unless it repeats the last news."""
         why = describe_loss(error)
         if seat.is_up or self._last_loss != why:
             self._news.append(f"an evaluator was lost: {why}. Others go on with its work")
         self._last_loss, seat.is_up = why, False
 
     def _let_go_of(self, seat: Seat, error: Exception) -> None:
-        """Its part of the cores and of the work goes to the others."""
+        """Give up an evaluator. The others get its cores and its work."""
         self.all.remove(seat)
         self._last_loss = describe_loss(error)
         told = f"an evaluator was given up: {self._last_loss}"
@@ -171,7 +172,7 @@ class Seats:
         self._pin()
 
     def _pin(self) -> None:
-        """Share out the cores, once it is known where all evaluators are, or most after a while."""
+        """Share out the cores once all evaluators are up, or after a while those that are up."""
         known = [(seat, seat.place) for seat in self.all if seat.place]
         if self._is_patient and len(known) < len(self.all):
             return

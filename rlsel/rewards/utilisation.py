@@ -1,4 +1,4 @@
-"""How well the evaluators' time is used."""
+"""How much of the evaluators' time is spent at work."""
 
 import math
 import time
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TimeUsed:
-    """Evaluator-seconds since the pool began: n evaluators have n of them every second."""
+    """Evaluator-seconds since the pool began; n evaluators have n of them every second."""
 
     work_s: float
-    """Evaluators were at work, by their own clocks, on what was finished; not on its way."""
+    """Time at work by the evaluators' own clocks, for finished jobs, without transfers."""
     wanted_s: float
-    """Somebody waited for an evaluation, so that every evaluator might have had a job."""
+    """Time in which an evaluation was awaited, so that evaluators could have worked."""
     total_s: float
 
     def since(self, earlier: "TimeUsed") -> "TimeUsed":
@@ -24,7 +24,7 @@ class TimeUsed:
         )
 
     def shares(self) -> dict[str, float]:
-        """Time at work, as a share of the time that work was wanted and of all time; or NaN."""
+        """Time at work as a share of the time that work was wanted, and of all time; or NaN."""
         return {
             "while_wanted": self.work_s / self.wanted_s if self.wanted_s else math.nan,
             "of_all_time": self.work_s / self.total_s if self.total_s else math.nan,
@@ -41,12 +41,12 @@ class Stopwatch:
         self._last = clock()
 
     def wanted(self, change: int) -> None:
-        """So many more requests are without an answer, or fewer."""
+        """Change the number of requests that wait for an answer."""
         self._add_up()
         self._num_wanted += change
 
     def worked(self, work_s: float) -> None:
-        """One evaluator has worked so long."""
+        """Add the time that one evaluator has worked."""
         self._work_s += work_s
 
     def read(self) -> TimeUsed:

@@ -1,4 +1,4 @@
-"""Tells a user who waits for evaluators what is wanted, up and free, and what was lost."""
+"""Tells a waiting user how many evaluators are wanted, up and free, and which were lost."""
 
 import threading
 import time
@@ -11,15 +11,15 @@ from rlsel.rewards.plan import EvaluatorPlan, Node
 from rlsel.rewards.staff import Staff
 
 FIRST_S = 10.0
-"""Waited before the first line."""
+"""Seconds of waiting before the first line."""
 AGAIN_S = 60.0
-"""Between two lines about the same."""
+"""Seconds between two lines that say the same."""
 LOOK_S = 2.0
-"""Between two looks."""
+"""Seconds between two looks."""
 
 
 class StaffWatch:
-    """Looks after evaluators and machines now and then; prints where somebody has to wait."""
+    """Looks at evaluators and machines from time to time, and prints what a run waits for."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class StaffWatch:
         free: Callable[[], str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Look through `staff` (the broker), `nodes` (by name) and `free` (in words)."""
+        """Each look asks `staff` (the broker), `nodes` (machines by name) and `free` (in words)."""
         self._plan, self._staff, self._nodes, self._free = plan, staff, nodes, free
         self._clock = clock
         self._known = nodes()
@@ -50,11 +50,11 @@ class StaffWatch:
         if staff.up < staff.wanted:
             self._tell_of_waiting(staff)
         else:
-            # Those that are lost later are waited for afresh.
+            # If some are lost later, waiting for them begins anew.
             self._next, self._last_up = self._clock() + FIRST_S, None
 
     def _tell_of_waiting(self, staff: Staff) -> None:
-        # Where some are up it goes on, and one line is enough until their number changes.
+        # While some evaluators are up the run goes on, so one line for each change is enough.
         if self._clock() < self._next or (staff.up and staff.up == self._last_up):
             return
         self._next, self._last_up = self._clock() + AGAIN_S, staff.up
@@ -71,14 +71,14 @@ def _say(news: str) -> None:
 
 @contextmanager
 def watching(watch: StaffWatch) -> Iterator[None]:
-    """Look every few seconds, from another thread, until the block ends."""
+    """Look every few seconds in another thread until the block ends."""
     is_over = threading.Event()
 
     def look_on() -> None:
         while not is_over.wait(LOOK_S):
             try:
                 watch.look()
-            except Exception:  # Ray is ending; whoever works with it is told why
+            except Exception:  # Ray is ending, and those who use it get the error
                 return
 
     thread = threading.Thread(target=look_on, name="rlsel-watch", daemon=True)

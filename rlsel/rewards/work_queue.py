@@ -1,4 +1,4 @@
-"""Which of the waiting jobs are handed out next, and which of them go together."""
+"""The waiting jobs: which is handed out next, and which are handed out together."""
 
 import asyncio
 import heapq
@@ -17,12 +17,12 @@ class Kind:
     fidelity: Fidelity
     split: Split
     alone: str = ""
-    """Key of a job that lost its evaluator. It goes alone, as it may be the one that kills."""
+    """Key of a job that has lost its evaluator. It is carried out alone, as it may be the cause."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A job that somebody waits for."""
+    """A job whose result is awaited."""
 
     run_id: str
     key: str
@@ -30,7 +30,7 @@ class Request:
     turn: int
     answer: asyncio.Future
     lost: int = 0
-    """How often its evaluator was lost."""
+    """How often the evaluator that worked on it was lost."""
 
     @property
     def kind(self) -> Kind:
@@ -38,13 +38,13 @@ class Request:
 
 
 class WorkQueue:
-    """Whoever has had the fewest answers goes first; among equals the longest job; then the oldest.
+    """Callers with the fewest answers go first; among these the longest job, then the oldest.
 
-    An iteration is as long as its slowest episode, and an episode's jobs come one after the other:
-    with the longest job first throughout, episodes that keep few candidates would fall behind, and
-    in the end they would run alone. So all advance by turns, and at the end of an iteration, where
-    all are at their last decision, the longest job goes first. docs/benchmarks.md has the shares
-    of time that evaluators are at work with each order.
+    An iteration lasts as long as its slowest episode, and the jobs of an episode follow each other.
+    If the longest job always went first, episodes that keep few candidates would fall behind and
+    run alone in the end. So episodes advance in turns. Within a turn the longest job goes first, so
+    that evaluators end an iteration at about the same time. docs/benchmarks/speed.md,
+    "Evaluators and episodes", has the share of time that evaluators work under either order.
     """
 
     def __init__(self) -> None:
@@ -54,15 +54,15 @@ class WorkQueue:
         self._current = 0
 
     def turn_of(self, asker: str) -> int:
-        """The turn in which a job of `asker` is; a newcomer joins in where the others are."""
+        """The turn of a job of `asker`. A new caller begins in the turn of the others."""
         return max(self._current, self._turns.get(asker, 0))
 
     def answered(self, asker: str, turn: int) -> None:
-        """Move `asker` on to the next turn. All that it asks for at once is in one turn."""
+        """Move `asker` on to the next turn. Jobs that it asks for together are in one turn."""
         self._turns[asker] = max(turn + 1, self._turns.get(asker, 0))
 
     def put(self, request: Request) -> None:
-        """Let a request wait."""
+        """Add a request."""
         job = request.job
         rank = (
             request.turn,
@@ -73,7 +73,7 @@ class WorkQueue:
         heapq.heappush(self._waiting.setdefault(request.kind, []), (rank, request))
 
     def next_kind(self) -> Kind:
-        """The kind of the job that is to be handed out next.
+        """The kind of the job that goes first.
 
         Raises:
             ValueError: nothing waits.
@@ -81,7 +81,7 @@ class WorkQueue:
         return min(self._waiting, key=lambda kind: self._waiting[kind][0][0])
 
     def take(self, kind: Kind, num: int) -> list[Request]:
-        """The next `num` jobs of a kind that waits, or as many as there are."""
+        """Remove and return the next `num` jobs of a kind, or as many as there are."""
         heap = self._waiting[kind]
         taken = [heapq.heappop(heap) for _ in range(min(num, len(heap)))]
         if not heap:
@@ -90,7 +90,7 @@ class WorkQueue:
         return [request for _, request in taken]
 
     def take_all_of(self, run_id: str) -> Iterator[Request]:
-        """Everything that waits for a run; nobody is going to ask for it any more."""
+        """Remove and return all jobs of a run."""
         for kind in [kind for kind in self._waiting if kind.run_id == run_id]:
             yield from (request for _, request in self._waiting.pop(kind))
 

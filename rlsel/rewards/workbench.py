@@ -13,12 +13,12 @@ from torch import Tensor
 from rlsel import metrics
 from rlsel.classifier import ClassifierConfig, recipe_of
 from rlsel.classifier.mlp import MLPConfig
-from rlsel.classifier.resident import arithmetic, best_device, multiplies_bf16
 from rlsel.classifier.resnet import read_weights
 from rlsel.data import Splits
 from rlsel.data.samples import SampleSet
 from rlsel.features import Features
 from rlsel.heads import HeadFeatures, LogisticHeads
+from rlsel.machine.device import arithmetic, best_device, multiplies_bf16
 from rlsel.machine.device_memory import if_it_fits, room_for
 from rlsel.machine.wording import counted
 from rlsel.rewards.embedding_trainings import EmbeddingTrainings
@@ -30,14 +30,14 @@ from rlsel.rewards.probe import ProbeConfig
 from rlsel.rewards.reward import RewardConfig
 
 DIGITS = 10
-"""Of a score, behind the point."""
+"""Decimal places of a score."""
 PROBES_AT_ONCE = 128
-"""Heads solved side by side; more of them gain no time (docs/benchmarks.md)."""
+"""Heads solved side by side; more of them save no time (docs/benchmarks/speed.md)."""
 
 
 @dataclass(frozen=True)
 class Workbench:
-    """Samples, features and settings of one run. Plain arrays, so it travels to any evaluator."""
+    """Samples, features and settings of one run, as plain arrays that any evaluator can receive."""
 
     train: SampleSet
     candidates: SampleSet
@@ -49,11 +49,11 @@ class Workbench:
     probe: ProbeConfig
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     extractor: Mapping[str, Tensor] = field(default_factory=dict)
-    """Weights that `finetune` starts from; empty where nobody asks for that fidelity."""
+    """Weights that `finetune` starts from; empty if that fidelity is not used."""
     weights: Mapping[str, Tensor] = field(default_factory=dict)
-    """What is in the file `classifier.weights`, which other machines may not have."""
+    """Contents of the file `classifier.weights`, which other machines may not have."""
     trainings_at_once: int = 1
-    """Full or finetune trainings side by side on a GPU; elsewhere one follows the other."""
+    """Full or finetune trainings side by side on a GPU; on a CPU it is one at a time."""
 
     @classmethod
     def of(
@@ -83,16 +83,16 @@ class Workbench:
         )
 
     def evaluate(self, job: Job) -> Evaluation:
-        """Train on real + kept and score the job's split. Same job, same scores."""
+        """Train on real + kept and score the job's split. The same job has the same scores."""
         return self.evaluate_many([job])[0]
 
     def evaluate_many(self, jobs: Sequence[Job]) -> list[Evaluation]:
-        """Jobs of one fidelity and split together, for less than one after the other.
+        """Carry out jobs of one fidelity and split together, which is faster than one by one.
 
-        Each is charged an equal part of the time.
+        Each evaluation gets an equal part of the time as its `train_s`.
 
         Raises:
-            DeviceFullError: so many together do not fit into the memory of the GPU.
+            DeviceFullError: the jobs together do not fit into the memory of the GPU.
         """
         kind = {(job.fidelity, job.split) for job in jobs}
         if len(kind) != 1:
@@ -114,13 +114,15 @@ class Workbench:
         ]
 
     def carry_out(self, jobs: Sequence[Job], group_size: int) -> tuple[list[Evaluation], int]:
-        """Jobs of one fidelity and split in groups, halved whenever one does not fit into memory.
+        """Carry out jobs of one fidelity and split in groups.
+
+        A group that does not fit into memory is halved.
 
         Returns:
-            the evaluations in the order of the jobs, and the size of group that fitted.
+            the evaluations in the order of the jobs, and the size of a group that fits.
 
         Raises:
-            DeviceFullError: not even one job fits.
+            DeviceFullError: a single job does not fit.
         """
         done: list[Evaluation] = []
         while len(done) < len(jobs):
@@ -137,21 +139,21 @@ class Workbench:
 
     @property
     def warning(self) -> str:
-        """Why trainings go slower than they could; empty if they do not."""
+        """Why trainings are slower than they could be; empty if they are not."""
         made = vars(self).get("trainings")
         return made.warning if made is not None else ""
 
     def group_size(self, fidelity: Fidelity) -> int:
-        """How many jobs of this fidelity are worth doing together here."""
+        """How many jobs of this fidelity should be carried out together on this device."""
         if fidelity == "probe":
             return PROBES_AT_ONCE
         return self.trainings_at_once if best_device().type == "cuda" else 1
 
     @cached_property
     def keys(self) -> JobKeys:
-        """How results of this workbench are named in a ledger, if they are made in this process."""
+        """Keys of results in a ledger, for trainings on the device of this process."""
         data = (self.train.digest, self.candidates.digest)
-        # The features stand for the extractor that made them.
+        # The features identify the extractor that made them.
         features = blake2b(np.ascontiguousarray(self.features.train), digest_size=16).hexdigest()
         settings: dict[Fidelity, object] = {
             "full": recipe_of(self.classifier),
@@ -200,7 +202,7 @@ class Workbench:
 
     @cached_property
     def trainings(self) -> ImageTrainings | EmbeddingTrainings:
-        """Who trains on samples of this kind."""
+        """The trainings for samples of this kind."""
         samples = (self.train, self.candidates, self._split)
         if isinstance(self.classifier, MLPConfig):
             return EmbeddingTrainings(self.classifier, *samples)
@@ -220,7 +222,6 @@ class Workbench:
             torch.from_numpy(np.concatenate((self.train.labels, self.candidates.labels))),
             self.train.num_classes,
             self.probe.l2,
-            self.probe.max_steps,
         )
 
     @cached_property
@@ -255,5 +256,5 @@ def _score(logits_NC: np.ndarray, labels_N: np.ndarray) -> dict[str, float]:
         "specificity": metrics.specificity(logits_NC, labels_N),
         "log_loss": -metrics.recalibrated_log_loss(logits_NC, labels_N),
     }
-    # A last bit may depend on what was solved beside it, and so on timing.
+    # The last bits of a probe depend on what is solved beside it, and so on timing.
     return {name: round(score, DIGITS) for name, score in scores.items()}

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rlsel.machine.atomic_files import REMEDIES, make_folder, writing
 from rlsel.errors import InputError
+from rlsel.machine.atomic_files import REMEDIES, make_folder, writing
 from rlsel.machine.progress import console
 
 LOCK = ".lock"

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from rlsel.machine.atomic_files import write_bytes
 from rlsel.errors import InputError
+from rlsel.machine.atomic_files import write_bytes
 
 FILE_NAME = "record.json"
 LAYOUT = 2

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rlsel.machine.atomic_files import replacing
 from rlsel.errors import InputError
 from rlsel.features import CandidateTable
+from rlsel.machine.atomic_files import replacing
 from rlsel.pool import Pool
 from rlsel.selectors.selection import Selection
 
@@ -48,7 +48,12 @@ def write_selection(
         "kind": [None] * len(pool) if pool.kinds is None else pool.kinds.astype(str),
         "useful": [None] * len(pool) if pool.useful is None else pool.useful,
     }
-    types = {"keep_probability": pa.float64(), "nearest_train": pa.string(), "kind": pa.string(), "useful": pa.bool_()}
+    types = {
+        "keep_probability": pa.float64(),
+        "nearest_train": pa.string(),
+        "kind": pa.string(),
+        "useful": pa.bool_(),
+    }
     arrays = {name: pa.array(values, type=types.get(name)) for name, values in columns.items()}
     metadata = {"method": selection.method, "class_names": "\n".join(pool.candidates.class_names)}
     content = pa.table(arrays).replace_schema_metadata(metadata)

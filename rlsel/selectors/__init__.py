@@ -1,9 +1,8 @@
-"""Everything that answers: which candidates join the training set?
+"""The methods that select candidates: the learned controller and its rivals.
 
-In: what is known of the candidates, and how many to keep. Out: a `Selection`. The learned
-controller and its rivals pass through the same evaluation, so comparing them is fair by
-construction. `SELECTORS` lists the rivals, the published ones of `peers/` among them; the learner
-is `controller.py`.
+In: what is known of the candidates, and how many to keep. Out: a `Selection`. All selections pass
+through the same evaluation. Read `baselines.py` first: its `SELECTORS` lists the rivals, with the
+published ones of `peers/`. `controller.py` is the learned method.
 """
 
 from rlsel.selectors.baselines import SELECTORS, BaselineInputs

@@ -1,4 +1,4 @@
-"""Selectors that learn no controller. Their budget is the number the controller kept.
+"""Selectors without a controller. Their budget is the number that the controller kept.
 
 Shape letters: N candidates, R rounds.
 """
@@ -17,18 +17,18 @@ from rlsel.selectors.selection import Selection
 
 @dataclass(frozen=True)
 class BaselineInputs:
-    """What a baseline may look at."""
+    """What a baseline may use."""
 
     table: CandidateTable
     num_keep: int
     num_rounds: int
     useful_N: Bool[np.ndarray, " n"] | None = None
-    """The truth, where it is known; for the oracle alone."""
+    """The truth if it is known; only the oracle uses it."""
     peers: PeerInputs | None = None
-    """Features and labels; for the peers alone."""
+    """Features and labels; peers and rules of the user use them."""
     num_keep_C: tuple[int, ...] | None = None
-    """Of every class, where a keep range has fixed the mix for the controller, so that nobody
-    gains by the mix alone; None leaves it to the method."""
+    """Candidates to keep of every class. It is set if a keep range limits the controller, so that
+    no method has an advantage by the mix of classes alone. None leaves the mix to the method."""
 
     @property
     def num_candidates(self) -> int:
@@ -49,7 +49,7 @@ def keep_all(inputs: BaselineInputs, rng: np.random.Generator) -> Selection:
 
 
 def uniform(inputs: BaselineInputs, rng: np.random.Generator) -> Selection:
-    """Keep as many as the budget at random, drawn anew for every round of the evaluation."""
+    """Keep as many at random as the budget allows, drawn anew for every round of the evaluation."""
     masks_RN = np.zeros((max(inputs.num_rounds, 1), inputs.num_candidates), dtype=bool)
     for mask_N in masks_RN:
         mask_N[_first(rng.permutation(inputs.num_candidates), inputs)] = True
@@ -57,12 +57,12 @@ def uniform(inputs: BaselineInputs, rng: np.random.Generator) -> Selection:
 
 
 def centroid(inputs: BaselineInputs, rng: np.random.Generator) -> Selection:
-    """Keep what lies nearest to the real centroid of its class, equally much of every class.
+    """Keep the candidates nearest to the real centroid of their class, equal shares of every class.
 
-    Candidates nearer to another class's centroid come last, whatever their distance. The original
-    keeps a fixed ratio to the real images; here the budget is that of the rest, to be comparable.
+    Candidates nearer to the centroid of another class come last. Departure: the original keeps a
+    number in a fixed ratio to the real images; here it is the budget of all methods.
 
-    Source: reference [18] of Ye et al. 2020, as its authors' code has it.
+    Source: reference [18] of Ye et al. 2020, as in its authors' code.
     """
     table = inputs.table
     astray_N = table.other_distance < table.own_distance
@@ -73,14 +73,14 @@ def centroid(inputs: BaselineInputs, rng: np.random.Generator) -> Selection:
 
 
 def oracle(inputs: BaselineInputs, rng: np.random.Generator) -> Selection:
-    """Keep exactly what is known to be useful: the ceiling, for pools whose truth is known."""
+    """Keep exactly the useful candidates, in pools whose truth is known."""
     if inputs.useful_N is None:
         raise ValueError("the oracle needs a pool whose truth is known")
     return Selection("oracle", inputs.useful_N[None])
 
 
 def peer(method: str) -> Selector:
-    """The selector that keeps what a peer scores highest, whatever the class."""
+    """The selector that keeps the candidates with the highest scores of a peer, of any class."""
 
     def select(inputs: BaselineInputs, rng: np.random.Generator) -> Selection:
         if inputs.peers is None:
@@ -104,7 +104,7 @@ SELECTORS: dict[str, Selector] = {
 
 
 def _first(order_N: np.ndarray, inputs: BaselineInputs) -> np.ndarray:
-    """The candidates that the budget has room for."""
+    """The first candidates of an order, as many as the budget allows."""
     if inputs.num_keep_C is None:
         return order_N[: inputs.num_keep]
     labels_N = inputs.table.labels[order_N]
@@ -113,7 +113,7 @@ def _first(order_N: np.ndarray, inputs: BaselineInputs) -> np.ndarray:
 
 
 def _classes_in_turn(order_N: np.ndarray, labels_N: np.ndarray) -> np.ndarray:
-    """Any beginning of it holds equal shares of every class, each in the order given."""
+    """An order that holds equal shares of every class from its beginning to any place."""
     share_N: Float[np.ndarray, " n"] = np.empty(len(labels_N))
     for label in np.unique(labels_N):
         members = order_N[labels_N[order_N] == label]

@@ -23,7 +23,7 @@ METHODS = (
     "confident_learning",
 )
 OWN_RULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-"""module:function, a rule of the user's own."""
+"""`module:function`, a rule of the user."""
 
 
 @config
@@ -36,24 +36,24 @@ class SelectionConfig:
         "centroid",
         "controller",
     )
-    """`controller`, `keep_all`, `uniform`, `centroid`; the published rivals `knn_shapley`,
-    `data_oob`, `data_banzhaf`, `tmc_shapley` and `confident_learning` (extra `peers`); or
-    `module:function`, a rule of your own (docs/how-to/own-rule.md). `real_only` always stands beside
-    them, and `oracle` where the pool's truth is known."""
+    """The methods to compare: `controller`, `keep_all`, `uniform`, `centroid`; the published rivals
+    `knn_shapley`, `data_oob`, `data_banzhaf`, `tmc_shapley` and `confident_learning` (extra
+    `peers`); or `module:function`, a rule of your own (docs/how-to/own-rule.md). `real_only` is
+    always added, and so is `oracle` if the pool's truth is known."""
     keep_fraction: Annotated[float | None, Field(gt=0, le=1)] = None
-    """Share of the pool to keep, the most probable first, once the controller has learned without
-    it; `keep_range: [x, x]` has it learn under that share. None lets the controller set it (the
-    paper); every other method but `keep_all` then keeps exactly as many. Without a controller None
-    means one half (paper)."""
+    """Share of the pool to keep, the most probable candidates first. It is applied after learning;
+    with `keep_range: [x, x]` the controller learns under that share. None: the controller sets the
+    number (paper), or it is one half without a controller (paper). Every method but `keep_all`
+    keeps the same number."""
     keep_range: tuple[Share, Share] | None = None
-    """Least and greatest share of every class to keep: a constraint that the controller's policy
-    obeys in each decision while it learns, and so does the selection. Every other method but
-    `keep_all` then keeps as many of each class. Goes with `features.order: random`, where batches
-    are alike."""
+    """Least and greatest share of every class to keep. The controller's policy obeys it in each
+    decision while it learns, and the selection obeys it too. Every other method but `keep_all`
+    then keeps as many of each class as the controller. Use it with `features.order: random`, which
+    makes all batches alike."""
     keep_range_of_class: dict[str, tuple[Share, Share]] = Field(default_factory=dict)
-    """The same for single classes, by name; it goes before `keep_range`."""
+    """Range of single classes by name, in place of `keep_range`."""
     peers: PeersConfig = PeersConfig()
-    """What the published rivals may spend."""
+    """Budgets and parameters of the published rivals."""
 
     def __post_init__(self) -> None:
         for method in self.methods:
@@ -87,14 +87,14 @@ class SelectionConfig:
 
     @property
     def has_range(self) -> bool:
-        """Whether any class has a range to be held to."""
+        """Whether a range is set for any class."""
         return bool(self.keep_range or self.keep_range_of_class)
 
     def ranges_of(self, class_names: tuple[str, ...]) -> tuple[tuple[float, float], ...] | None:
-        """The range of each class; None where none is set.
+        """The range of each class; None if no range is set.
 
         Raises:
-            InputError: a range is set for a class that there is not.
+            InputError: a range is set for an unknown class.
         """
         if unknown := sorted(set(self.keep_range_of_class) - set(class_names)):
             raise InputError(

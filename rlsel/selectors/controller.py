@@ -1,4 +1,4 @@
-"""The learned selector: PPO trains a controller, and the most probable candidates are kept."""
+"""The learned selector: a controller is trained, and the most probable candidates are kept."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ def learn_selection(
     num_env_runners: int,
     on_iteration: Callable[[dict[str, Any]], None],
 ) -> tuple[Selection, Learned]:
-    """Train (or go on training) in `run_dir`; the selection and how it was learned."""
+    """Train a controller, or resume its training, in `run_dir`."""
     learned = train(algorithm, controller, task, seed, run_dir, num_env_runners, on_iteration)
     mask_N = task.select(learned.keep_probability_N)
     return Selection("controller", mask_N[None], learned.keep_probability_N), learned

@@ -1,4 +1,4 @@
-"""A rule of the user's own among the methods: `selection.methods: [uniform, my_module:my_rule]`.
+"""Rules of the user as methods: `selection.methods: [uniform, my_module:my_rule]`.
 
 Shape letters: N candidates, F features.
 """
@@ -22,19 +22,21 @@ from rlsel.selectors.selection import Selection
 Rule = Callable[[np.ndarray, np.ndarray, dict[str, np.ndarray], int], np.ndarray]
 """(features_NF, labels_N, scores, budget) -> mask_N.
 
-features_NF are the extractor's, float32; labels_N index the classes in the order that `rlsel check`
-prints; scores are the free ones by name (`CandidateTable.free_scores`: own_distance,
-knn_label_agreement, ..., higher means rather keep); budget is how many to keep, as all methods keep
-equally many. The mask is boolean.
+features_NF: Features of the candidates by the extractor, float32.
+labels_N: Class numbers, in the order that `rlsel check` prints.
+scores: The free scores by name, such as own_distance and knn_label_agreement
+    (`CandidateTable.free_scores`). Candidates with higher scores should rather be kept.
+budget: How many to keep; all methods keep the same number.
+mask_N: Boolean.
 """
 
 
 def own_rule(method: str, folder: str) -> Selector:
-    """The selector that asks a function of the user's.
+    """The selector that calls a function of the user.
 
     Args:
         method: `module:function`.
-        folder: Where the module may lie: that of the config; empty is the working folder.
+        folder: The folder of the config, where the module may lie; empty is the working folder.
     """
 
     def select(inputs: BaselineInputs, rng: np.random.Generator) -> Selection:
@@ -46,7 +48,7 @@ def own_rule(method: str, folder: str) -> Selector:
         features_NF = inputs.peers.candidates_NF.copy()
         try:
             found = np.asarray(rule(features_NF, labels_N.copy(), scores, inputs.num_keep))
-        except Exception as error:  # whatever the user's function does
+        except Exception as error:  # the user's function may raise anything
             raise InputError(
                 f"{method} failed ({_told(error)}); mend it and add --resume: nothing that was "
                 "paid for is lost"
@@ -67,7 +69,7 @@ def load_rule(method: str, folder: str) -> Rule:
     try:
         with _importable_from(start):
             module = _from_file(module_name, Path(start)) or importlib.import_module(module_name)
-    except Exception as error:  # whatever the user's module does when it is imported
+    except Exception as error:  # importing the user's module may raise anything
         raise InputError(
             f"selection.methods has {method}, and {module_name} cannot be imported "
             f"({_told(error)}); it "
@@ -83,7 +85,7 @@ def load_rule(method: str, folder: str) -> Rule:
 
 
 def _from_file(module_name: str, folder: Path) -> ModuleType | None:
-    """The module beside the config, whatever is called so elsewhere; None where there is none."""
+    """The module in the folder of the config, which goes before others of that name; or None."""
     path = folder.joinpath(*module_name.split(".")).with_suffix(".py")
     spec = importlib.util.spec_from_file_location(module_name, path) if path.is_file() else None
     if spec is None or spec.loader is None:
@@ -94,7 +96,7 @@ def _from_file(module_name: str, folder: Path) -> ModuleType | None:
 
 
 def _told(error: Exception) -> str:
-    """What an error says, and the line that raised it."""
+    """The message of an error, and the line that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f", {Path(frames[-1].filename).name} line {frames[-1].lineno}" if frames else ""
     return " ".join(f"{type(error).__name__}: {error}".split()) + where

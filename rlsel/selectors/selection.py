@@ -1,4 +1,4 @@
-"""`Selection`: the answer of one method."""
+"""`Selection`: what a method keeps."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,14 @@ from jaxtyping import Bool, Float
 
 @dataclass(frozen=True)
 class Selection:
-    """Which candidates a method keeps."""
+    """The candidates that a method keeps."""
 
     method: str
     masks_RN: Bool[np.ndarray, "r n"]
-    """One mask per round of the evaluation, or a single one that serves every round."""
+    """A mask for each round of the evaluation, or one mask for all rounds."""
     score_N: Float[np.ndarray, " n"] | None = None
-    """What the method ranks by, higher means rather keep; the controller's keep probability."""
+    """Scores by which the method ranks candidates, the best highest. The controller's are keep
+    probabilities. None if it does not rank."""
 
     @property
     def kept_N(self) -> Bool[np.ndarray, " n"]:

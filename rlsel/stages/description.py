@@ -28,9 +28,7 @@ def describe(experiment: Experiment, splits: Splits, pool: Pool, features: Featu
         InputError: there are so many batches that one would stay empty.
     """
     settings = experiment.features
-    table = describe_candidates(
-        features, pool.candidates, splits.train, splits.reward_val, settings.num_neighbours
-    )
+    table = describe_candidates(features, pool.candidates, splits.train, splits.reward_val)
     random = rng(experiment.seed, "batches")
     problem = build_problem(settings, features, table, len(splits.class_names), random)
     return Description(features, table, problem)

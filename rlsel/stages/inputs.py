@@ -11,6 +11,7 @@ from rlsel.data.positive_class import describe_positive, doubts
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
 from rlsel.features import FeaturesConfig
+from rlsel.features.extractors import require_extractor, require_features
 from rlsel.pool import InputReport, Pool, build_pool, describe_inputs
 from rlsel.quality.of_run import require_weights
 from rlsel.selectors.own_rule import require_rules
@@ -23,9 +24,18 @@ def read_inputs(experiment: Experiment) -> tuple[Splits, Pool | None]:
     Raises:
         InputError: an input is wrong, or the experiment does not go with it.
     """
+    splits, pool = read_samples(experiment)
+    if pool is not None:
+        require_features(experiment.features.extractor, splits, pool.candidates)
+    return splits, pool
+
+
+def read_samples(experiment: Experiment) -> tuple[Splits, Pool | None]:
+    """`read_inputs`, without a look into a file of features."""
     require_packages(experiment.selection.methods)
     require_rules(experiment.selection.methods, experiment.folder)
     require_weights(experiment.audit.weights)
+    require_extractor(experiment.features.extractor)
     _require_gpus(experiment)
     splits = load_splits(experiment.data, experiment.seed)
     require_same_kind(experiment, splits.train)

@@ -57,12 +57,12 @@ def learn(
     noise = look_at_noise(experiment, problem, pool)
 
     def by(fidelity: Fidelity, split: Split) -> SetReward:
-        return set_reward(experiment, pool, fidelity, split, noise.enough.get(fidelity, 0.0))
+        return set_reward(experiment, pool, fidelity, split)
 
     with progress_bar("learning", experiment.algorithm.iterations) as bar:
 
         def show(row: Row) -> None:
-            on_iteration(row | _noise_beside(row, experiment, noise.figures))
+            on_iteration(row | _noise_floor(experiment, noise.figures))
             bar.advance(note=_summary(row, experiment.reward.metric))
 
         selection, learned = learn_selection(
@@ -97,14 +97,12 @@ def _summary(row: Row, metric: str) -> str:
     )
 
 
-def _noise_beside(row: Row, experiment: Experiment, known: dict[str, float]) -> dict[str, float]:
-    """What the noise floor was measured to be, for what paid in an iteration."""
-    started = [f for start, f in experiment.reward.rungs if start <= row["iteration"]]
-    named = {"noise_floor": "between_seeds", "spread_between_sets": "between_sets"}
+def _noise_floor(experiment: Experiment, known: dict[str, float]) -> dict[str, float]:
+    """What stands beside the rewards of every iteration: how much of them is noise."""
+    fidelity = experiment.reward.fidelity
     return {
-        name: known[f"{started[-1]}.{figure}"]
-        for name, figure in named.items()
-        if f"{started[-1]}.{figure}" in known
+        "noise_floor": known[f"{fidelity}.between_seeds"],
+        "spread_between_sets": known[f"{fidelity}.between_sets"],
     }
 
 
@@ -115,21 +113,15 @@ def make_task(
     by: Callable[[Fidelity, Split], RewardFn],
 ) -> "Task":
     """What an experiment wants learned; `by` gives the worth of sets by a fidelity on a split."""
-    from rlsel.algorithms.task import Rung, Task
+    from rlsel.algorithms.task import Task
 
     reward, final = experiment.reward, experiment.reward.final_fidelity
     return Task(
         problem=problem,
-        rungs=tuple(
-            Rung(by(fidelity, "reward_val"), by(fidelity, "selection_val"), start)
-            for start, fidelity in reward.rungs
-        ),
+        reward=by(reward.fidelity, "reward_val"),
+        judge=by(reward.fidelity, "selection_val"),
         final_judge=by(final, "selection_val") if final else None,
-        env_settings={
-            "covers": reward.covers,
-            "alpha": reward.alpha,
-            "smoothing_scope": reward.smoothing_scope,
-        },
+        env_settings={"covers": reward.covers, "alpha": reward.alpha},
         keep_fraction=experiment.selection.keep_fraction,
         keep_ranges=experiment.selection.ranges_of(class_names),
         class_names=class_names,

@@ -5,7 +5,7 @@ or fits the validation images: figures for the record, lines for the terminal, w
 """
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,11 +29,9 @@ if TYPE_CHECKING:
 class Noise:
     """How much of a reward is noise, measured before anything is learned."""
 
-    figures: dict[str, float] = field(default_factory=dict)
+    figures: dict[str, float]
     """`fidelity.figure`, as the record has them."""
-    warnings: list[str] = field(default_factory=list)
-    enough: dict[Fidelity, float] = field(default_factory=dict)
-    """Standard error at which repeats of a fidelity may stop."""
+    warnings: list[str]
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,7 @@ class Hindsight:
 
 
 def set_reward(
-    experiment: Experiment,
-    pool: EvaluationPool,
-    fidelity: Fidelity,
-    split: Split,
-    enough: float = 0.0,
+    experiment: Experiment, pool: EvaluationPool, fidelity: Fidelity, split: Split
 ) -> SetReward:
     """The worth of sets by one fidelity, on one split."""
     reward = experiment.reward
@@ -59,49 +53,45 @@ def set_reward(
     # A message costs more than a probe; but env runners can only ask the evaluators.
     is_cheap = fidelity == "probe" and not reward.needs_evaluators
     evaluations = pool.here if is_cheap else pool.evaluations
-    return SetReward(evaluations, fidelity, reward.metric, seed, split, repeats, enough)
+    return SetReward(evaluations, fidelity, reward.metric, seed, split, repeats)
 
 
 def look_at_noise(experiment: Experiment, problem: SelectionProblem, pool: EvaluationPool) -> Noise:
-    """Measure and print how much of each fidelity's reward is noise."""
-    reward, found = experiment.reward, Noise()
-    if not reward.noise_floor_seeds:
-        return found
+    """Measure and print how much of the reward is noise."""
+    reward = experiment.reward
     # A coin for each candidate that a reward covers; of a gain, which is the difference of two
     # such sets, this is the noise of one.
     share = 0.5 if reward.covers in ("kept", "gain") else 0.5 / problem.num_decisions
-    for _, fidelity in reward.rungs:
-        floor = measure_noise_floor(
-            set_reward(experiment, pool, fidelity, "reward_val"),
-            problem.num_candidates,
-            share,
-            reward.noise_floor_seeds,
-            experiment.seed,
-        )
-        found.enough[fidelity] = reward.enough * floor.between_sets
-        figures = asdict(floor) | {"signal_to_noise": floor.signal_to_noise}
-        found.figures.update(
-            (f"{fidelity}.{name}", float(value))
+    floor = measure_noise_floor(
+        set_reward(experiment, pool, reward.fidelity, "reward_val"),
+        problem.num_candidates,
+        share,
+        experiment.seed,
+    )
+    console.print(describe_noise(reward.fidelity, reward.metric, floor), markup=False)
+    figures = asdict(floor) | {"signal_to_noise": floor.signal_to_noise}
+    return Noise(
+        {
+            f"{reward.fidelity}.{name}": float(value)
             for name, value in figures.items()
             if math.isfinite(value)
-        )
-        console.print(describe_noise(fidelity, reward.metric, floor), markup=False)
-        if floor.is_drowned:
-            found.warnings.append(warn_of_noise(fidelity, reward.metric, floor))
-    return found
+        },
+        [warn_of_noise(reward.fidelity, reward.metric, floor)] if floor.is_drowned else [],
+    )
 
 
 def _standard_errors(experiment: Experiment, pool: EvaluationPool) -> dict[str, float]:
-    """How far the rewards that were paid for more than once can be off: of each fidelity."""
-    figures: dict[str, float] = {}
-    for _, fidelity in experiment.reward.rungs if experiment.reward.repeats > 1 else ():
-        repeated = pool.repeats(fidelity, experiment.reward.metric)
-        errors = [found.standard_error for found in repeated]
-        if errors:
-            figures[f"{fidelity}.standard_error_median"] = float(np.median(errors))
-            figures[f"{fidelity}.standard_error_max"] = max(errors)
-            figures[f"{fidelity}.repeats_mean"] = float(np.mean([r.num_seeds for r in repeated]))
-    return figures
+    """How far the rewards that were paid for more than once can be off."""
+    reward = experiment.reward
+    if reward.repeats == 1:
+        return {}
+    errors = [found.standard_error for found in pool.repeats(reward.fidelity, reward.metric)]
+    if not errors:
+        return {}
+    return {
+        f"{reward.fidelity}.standard_error_median": float(np.median(errors)),
+        f"{reward.fidelity}.standard_error_max": max(errors),
+    }
 
 
 def look_back(learned: "Learned", experiment: Experiment, pool: EvaluationPool) -> Hindsight:
@@ -112,7 +102,6 @@ def look_back(learned: "Learned", experiment: Experiment, pool: EvaluationPool) 
         figures |= {"signal.correlation": signal.correlation, "signal.p_value": signal.p_value}
         console.print(describe_signal(signal), markup=False)
         warnings += [] if signal.is_there else [warn_of_no_signal(signal)]
-    start_of_last_rung, _ = experiment.reward.rungs[-1]
-    warnings += warn_of_overfitting(learned.rows[start_of_last_rung - 1 :])
+    warnings += warn_of_overfitting(learned.rows)
     warnings += warn_of_collapse(learned.rows, learned.last_probability_N)
     return Hindsight(figures, warnings)

@@ -15,7 +15,7 @@ from envs import SampleSelectionVectorEnv, phantom_problem
 from rlsel.algorithms import rollouts
 from rlsel.algorithms.build import ppo_config
 from rlsel.algorithms.config import AlgorithmConfig
-from rlsel.algorithms.task import Rung, Task
+from rlsel.algorithms.task import Task
 from rlsel.controllers.config import TransformerConfig
 
 EPISODES, DECISIONS = 7, 5
@@ -45,7 +45,7 @@ class Line:
                 self.problem, self.reward, context["num_envs"], alpha=alpha
             ),
         )
-        task = Task(self.problem, (Rung(self.reward, self.reward),), {})
+        task = Task(self.problem, self.reward, self.reward, {})
         controller = controller or TransformerConfig(hidden_size=8)
         self.config = ppo_config(self.settings, controller, task, 3, "phantom", 0)
         self.runner = SingleAgentEnvRunner(config=self.config, worker_index=0)

@@ -197,8 +197,8 @@ def test_where_worths_add_up_credit_is_what_an_action_adds_to_the_average(name: 
     reward_M = 7.0 + ALL_MASKS_MK.float() @ worth_K
     chance_M = (p_K * ALL_MASKS_MK + (1 - p_K) * (1 - ALL_MASKS_MK)).prod(1)
     average = (chance_M * reward_M).sum()
-    columns = columns_of_all_masks(p_K, reward_M, repeats=401)
-    credit = RidgeCredit(CreditConfig(name=name, noise=1e-6))
+    columns = columns_of_all_masks(p_K, reward_M, repeats=4001)
+    credit = RidgeCredit(CreditConfig(name=name))
 
     advantage_BK = share_out(credit, columns, columns[Postprocessing.VALUE_TARGETS] - average)
 

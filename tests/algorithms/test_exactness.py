@@ -9,7 +9,7 @@ import pytest
 
 from envs import RewardFn, SelectionProblem, phantom_problem
 from rlsel.algorithms.config import AlgorithmConfig, CreditConfig
-from rlsel.algorithms.task import Rung, Task
+from rlsel.algorithms.task import Task
 from rlsel.algorithms.train import Learned, train
 from rlsel.controllers.config import GRUConfig, MLPConfig, TransformerConfig
 
@@ -18,10 +18,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*Overriding environment:UserWarning"),
 ]
 CONTROLLERS: dict[str, Any] = {
-    "transformer": TransformerConfig(hidden_size=16, feedforward_size=16, num_layers=1),
+    "transformer": TransformerConfig(hidden_size=16, num_layers=1),
     "gru": GRUConfig(hidden_size=16),
     "gru_attention": GRUConfig(name="gru_attention", hidden_size=16),
-    "mlp": MLPConfig(hidden_size=16, feedforward_size=16, num_layers=1),
+    "mlp": MLPConfig(hidden_size=16, num_layers=1),
 }
 ALGORITHMS: dict[str, Any] = {
     "ppo": {"iterations": 15, "lr": 0.01},
@@ -55,7 +55,7 @@ def learn(
     controller: str, algorithm: str, reward: RewardFn, run_dir: Path, seed: int = 0, **changed: Any
 ) -> Learned:
     settings = {"name": algorithm, "episodes": 64, **ALGORITHMS[algorithm], **changed}
-    task = Task(one_decision()[0], (Rung(reward, reward),), {"covers": "decision"})
+    task = Task(one_decision()[0], reward, reward, {"covers": "decision"})
     config = AlgorithmConfig(**settings)
     return train(config, CONTROLLERS[controller], task, seed, run_dir, num_env_runners=0)
 

@@ -202,27 +202,11 @@ def test_reading_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
         load_state(tmp_path / "algorithm.pt")
 
 
-def test_an_older_checkpoint_with_an_empty_file_is_damaged(tmp_path: Path) -> None:
-    save_all(tmp_path, 2)
-    for number in (1, 2):
-        folder = tmp_path / CHECKPOINTS / f"iteration_0000{number}"
-        (folder / "checksums.json").unlink()
-        (folder / "rllib").mkdir()
-        (folder / "rllib" / "state.pkl").write_bytes(b"" if number == 2 else b"state")
-
-    loaded = load_checkpoint(tmp_path)
-
-    assert loaded is not None
-    assert loaded[1] == tmp_path / CHECKPOINTS / "iteration_00001" / "rllib"
-
-
-@pytest.mark.parametrize(("first", "last", "expected"), [(0, 0, [0]), (2, 4, [2, 3, 4])])
-def test_probabilities_are_averaged_from_the_first_to_the_last(
-    first: int, last: int, expected: list[int]
+@pytest.mark.parametrize(("iteration", "expected"), [(0, [0]), (2, [0, 1, 2])])
+def test_probabilities_are_averaged_over_all_iterations_so_far(
+    iteration: int, expected: list[int]
 ) -> None:
     past = history(7)
 
-    averaged_N = past.averaged_probability(first, last)
-
     mean_N = sum(past.probabilities_TN[i] for i in expected) / len(expected)
-    assert averaged_N == pytest.approx(mean_N)
+    assert past.mean_probability(iteration) == pytest.approx(mean_N)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from line import DECISIONS, EPISODES, QUICK, TOTAL_STEPS, Line
+from line import QUICK, TOTAL_STEPS, Line
 from ray.rllib.core.columns import Columns
 from ray.rllib.evaluation.postprocessing import Postprocessing
 
@@ -48,7 +48,7 @@ def entropy(logits_BK: torch.Tensor, valid_BK: np.ndarray) -> float:
         {"ratio": "joint"},
         {"clip": 0.5},
         {"entropy_coeff": 0.3},
-        {"baseline": "value", "value_coeff": 0.7},
+        {"baseline": "value"},
         {"credit": CreditConfig(name="ridge")},
         {"name": "reinforce"},
         {"name": "reinforce", "baseline": "none", "entropy_coeff": 0.3},
@@ -81,7 +81,7 @@ def test_the_loss_is_that_of_numpy(settings: dict[str, Any]) -> None:
     if settings.get("baseline") == "value":
         values_B = line.module.compute_values(batch).detach().numpy()
         error_B = values_B - batch[Postprocessing.VALUE_TARGETS].numpy()
-        expected += 0.7 * np.mean(error_B**2)
+        expected += 0.5 * np.mean(error_B**2)
     assert loss.item() == pytest.approx(expected, abs=1e-5)
 
 
@@ -105,32 +105,6 @@ def test_the_gradient_of_reinforce_is_that_of_ppos_first_step(controller: Any, c
     for name, gradient in of_ppo.items():
         torch.testing.assert_close(gradient, of_reinforce[name], rtol=1e-4, atol=1e-6)
     assert of_ppo["controller.policy_head.weight"].any()
-
-
-def loss_at(line: Line, batch: dict[str, Any], progress: float) -> float:
-    """Of an update before which so much of the run was sampled, and with it one iteration more."""
-    sampled = round(progress * TOTAL_STEPS) + EPISODES * DECISIONS
-    line.learner.before_gradient_based_update(timesteps={"num_env_steps_sampled_lifetime": sampled})
-    return line.loss(batch, **{Columns.ACTION_DIST_INPUTS: moved_logits(batch)}).item()
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "middle"),
-    [
-        ({"clip": 0.4}, {"clip_end": 0.1}, {"clip": 0.25}),
-        ({"entropy_coeff": 0.5}, {"entropy_coeff_end": 0.1}, {"entropy_coeff": 0.3}),
-    ],
-)
-def test_clip_and_entropy_bonus_go_from_start_to_end_in_a_straight_line(
-    start: dict[str, Any], end: dict[str, Any], middle: dict[str, Any]
-) -> None:
-    line = Line(**start, **end)
-    batch = line.batch()
-    [(name, last)] = [(name.removesuffix("_end"), value) for name, value in end.items()]
-
-    for progress, fixed in ((0.0, start), (0.5, middle), (1.0, {name: last})):
-        expected = loss_at(Line(**fixed), batch, 0.0)
-        assert loss_at(line, batch, progress) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ["ppo", "reinforce"])

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from rlsel.algorithms.learner import clipped_surrogate, score_function
-from rlsel.algorithms.schedule import at
 
 few = settings(max_examples=20, deadline=None, derandomize=True)
 
@@ -128,13 +127,3 @@ def test_an_objective_without_any_term_is_zero() -> None:
 
     assert (gain.item(), clipped.item()) == (0, 0)
     assert score_function(torch.ones((3, 5)), torch.ones((3, 5)), nothing_BX).item() == 0
-
-
-@pytest.mark.parametrize(
-    ("progress", "expected"), [(-0.1, 0.3), (0.0, 0.3), (0.25, 0.25), (1.0, 0.1), (1.5, 0.1)]
-)
-def test_a_setting_changes_in_a_straight_line_and_no_further(
-    progress: float, expected: float
-) -> None:
-    assert at(progress, 0.3, 0.1) == pytest.approx(expected)
-    assert at(progress, 0.3, None) == 0.3

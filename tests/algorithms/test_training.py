@@ -11,9 +11,9 @@ import pytest
 
 from envs import AdditiveReward, SelectionProblem, phantom_problem
 from rlsel.algorithms.config import AlgorithmConfig, CreditConfig
-from rlsel.algorithms.history import CHECKPOINTS, ITERATIONS, save_checkpoint
+from rlsel.algorithms.history import CHECKPOINTS, ITERATIONS
 from rlsel.algorithms.policy import keep_most_probable
-from rlsel.algorithms.task import Rung, Task
+from rlsel.algorithms.task import Task
 from rlsel.algorithms.train import Learned, train
 from rlsel.controllers.config import TransformerConfig
 from rlsel.evaluation.collapse import warn_of_collapse
@@ -22,17 +22,15 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:.*Overriding environment:UserWarning"),
 ]
-CONTROLLER = TransformerConfig(hidden_size=8, feedforward_size=16, num_layers=1)
+CONTROLLER = TransformerConfig(hidden_size=8, num_layers=1)
 SHORT = AlgorithmConfig(iterations=4, episodes=4, lr=0.02, num_epochs=2, minibatch_size=19)
 LONG_MEMORY = replace(SHORT, credit=CreditConfig(name="ridge"))
-ENV_SETTINGS = {"covers": "decision", "alpha": 0.8, "smoothing_scope": "run"}
+ENV_SETTINGS = {"covers": "decision", "alpha": 0.8}
 
 
 def small_task(reward: Callable[..., float] | None = None) -> Task:
     problem, worth = phantom_problem(np.random.default_rng(0), num_candidates=23, num_decisions=5)
-    return Task(
-        problem, (Rung(reward or worth, worth),), ENV_SETTINGS, class_names=("normal", "tumour")
-    )
+    return Task(problem, reward or worth, worth, ENV_SETTINGS, class_names=("normal", "tumour"))
 
 
 def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -47,7 +45,7 @@ def uninterrupted(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -
 
 def learn_phantom(seed: int, run_dir: Path) -> tuple[Learned, SelectionProblem, AdditiveReward]:
     problem, worth = phantom_problem(np.random.default_rng(seed))
-    task = Task(problem, (Rung(worth, worth),), ENV_SETTINGS | {"alpha": 0.0})
+    task = Task(problem, worth, worth, ENV_SETTINGS | {"alpha": 0.0})
     config = AlgorithmConfig(iterations=4, episodes=16, lr=0.01, num_epochs=8, minibatch_size=32)
     return train(config, CONTROLLER, task, seed, run_dir, num_env_runners=0), problem, worth
 
@@ -87,34 +85,6 @@ def test_a_resumed_training_ends_as_one_that_was_never_interrupted(
         "iteration_00003",
         "iteration_00004",
     ]
-
-
-def test_a_training_whose_checkpoint_an_older_version_left_goes_on(
-    uninterrupted: Learned,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def save_as_before(run_dir: Path, history: Any, algorithm: Any) -> None:
-        save_checkpoint(run_dir, history, algorithm)
-        folder = run_dir / CHECKPOINTS / f"iteration_{len(history.rows):05d}"
-        (folder / "checksums.json").unlink()
-        (folder / "algorithm.pt").unlink()
-        algorithm.save_to_path(str(folder / "rllib"))
-
-    def interrupt(row: dict[str, Any]) -> None:
-        if row["iteration"] == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr("rlsel.algorithms.train.save_checkpoint", save_as_before)
-    with pytest.raises(KeyboardInterrupt):
-        train(SHORT, CONTROLLER, small_task(), 3, tmp_path, 0, on_iteration=interrupt)
-    monkeypatch.undo()
-
-    resumed = train(SHORT, CONTROLLER, small_task(), 3, tmp_path, 0)
-
-    assert np.array_equal(resumed.keep_probability_N, uninterrupted.keep_probability_N)
-    assert "reading it can run code" in capsys.readouterr().out
 
 
 def test_a_resumed_training_remembers_what_it_knew_of_the_candidates(
@@ -166,8 +136,7 @@ def test_a_finished_training_is_only_read_again(ray_cluster: None, tmp_path: Pat
 def test_the_judge_chooses_among_the_last_iterations(ray_cluster: None, tmp_path: Path) -> None:
     problem, worth = phantom_problem(np.random.default_rng(0), num_candidates=23, num_decisions=5)
     scores = iter([9.0, 0.2, 0.8, 0.5])
-    judged_once_an_iteration = Rung(worth, lambda kept_N: next(scores))
-    task = Task(problem, (judged_once_an_iteration,), ENV_SETTINGS)
+    task = Task(problem, worth, lambda kept_N: next(scores), ENV_SETTINGS)
 
     learned = train(SHORT, CONTROLLER, task, 3, tmp_path, num_env_runners=0)
 
@@ -239,26 +208,6 @@ def test_what_was_taken_in_every_iteration_is_kept(uninterrupted: Learned) -> No
         assert sorted(taken.decision_B) == sorted(list(range(5)) * SHORT.episodes)
 
 
-@pytest.mark.parametrize("alpha", [0.0, 0.8])
-@pytest.mark.parametrize("num_env_runners", [0, 1])
-def test_a_later_rung_pays_and_judges_from_its_iteration_on(
-    ray_cluster: None, tmp_path: Path, alpha: float, num_env_runners: int
-) -> None:
-    problem, worth = phantom_problem(np.random.default_rng(0), num_candidates=23, num_decisions=5)
-    rungs = (
-        Rung(lambda kept_N: 1000.0 + worth(kept_N), lambda kept_N: 1000.0),
-        Rung(worth, worth, from_iteration=3),
-    )
-    task = Task(problem, rungs, ENV_SETTINGS | {"alpha": alpha})
-
-    learned = train(SHORT, CONTROLLER, task, 3, tmp_path, num_env_runners)
-
-    paid = [row["reward_min"] > 900 for row in learned.rows]
-    assert paid == [True, True, False, False]
-    assert [row["selection_val"] == 1000.0 for row in learned.rows] == paid
-    assert learned.chosen_iteration in (3, 4), "scores of the first rung are no rivals"
-
-
 def test_the_final_judge_has_the_last_word(ray_cluster: None, tmp_path: Path) -> None:
     problem, worth = phantom_problem(np.random.default_rng(0), num_candidates=23, num_decisions=5)
     asked: list[np.ndarray] = []
@@ -267,7 +216,7 @@ def test_the_final_judge_has_the_last_word(ray_cluster: None, tmp_path: Path) ->
         asked.append(kept_N)
         return -worth(kept_N)
 
-    task = Task(problem, (Rung(worth, worth),), ENV_SETTINGS, final_judge=final_judge)
+    task = Task(problem, worth, worth, ENV_SETTINGS, final_judge=final_judge)
 
     learned = train(SHORT, CONTROLLER, task, 3, tmp_path, num_env_runners=0)
 

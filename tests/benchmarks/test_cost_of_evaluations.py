@@ -1,6 +1,5 @@
 """benchmarks/reward_throughput.py and cost_growth.py: their arithmetic, and that they run."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recording import read_record
 
-from benchmarks.throughput.cells import CellFile
 from benchmarks.throughput.device_share import (
     GAPS,
     OUTSIDE,
@@ -114,16 +113,6 @@ def test_a_resnet34_takes_as_many_operations_as_is_published():
     assert forward_flops(224) == pytest.approx(2 * 3.66e9, rel=0.005)
 
 
-def test_cells_of_other_code_are_not_taken_over(tmp_path):
-    path = tmp_path / "record.json"
-    first = CellFile(path, {"code": "a"}, lambda cells: {"num_cells": len(cells)})
-    first.fill("first", {"one": lambda: {"seconds": 1.0}})
-    again = CellFile(path, {"code": "a"}, lambda cells: {})
-    again.fill("again", {"one": lambda: pytest.fail("measured twice")})
-    assert CellFile(path, {"code": "b"}, lambda cells: {}).cells == {}
-    assert json.loads(path.read_text())["summary"] == {"num_cells": 1}
-
-
 @pytest.mark.slow
 def test_the_naive_peer_drops_a_last_batch_of_one_and_repeats_itself():
     images = random_images(33, 16)
@@ -150,7 +139,7 @@ def test_a_script_fills_a_record_that_makes_its_section(tmp_path):
     records = []
     for _ in range(2):  # the second finds all cells there
         subprocess.run(command, check=True, cwd=REPOSITORY, env=environment, timeout=250)
-        records.append(json.loads(path.read_text()))
+        records.append(read_record(path))
     assert records[0] == records[1]
     assert {"summary", "n", "hardware", "versions", "config", "cells"} == records[0].keys()
     assert "| --- |" in growth_section(records[0], "cost_growth")

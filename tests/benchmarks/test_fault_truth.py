@@ -1,7 +1,5 @@
 """benchmarks/planted_truth: what is added to the real images, and how verdicts come about."""
 
-import json
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -23,7 +21,6 @@ from benchmarks.planted_truth.faults import (
     take_in_turn,
 )
 from benchmarks.planted_truth.paired import compare
-from benchmarks.planted_truth.resumable import ResumableRecord
 from rlsel.data.image_set import ImageSet
 
 
@@ -183,11 +180,3 @@ def test_a_page_has_a_row_for_each_dose_and_a_verdict_for_each_kind():
         start = lines.index(f"### Every dose: {setting.name}")
         rows = [line for line in lines[start : start + 40] if line.startswith("| pure noise")]
         assert [int(row.split("|")[2]) for row in rows][:3] == list(setting.doses)
-
-
-def test_cells_of_other_settings_are_refused(tmp_path):
-    path = tmp_path / "record.json"
-    ResumableRecord(path, 5, {"blur_px": 2}, lambda cells: {"cells": len(cells)}).write()
-    assert json.loads(path.read_text())["summary"] == {"cells": 0}
-    with pytest.raises(SystemExit, match="blur_px is 2, and now 3"):
-        ResumableRecord(path, 5, {"blur_px": 3}, lambda cells: {})

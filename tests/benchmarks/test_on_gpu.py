@@ -1,7 +1,6 @@
 """benchmarks/on_gpu.py: every part runs (tiny, on a CPU), and none keeps the next from running."""
 
 import importlib
-import json
 import subprocess
 import sys
 from argparse import Namespace
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from recording import read_record
 
 from benchmarks.gpu import patches
 from benchmarks.gpu.patches import write_paper_patches
@@ -45,7 +45,7 @@ def test_a_rehearsal_passes_every_part_and_its_records_make_their_sections(tmp_p
     assert [text.split(":")[0] for text in last] == ["correct", "throughput", "generator", "paper"]
     assert "agreement 5 of 5, repeats 3 of 3 (3 to the bit), shortage 7 of 7" in last[0]
     assert "traditional_augmentation" in last[3]
-    records = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
+    records = {path.stem: read_record(path) for path in tmp_path.glob("*.json")}
     assert "| --- |" in throughput_section(records["reward_throughput_cuda"], "name")
     assert "| shortage: prediction | yes |" in correct_section(records["gpu_correct"], "name")
     assert "| controller |" in paper_section(records["gpu_paper"], "name").lower()

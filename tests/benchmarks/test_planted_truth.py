@@ -1,6 +1,5 @@
 """The cells of the planted-truth benchmark stand for what they say."""
 
-import json
 from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +13,6 @@ from benchmarks.planted_truth.beds import GOOD, WRONG, BedConfig, _plan, bed_con
 from benchmarks.planted_truth.learning import Cell, NoisyReward, config_hash
 from benchmarks.planted_truth.loop_cells import PARTS
 from benchmarks.planted_truth.planted_summary import summarise
-from benchmarks.planted_truth.resumable import ResumableRecord
 from benchmarks.planted_truth.studies import cells_of, studies
 from benchmarks.planted_truth.targets_section import targets_section
 from envs import SelectionProblem
@@ -101,28 +99,6 @@ def test_the_noise_of_a_reward_depends_on_the_set_alone_and_has_the_stated_size(
     assert noisy(masks_MN[7]) == pytest.approx(noisy.many(masks_MN)[7])
 
 
-def test_a_record_has_a_line_for_each_cell_and_reads_as_the_same(tmp_path: Path) -> None:
-    record = ResumableRecord(tmp_path / "r.json", 1, {"size": 3}, lambda cells: {"n": len(cells)})
-    record.cells |= {"a | 1": {"auc": 0.1234567, "curve": [1, 0.5], "alarms": []}, "b": {"x": None}}
-
-    record.write()
-
-    text = record.path.read_text()
-    assert '  "a | 1": {"auc": 0.123457, "curve": [1, 0.5], "alarms": []},\n' in text
-    again = ResumableRecord(record.path, 1, {"size": 3}, dict)
-    assert again.cells == record.cells | {"a | 1": record.cells["a | 1"] | {"auc": 0.123457}}
-    assert json.loads(text)["summary"] == {"n": 2}
-
-
-def test_cells_of_other_settings_are_dropped_and_those_of_other_kinds_stay(tmp_path: Path) -> None:
-    record = ResumableRecord(tmp_path / "r.json", 1, {}, dict)
-    record.cells |= {"a | 1 | old": {"x": 1}, "a | 2 | new": {"x": 2}, "b | 1 | old": {"x": 3}}
-
-    record.fill("a", {"a | 2 | new": dict}, processes=1)
-
-    assert record.cells == {"a | 2 | new": {"x": 2}, "b | 1 | old": {"x": 3}}
-
-
 def test_batch_and_class_are_worth_the_share_of_useful_ones_where_there_is_a_truth() -> None:
     generator = np.random.default_rng(0)
     labels_N = generator.integers(0, 2, 701)
@@ -192,7 +168,7 @@ def test_a_summary_is_made_of_the_cells_of_its_group() -> None:
         names = ("reward_val_accuracy", "reward_val_auc", "test_accuracy", "test_auc")
         rule = {"kept": 0.5} | dict.fromkeys(names, 0.7)
         return {
-            "curve": [], "auc": auc, "auc_of_last_iteration": auc, "within_batches": auc,
+            "auc": auc, "auc_of_last_iteration": auc, "within_batches": auc,
             "seconds": 1.0,
             "selections": {"rate": rule, "threshold": rule},
         }  # fmt: skip

@@ -193,7 +193,7 @@ def test_a_report_of_what_is_no_run_is_refused() -> None:
 def test_an_error_that_nobody_foresaw_is_one_line_and_names_its_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    def fail() -> None:
+    def fail(prog_name: str) -> None:
         raise KeyError("a column\nthat is not there")
 
     monkeypatch.setattr(cli, "app", fail)

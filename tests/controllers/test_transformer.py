@@ -83,7 +83,7 @@ def test_positions_are_those_of_vaswani_and_others() -> None:
 def test_attention_is_that_of_the_equations() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        encoder = TransformerEncoder(16, feedforward_size=13, num_layers=1, num_heads=2)
+        encoder = TransformerEncoder(16, num_layers=1, num_heads=2)
     layer: Any = encoder.layers[0]
     h_BKH = torch.randn((2, 5, 16), generator=torch.Generator().manual_seed(1))
     valid_BK = torch.tensor([[True] * 5, [True, False, True, True, False]])
@@ -109,7 +109,7 @@ def test_heads_that_do_not_divide_the_width_are_refused(num_heads: int) -> None:
     with pytest.raises(ValueError, match="must divide hidden_size, 64"):
         TransformerConfig(num_heads=num_heads)
     with pytest.raises(ValueError, match="hidden_size 64 is no multiple"):
-        TransformerEncoder(64, 128, num_layers=1, num_heads=num_heads)
+        TransformerEncoder(64, num_layers=1, num_heads=num_heads)
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,10 @@ def test_heads_that_do_not_divide_the_width_are_refused(num_heads: int) -> None:
     [
         (
             "transformer",
-            {"feedforward_size": 13, "num_layers": 3, "num_heads": 3},
-            {"layers.2.query_key_value.weight": (18, 6), "layers.0.feedforward.1.weight": (13, 6)},
+            {"num_layers": 3, "num_heads": 3},
+            {"layers.2.query_key_value.weight": (18, 6), "layers.0.feedforward.1.weight": (12, 6)},
         ),
-        ("mlp", {"feedforward_size": 13, "num_layers": 3}, {"layers.2.1.weight": (13, 6)}),
+        ("mlp", {"num_layers": 3}, {"layers.2.1.weight": (12, 6)}),
         ("gru", {"num_layers": 3}, {"gru.weight_hh_l2": (18, 6)}),
         (
             "gru_attention",

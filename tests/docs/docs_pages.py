@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-MADE_ELSEWHERE = ("benchmarks", "architecture", "config", "features")
+MADE_ELSEWHERE = ("benchmarks", "architecture", "decisions", "config", "features")
 """Pages, or folders of them, that other tests or scripts look after."""
 BLOCK = re.compile(
     r'^```(?P<language>\w*)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$',

@@ -108,14 +108,8 @@ def test_the_score_in_the_info_is_not_smoothed() -> None:
     ]  # fmt: skip
 
 
-def test_smoothing_over_a_run_goes_on_in_the_next_episode() -> None:
-    env = make(alpha=0.8, smoothing_scope="run")
+def test_smoothing_goes_on_in_the_next_episode() -> None:
+    env = make(alpha=0.8)
     play(env)
 
     assert play(env)[0] == pytest.approx(0.8 * 88.12 + 0.2 * 67.0)
-
-
-def test_smoothing_over_an_episode_starts_afresh() -> None:
-    env = make(alpha=0.8, smoothing_scope="episode")
-
-    assert play(env) == play(env)

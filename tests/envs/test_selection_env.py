@@ -180,7 +180,6 @@ def test_every_observation_lies_in_its_space_and_is_zero_on_padding(
             {"covers": "everything"},
             "covers is 'everything'; known are decision, gain, kept, contrast",
         ),
-        ({"smoothing_scope": "day"}, "smoothing_scope is 'day'; known are run, episode"),
         ({"alpha": 1.0}, "alpha is 1.0"),
         ({"alpha": -0.1}, "alpha is -0.1"),
         ({"alpha": float("nan")}, "alpha is nan"),

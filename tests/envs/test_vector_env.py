@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from small_problem import ACTIONS_DK, small_problem, squared_worth
 
 from envs import SampleSelectionEnv, SampleSelectionVectorEnv, phantom_problem
-from envs.episodes import Covers, SmoothingScope
+from envs.episodes import Covers
 
 
 class Together:
@@ -39,17 +39,16 @@ def everywhere(action_K: np.ndarray, num_envs: int) -> np.ndarray:
     num_envs=st.sampled_from([1, 2, 5]),
     covers=st.sampled_from(get_args(Covers)),
     alpha=st.sampled_from([0.0, 0.8]),
-    scope=st.sampled_from(get_args(SmoothingScope)),
 )
 @settings(max_examples=40, deadline=None, derandomize=True)
 def test_episodes_in_step_are_those_of_as_many_single_environments(
-    seed: int, num_envs: int, covers: Any, alpha: float, scope: Any
+    seed: int, num_envs: int, covers: Any, alpha: float
 ) -> None:
     rng = np.random.default_rng(seed)
     problem, worth = phantom_problem(rng, 23, num_decisions=3, num_classes=3)
-    make = partial(SampleSelectionEnv, problem, worth, covers, alpha, scope)
+    make = partial(SampleSelectionEnv, problem, worth, covers, alpha)
     singles = SyncVectorEnv([make] * num_envs, autoreset_mode=AutoresetMode.NEXT_STEP)
-    ours = SampleSelectionVectorEnv(problem, worth, num_envs, covers, alpha, scope)
+    ours = SampleSelectionVectorEnv(problem, worth, num_envs, covers, alpha)
 
     expected, got = singles.reset()[0], ours.reset()[0]
     for _ in range(3 * (problem.num_decisions + 1)):

@@ -189,7 +189,7 @@ def test_a_value_of_the_wrong_type_is_refused(settings: dict[str, Any], expected
         ("algorithm.episodes", 1),
         ("reward.alpha", float("nan")),
         ("reward.alpha", 1.0),
-        ("classifier.weight_decay", float("inf")),
+        ("classifier.lr", float("inf")),
         ("classifier.batch_size", 1),
         ("selection.keep_fraction", float("nan")),
         ("selection.keep_fraction", 0.0),

@@ -1,6 +1,5 @@
 """Config files: where their paths begin, no key twice, UTF-8 under any locale."""
 
-import json
 import os
 import subprocess
 import sys
@@ -166,10 +165,3 @@ def test_a_folder_that_is_set_by_hand_is_where_paths_begin(folder: str, tmp_path
 def test_a_sweep_that_is_taken_for_a_config_is_told_from_one(text: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a sweep; run it with: rlsel tune"):
         load_experiment(write(tmp_path / "sweep.yaml", text))
-
-
-def test_the_built_in_default_keeps_the_hash_that_its_record_was_measured_with() -> None:
-    records = Path(__file__).parents[2] / "benchmarks" / "records"
-    record = json.loads((records / "whole_run_default.json").read_text(encoding="utf-8"))
-
-    assert load_experiment(None).hash == record["config_hash"]

@@ -110,7 +110,6 @@ def test_a_width_that_is_odd_is_refused(name: str) -> None:
     "setting",
     [
         {"clip": 0.1},
-        {"clip_end": 0.1},
         {"ratio": "joint"},
         {"num_epochs": 1},
         {"minibatch_size": 64},

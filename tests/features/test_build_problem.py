@@ -10,7 +10,7 @@ from envs import SelectionProblem
 from rlsel.features import CandidateTable, FeaturesConfig, build_problem, describe_candidates
 from rlsel.features.batching import cut_into_batches
 from rlsel.features.config import Input
-from rlsel.features.problem import principal_components, standardise
+from rlsel.features.problem import NUM_COMPONENTS, principal_components, standardise
 
 RNG = np.random.default_rng(0)
 
@@ -77,13 +77,13 @@ def test_a_random_order_depends_on_its_generator_alone(table: CandidateTable) ->
 
 def test_descriptors_are_named_one_by_one(table: CandidateTable) -> None:
     inputs = ("own_distance", "class", "principal_components")
-    problem = build(FeaturesConfig(inputs=inputs, num_components=2, num_batches=5), table)
+    problem = build(FeaturesConfig(inputs=inputs, num_batches=5), table)
 
     assert problem.descriptor_names == (
         *("own_distance", "class_0", "class_1", "class_2"),
-        *("principal_components_0", "principal_components_1"),
+        *(f"principal_components_{i}" for i in range(NUM_COMPONENTS)),
     )
-    assert problem.descriptors_NF.shape == (41, 6)
+    assert problem.descriptors_NF.shape == (41, 4 + NUM_COMPONENTS)
 
 
 @pytest.mark.parametrize("name", get_args(Input))

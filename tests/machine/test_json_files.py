@@ -9,8 +9,6 @@ from strict_json import read_strictly
 from rlsel.algorithms.history import ITERATIONS, History, write_rows
 from rlsel.machine.json_files import from_json, to_json
 
-RECORDS = Path(__file__).parents[2] / "benchmarks" / "records"
-
 
 @pytest.mark.parametrize("unknown", [math.nan, math.inf, -math.inf])
 def test_a_figure_that_is_no_number_is_null_at_any_depth(unknown: float) -> None:
@@ -38,8 +36,3 @@ def test_iterations_without_a_spread_are_lines_that_anything_reads(tmp_path: Pat
     lines = (tmp_path / ITERATIONS).read_text().splitlines()
 
     assert [read_strictly(line) for line in lines] == [{"iteration": 1, "reward_std": None}]
-
-
-def test_the_records_of_benchmarks_are_json() -> None:
-    for path in RECORDS.rglob("*.json"):
-        read_strictly(path.read_text())

@@ -55,7 +55,12 @@ KEYS = [
         ("data", "source", "class_names"),
         ("generator", "unknown"),
     ),
-    *(("selection", "keep_range"), ("selection", "methods"), ("reward", "climb"), ("folder",)),
+    *(
+        ("selection", "keep_range"),
+        ("selection", "methods"),
+        ("reward", "final_fidelity"),
+        ("folder",),
+    ),
     *(("classifier", "weights"), ("audit", "weights"), ("algorithm", "credit"), ("1",), ("",)),
 ]
 

@@ -127,7 +127,7 @@ def test_settings_and_extractor_are_part_of_the_key() -> None:
         made.keys(replace(job, seed=6)),
         made.keys(replace(job, fidelity="full")),
         replace(made, finetune=FinetuneConfig(epochs=2)).keys(job),
-        replace(made, classifier=replace(made.classifier, optimizer="sgd")).keys(job),
+        replace(made, classifier=replace(made.classifier, batch_size=17)).keys(job),
         replace(made, features=features).keys(job),
     }
 

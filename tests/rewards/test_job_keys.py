@@ -10,7 +10,6 @@ from small_workbench import NUM_CANDIDATES, none, probe_job, right, small_workbe
 
 from rlsel.classifier import ClassifierConfig
 from rlsel.rewards import Job, ProbeConfig, Workbench
-from rlsel.rewards.keys import JobKeys
 
 BENCH = small_workbench()
 FULL = Job(right(), "full", seed=0, split="reward_val")
@@ -73,10 +72,7 @@ def test_settings_change_the_key_of_their_own_fidelity_alone() -> None:
     [
         {"epochs": 3},
         {"batch_size": 17},
-        {"optimizer": "sgd"},
         {"lr": 0.0011},
-        {"schedule": "cosine"},
-        {"weight_decay": 0.011},
         {"flips": False},
         {"colour_jitter": 0.1},
         {"acceleration": "none"},
@@ -106,7 +102,7 @@ def test_a_checkpoint_counts_by_what_is_in_it(tmp_path: Path) -> None:
     assert once != key_with("a.pt", b"other weights")
 
 
-@pytest.mark.parametrize("changed", [{"num_components": 5}, {"l2": 0.0031}, {"max_steps": 29}])
+@pytest.mark.parametrize("changed", [{"num_components": 5}, {"l2": 0.0031}])
 def test_every_setting_of_the_probe_changes_the_key_of_a_probe(changed: dict[str, Any]) -> None:
     other = replace(BENCH, probe=replace(BENCH.probe, **changed))
 
@@ -168,10 +164,3 @@ def test_what_was_trained_in_another_arithmetic_has_another_key(arithmetic: str)
     for fidelity in ("full", "finetune"):
         assert other(replace(FULL, fidelity=fidelity)) != plain(replace(FULL, fidelity=fidelity))
     assert other(PROBE) == plain(PROBE), "it is solved on a CPU in any case"
-
-
-def test_ledgers_of_cpus_from_before_are_still_read() -> None:
-    keys = JobKeys(np.array(["a", "b"]), {("full", "reward_val"): "recipe"}, "cpu fp32")
-    job = Job(np.array([True, False]), "full", 0, "reward_val")
-
-    assert keys(job) == "60885b15c9175fa1d0a20b3079fd7197"

@@ -30,7 +30,7 @@ class Simulated:
 
 def floor_of(signal: float, noise: float, fidelity: Fidelity = "full", num_seeds: int = 200):
     reward = SetReward(Simulated(signal, noise), fidelity, "auc", seed=3, repeats=2)
-    return measure_noise_floor(reward, NUM_CANDIDATES, 0.5, num_seeds, seed=0)
+    return measure_noise_floor(reward, NUM_CANDIDATES, 0.5, 0, num_seeds)
 
 
 def test_both_spreads_are_found() -> None:

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from envs import RewardFn
 from rlsel.rewards import Evaluation, Job, RewardConfig, SetReward
 from rlsel.rewards.jobs import WORST_SCORE
-from rlsel.rewards.reward import Climb
 
 
 class Answers:
@@ -59,27 +58,14 @@ def test_repeats_are_trained_with_seeds_of_their_own_which_all_sets_share() -> N
     answers = Noisy({})
     reward = SetReward(answers, "full", "auc", seed=5, repeats=4)
 
-    [measured] = reward.measure(np.zeros((1, 3), dtype=bool))
+    worth = reward(np.zeros(3, dtype=bool))
     reward(np.ones(3, dtype=bool))
 
     seeds = [job.seed for job in answers.asked]
     assert seeds[0] == 5
     assert len(set(seeds[:4])) == 4
     assert seeds[:4] == seeds[4:]
-    assert measured.value == pytest.approx(0.65)
-    assert measured.standard_error == pytest.approx(np.std([0.6, 0.7, 0.6, 0.7], ddof=1) / 2)
-    assert measured.repeats == 4
-
-
-@pytest.mark.parametrize(("enough", "repeats"), [(0.0, 5), (0.06, 2), (0.04, 3), (0.001, 5)])
-def test_repeats_stop_when_the_standard_error_is_small_enough(enough: float, repeats: int) -> None:
-    # 0.050 after two, 0.033 after three.
-    answers = Noisy({})
-
-    reward = SetReward(answers, "full", "auc", 5, repeats=5, enough=enough)
-    [measured] = reward.measure(np.zeros((1, 3), dtype=bool))
-
-    assert measured.repeats == len(answers.asked) == repeats
+    assert worth == pytest.approx(0.65)
 
 
 class Unsteady(Answers):
@@ -101,34 +87,14 @@ class Unsteady(Answers):
 
 
 @pytest.mark.parametrize("repeats", [1, 2, 7])
-@pytest.mark.parametrize("enough", [0.0, 0.005, 1.0])
-def test_many_sets_at_once_are_worth_what_they_are_one_by_one(repeats: int, enough: float) -> None:
-    together, one_by_one = (
-        SetReward(Unsteady(), "full", "auc", 5, repeats=repeats, enough=enough) for _ in "ab"
-    )
+def test_many_sets_at_once_are_worth_what_they_are_one_by_one(repeats: int) -> None:
+    together, one_by_one = (SetReward(Unsteady(), "full", "auc", 5, repeats=repeats) for _ in "ab")
     masks_MN = np.random.default_rng(0).random((11, 3)) < 0.5
 
-    measured = together.measure(masks_MN)
-
-    alone = [one_by_one.measure(mask_N[None])[0] for mask_N in masks_MN]
-    assert str(measured) == str(alone)  # as text, since NaN is unlike itself
     assert together.many(masks_MN).tolist() == [one_by_one(mask_N) for mask_N in masks_MN]
-    assert together.many(masks_MN).tolist() == [one.value for one in measured]
 
 
-def test_of_many_sets_only_those_that_are_unsteady_are_repeated_more_often() -> None:
-    answers = Unsteady()
-    reward = SetReward(answers, "full", "auc", 5, repeats=7, enough=0.001)
-    masks_MN = np.array([[0, 0, 0], [1, 1, 1], [0, 0, 0]], dtype=bool)
-
-    measured = reward.measure(masks_MN)
-
-    assert [one.repeats for one in measured] == [2, 7, 2]
-    assert len(answers.asked) == 11
-    assert [one.standard_error < 0.001 for one in measured] == [True, False, True]
-
-
-def test_without_early_stopping_all_repeats_of_all_sets_are_asked_for_at_once() -> None:
+def test_all_repeats_of_all_sets_are_asked_for_at_once() -> None:
     answers = Unsteady()
 
     SetReward(answers, "full", "auc", 5, repeats=4).many(np.eye(3, dtype=bool))
@@ -141,47 +107,20 @@ def test_no_set_has_no_worth() -> None:
     assert SetReward(Unsteady(), "full", "auc", 5).many(np.zeros((0, 3), dtype=bool)).shape == (0,)
 
 
-def test_one_evaluation_knows_no_standard_error() -> None:
-    [measured] = SetReward(Noisy({}), "full", "auc", 5).measure(np.zeros((1, 3), dtype=bool))
-
-    assert (measured.value, measured.repeats) == (0.6, 1)
-    assert np.isnan(measured.standard_error)
+def test_a_probe_that_would_be_repeated_is_refused() -> None:
+    with pytest.raises(ValidationError, match="a probe is the same for every seed"):
+        RewardConfig(repeats=2)
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"repeats": 2}, "a probe is the same for every seed"),
-        ({"noise_floor_seeds": 1}, "which shows no spread"),
-        ({"climb": (Climb(from_iteration=5, fidelity="probe"),)}, "must be dearer"),
-        (
-            {"climb": tuple(Climb(from_iteration=5, fidelity=f) for f in ("finetune", "full"))},
-            "must begin at a later iteration",
-        ),
-    ],
-)
-def test_a_ladder_that_leads_nowhere_is_refused(settings: dict, message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
-        RewardConfig(**settings)
+def test_a_reward_names_the_fidelities_it_evaluates_by_the_cheapest_first() -> None:
+    config = RewardConfig(fidelity="full", final_fidelity="finetune", repeats=2)
 
-
-def test_a_ladder_names_its_rungs_and_fidelities() -> None:
-    config = RewardConfig(
-        climb=(Climb(from_iteration=9, fidelity="finetune"),), final_fidelity="full", repeats=2
-    )
-
-    assert config.rungs == ((1, "probe"), (9, "finetune"))
-    assert config.fidelities == ("probe", "finetune", "full")
+    assert config.fidelities == ("finetune", "full")
 
 
 @pytest.mark.parametrize(
     ("settings", "expected"),
-    [
-        ({}, False),
-        ({"fidelity": "finetune"}, True),
-        ({"final_fidelity": "full"}, False),
-        ({"climb": (Climb(from_iteration=9, fidelity="full"),)}, True),
-    ],
+    [({}, False), ({"fidelity": "finetune"}, True), ({"final_fidelity": "full"}, False)],
 )
 def test_episodes_need_evaluators_unless_probes_alone_pay(settings: dict, expected: bool) -> None:
     assert RewardConfig(**settings).needs_evaluators is expected

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from rlsel.runs import lock as folder_lock
-from rlsel.experiment.config import build_experiment
 from rlsel.errors import InputError
-from rlsel.runs.lock import HOLDER, LOCK, FolderLock, holder_of, holding, is_empty
-from rlsel.runs.record import LAYOUT, Record
-from rlsel.runs.read import read_run
+from rlsel.experiment.config import build_experiment
+from rlsel.runs import lock as folder_lock
 from rlsel.runs.claim import claim
 from rlsel.runs.folder import RunFolder
+from rlsel.runs.lock import HOLDER, LOCK, FolderLock, holder_of, holding, is_empty
+from rlsel.runs.read import read_run
+from rlsel.runs.record import LAYOUT, Record
 
 EXPERIMENT = build_experiment({"name": "mine"}, "here")
 SCRIPT = """

@@ -4,8 +4,8 @@ import math
 import pytest
 
 from rlsel.errors import InputError
-from rlsel.runs.record import Record, describe_device, installed_versions
 from rlsel.metrics import mean_and_std
+from rlsel.runs.record import Record, describe_device, installed_versions
 
 
 def a_record(**changes) -> Record:

@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from rlsel.runs import folder as run_folder
-from rlsel.experiment.config import Experiment, build_experiment
 from rlsel.errors import InputError
-from rlsel.runs.record import LAYOUT, Record
-from rlsel.runs.config_file import read_experiment
+from rlsel.experiment.config import Experiment, build_experiment
+from rlsel.runs import folder as run_folder
 from rlsel.runs.claim import RUNS, claim
-from rlsel.runs.config_file import CONFIG
+from rlsel.runs.config_file import CONFIG, read_experiment
 from rlsel.runs.folder import RunFolder
+from rlsel.runs.record import LAYOUT, Record
 
 EXPERIMENT = build_experiment({"name": "mine"}, "here")
 STEM = f"mine-{EXPERIMENT.hash[:6]}-seed0"

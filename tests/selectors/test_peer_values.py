@@ -10,6 +10,7 @@ import torch
 from small_peers import NUM_CANDIDATES, only, small_inputs
 
 from rlsel.heads import LogisticHeads
+from rlsel.heads.logistic import L2
 from rlsel.selectors.peers import heads
 from rlsel.selectors.peers.neighbours import shapley_of_votes
 from rlsel.selectors.peers.subsets import SetUtility, data_banzhaf, tmc_shapley
@@ -101,9 +102,7 @@ def test_tmc_shapley_gives_the_rest_of_an_order_nothing_once_the_pool_is_matched
 def test_the_head_of_peers_is_that_of_the_probe(num_classes: int) -> None:
     inputs = small_inputs(num_classes)
     x_MP, labels_M = inputs.trusted
-    probe = LogisticHeads(
-        torch.from_numpy(x_MP), torch.from_numpy(labels_M), num_classes, inputs.config.l2
-    )
+    probe = LogisticHeads(torch.from_numpy(x_MP), torch.from_numpy(labels_M), num_classes, L2)
     weights_PC = probe.fit(torch.ones((1, len(x_MP)), dtype=torch.bool)).numpy()[0]
 
     head = heads.logistic_head(inputs, len(x_MP)).fit(x_MP, labels_M)

@@ -22,7 +22,6 @@ def test_a_task_has_what_the_experiment_says() -> None:
             "reward": {
                 "covers": "gain",
                 "alpha": 0.3,
-                "climb": [{"from_iteration": 5, "fidelity": "full"}],
                 "final_fidelity": "finetune",
             },
             "selection": {"keep_range": [0.2, 0.4], "keep_range_of_class": {"tumour": [0.5, 0.5]}},
@@ -33,12 +32,11 @@ def test_a_task_has_what_the_experiment_says() -> None:
     task = make_task(experiment, PROBLEM, CLASSES, pays)
 
     nobody = np.zeros(23, dtype=bool)
-    assert [rung.from_iteration for rung in task.rungs] == [1, 5]
-    assert task.rungs[1].reward(nobody) == len("full") + len("reward_val")
-    assert task.rungs[1].judge(nobody) == len("full") + len("selection_val")
+    assert task.reward(nobody) == len("probe") + len("reward_val")
+    assert task.judge(nobody) == len("probe") + len("selection_val")
     assert task.final_judge is not None
     assert task.final_judge(nobody) == len("finetune") + len("selection_val")
-    assert task.env_settings == {"covers": "gain", "alpha": 0.3, "smoothing_scope": "run"}
+    assert task.env_settings == {"covers": "gain", "alpha": 0.3}
     assert task.keep_ranges == ((0.2, 0.4), (0.5, 0.5))
 
 

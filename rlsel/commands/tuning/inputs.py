@@ -57,7 +57,8 @@ def read_judges(points: Sequence[Point]) -> list[Judge]:
 
 def _inputs_of(experiment: Experiment) -> str:
     settings = to_dict(experiment)
-    return to_json([experiment.seed, *(settings[block] for block in INPUTS)])
+    extractor = settings["features"]["extractor"]
+    return to_json([experiment.seed, extractor, *(settings[block] for block in INPUTS)])
 
 
 def _read(experiment: Experiment) -> Images:
@@ -68,5 +69,4 @@ def _read(experiment: Experiment) -> Images:
 
 def _judge(point: Point, images: tuple[Images, ...]) -> Judge:
     reward = point.experiments[0].reward
-    _, last = reward.rungs[-1]
-    return Judge(reward.metric, reward.final_fidelity or last, images)
+    return Judge(reward.metric, reward.final_fidelity or reward.fidelity, images)

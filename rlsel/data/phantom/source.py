@@ -22,10 +22,13 @@ class PhantomSource:
 
     name: Literal["phantom"] = "phantom"
     num_train: PositiveInt = 320
+    """Training images, of all classes together."""
     num_val: Annotated[int, Field(ge=2)] = 800
-    """Cut in two later: reward-val and selection-val."""
+    """Validation images, cut in two later: reward-val and selection-val."""
     num_test: PositiveInt = 1000
+    """Test images, of all classes together."""
     size_px: Annotated[int, Field(ge=16, le=512)] = 32
+    """Side of the square that is drawn."""
     num_classes: Annotated[int, Field(ge=2, le=4)] = 2
     """2: normal, tumour. 3 and 4: normal, grade_1, grade_2, grade_3, evenly spaced in grade."""
     um_per_px: Annotated[float, Field(ge=0.2, le=3)] = 1.2

@@ -296,8 +296,8 @@ def _with_distinct_ids(
         within, repeats = np.unique(part.ids, return_counts=True)
         if repeats.max() > 1:
             raise InputError(
-                f"{source.path or source.train}: the id {within[repeats.argmax()]!r} stands there "
-                f"{repeats.max()} times; give each sample its own"
+                f"{source.path or source.train}: the id {str(within[repeats.argmax()])!r} stands "
+                f"there {repeats.max()} times; give each sample its own"
             )
     return {
         split: replace(part, ids=np.char.add(f"{split}/", part.ids.astype(str)))

@@ -207,7 +207,7 @@ def _as_arrow_takes_it(field: pa.Field) -> pa.Field:
 
 def _values(table: pa.Table, name: str, file: Path, rows: list[int]) -> np.ndarray:
     values = table[name]
-    if not _is_plain(values.type):
+    if not is_plain(values.type):
         raise InputError(
             f"{file}: column {name!r} is of type {values.type}; one number or name for each image "
             "is needed"
@@ -220,10 +220,10 @@ def _values(table: pa.Table, name: str, file: Path, rows: list[int]) -> np.ndarr
     return values.to_numpy()
 
 
-def _is_plain(kind: pa.DataType) -> bool:
+def is_plain(kind: pa.DataType) -> bool:
     """Whether each value is one number or text."""
     if pa.types.is_dictionary(kind):
-        return _is_plain(kind.value_type)
+        return is_plain(kind.value_type)
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
     number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
     return text or number or pa.types.is_string_view(kind) or pa.types.is_decimal(kind)

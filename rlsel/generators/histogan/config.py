@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rlsel.classifier.resident import Precision
+from rlsel.machine.device import Precision
 from rlsel.schema import config
 
 Augmentation = Literal["flip", "colour", "translation", "cutout"]

@@ -196,13 +196,18 @@ def _doublings(size: Size) -> int:
     return (min(size) // FIRST_SIDE_PX).bit_length() - 1 if min(size) >= FIRST_SIDE_PX else 0
 
 
-def _nearest(size: Size) -> str:
-    """The two sizes with the fewest pixels' difference in height and width; squares of a square."""
+def nearest_sizes(size: Size) -> list[Size]:
+    """The sizes that can be made, those with the fewest pixels' difference in height and width
+    first; squares alone of a square."""
     sides = range(SMALLEST_PX, LARGEST_PX + 1, FIRST_SIDE_PX)
     sizes = [(h, w) for h in sides for w in sides if size[0] != size[1] or h == w]
     sizes = [one for one in sizes if _can_be_made(one)]
-    sizes.sort(key=lambda one: abs(one[0] - size[0]) + abs(one[1] - size[1]))
-    return " or ".join(str(h) if size[0] == size[1] else f"[{h}, {w}]" for h, w in sizes[:2])
+    return sorted(sizes, key=lambda one: abs(one[0] - size[0]) + abs(one[1] - size[1]))
+
+
+def _nearest(size: Size) -> str:
+    nearest = nearest_sizes(size)[:2]
+    return " or ".join(str(h) if size[0] == size[1] else f"[{h}, {w}]" for h, w in nearest)
 
 
 def _attention(config: HistoGANConfig, num_channels: int) -> nn.Module:

@@ -13,10 +13,11 @@ from jaxtyping import Float, Int, UInt8
 from pydantic import TypeAdapter
 from torch import Tensor, nn
 
-from rlsel.classifier.resident import Precision, autocast
+from rlsel.classifier.resident import autocast
 from rlsel.generators.histogan.checkpoint import Checkpoint
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.networks import Generator
+from rlsel.machine.device import Precision
 from rlsel.machine.device_memory import in_chunks, room_for
 from rlsel.machine.progress import progress_bar
 from rlsel.seeding import derive_seed

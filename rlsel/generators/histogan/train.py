@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from rlsel.classifier import Resident
-from rlsel.classifier.resident import best_device
 from rlsel.data.image_set import ImageSet
 from rlsel.errors import InputError
 from rlsel.generators.histogan.alarms import FEW, require_finite, warn_of_trouble
@@ -23,6 +22,7 @@ from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.networks import require_fitting_size
 from rlsel.generators.histogan.training import SMALLEST_PART, Training
 from rlsel.generators.histogan.watch import Watcher, read_rows
+from rlsel.machine.device import best_device
 from rlsel.machine.device_memory import room_for
 from rlsel.machine.progress import Bar, console, progress_bar
 from rlsel.machine.wording import counted

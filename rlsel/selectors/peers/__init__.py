@@ -1,8 +1,8 @@
-"""Published rivals of the controller: what data valuation and label checking say of a candidate.
+"""Published rivals of the controller: methods of data valuation and of label checking.
 
-In: `PeerInputs`, the features and labels of train, reward-val and the candidates. Out: one score a
-candidate, higher means rather keep. `registry.py` lists them; read it first. Confident learning is
-cleanlab's, an extra; why the data values are ours, docs/architecture.md says.
+In: `PeerInputs`, the features and labels of train, reward-val and the candidates. Out: a score for
+each candidate, the best highest. Read `registry.py` first, which lists the methods. Confident
+learning is from cleanlab (extra `peers`). docs/decisions.md says why the others are our own.
 """
 
 from rlsel.selectors.peers.config import PeersConfig

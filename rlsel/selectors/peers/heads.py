@@ -1,4 +1,4 @@
-"""Data-OOB and confident learning: do heads that did not learn a candidate's label agree with it?
+"""Data-OOB and confident learning: both ask heads that have not learned a candidate's label.
 
 Shape letters beside those of `inputs.py`: M training rows.
 """
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from rlsel.heads.logistic import L2
 from rlsel.machine.progress import track
 from rlsel.selectors.peers.inputs import PeerInputs
 
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def data_oob(inputs: PeerInputs, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
-    """Share of right predictions of a candidate's label, by the heads whose bag lacks it.
+    """Share of the heads without a candidate in their bag that predict its label.
 
-    A bag is a bootstrap sample of the candidates, as large as the pool; train and reward-val are in
-    every bag. The source draws bags from everything and trains decision trees.
+    A bag is a bootstrap sample of the candidates, as large as the pool, with all of train and
+    reward-val. Departure: the source draws bags from all data and trains decision trees.
 
     Source: Kwon and Zou 2023, Data-OOB: out-of-bag estimate as a simple and efficient data value,
     ICML.
@@ -42,13 +43,13 @@ def data_oob(inputs: PeerInputs, rng: np.random.Generator) -> Float[np.ndarray, 
 
 
 def confident_learning(inputs: PeerInputs, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
-    """Self-confidence, by cleanlab: the probability of the given label, out of sample.
+    """cleanlab's self-confidence: the out-of-sample probability of the given label.
 
-    cleanlab's usual protocol is cross-validation on the data in doubt. Here labels that can be
-    trusted are at hand: one head learns train and reward-val, and every candidate is out of sample.
+    Departure: cleanlab usually cross-validates on the doubtful data. Here there are trusted labels,
+    so one head learns train and reward-val, and every candidate is out of sample.
 
     Source: Northcutt et al. 2021, Confident learning: estimating uncertainty in dataset labels,
-    JAIR 70; the score is that by which cleanlab ranks what it finds.
+    JAIR 70. cleanlab ranks label issues by this score.
     """
     from cleanlab.rank import get_label_quality_scores
 
@@ -59,15 +60,15 @@ def confident_learning(inputs: PeerInputs, rng: np.random.Generator) -> Float[np
 
 
 def logistic_head(inputs: PeerInputs, num_rows: int) -> "LogisticRegression":
-    """The probe's head (`rlsel.heads`), by scikit-learn, to be fitted on `num_rows` rows.
+    """The probe's head (`rlsel.heads`) as a scikit-learn model for `num_rows` rows.
 
-    The column of ones is the bias, penalised like the rest.
+    The bias is the weight of the column of ones, and is penalised like the others.
     """
-    from sklearn.linear_model import LogisticRegression  # a second to import
+    from sklearn.linear_model import LogisticRegression  # its import takes a second
 
-    # scikit-learn's C stands against the sum of losses, `l2` against their mean; and with more than
-    # two classes scikit-learn penalises the weights, the probe twice what they differ by.
-    penalty = inputs.config.l2 * num_rows * (1 if inputs.num_classes == 2 else 2)
+    # scikit-learn's C weighs the sum of losses, and `l2` is relative to their mean. With more than
+    # two classes scikit-learn penalises the weights, and the probe twice their differences.
+    penalty = L2 * num_rows * (1 if inputs.num_classes == 2 else 2)
     return LogisticRegression(
         C=1.0 / penalty, solver="newton-cholesky", fit_intercept=False, tol=1e-6
     )

@@ -1,4 +1,4 @@
-"""`PeerInputs`: what a peer may look at, and no more.
+"""`PeerInputs`: all that a peer may use.
 
 Shape letters in this package: T real training images, R images of reward-val, N candidates,
 F features, P principal components and a one.
@@ -13,13 +13,14 @@ from jaxtyping import Float, Int
 from rlsel.data.samples import SampleSet
 from rlsel.features import Features
 from rlsel.heads import HeadFeatures
+from rlsel.heads.logistic import NUM_COMPONENTS
 from rlsel.selectors.peers.config import PeersConfig
 
 
 @dataclass(frozen=True)
 class PeerInputs:
-    """Features and labels of train, reward-val and the candidates; nothing of selection-val or
-    test."""
+    """Features and labels of train, reward-val and the candidates. Selection-val and test are not
+    among them."""
 
     train_TF: Float[np.ndarray, "t f"]
     train_labels_T: Int[np.ndarray, " t"]
@@ -39,7 +40,7 @@ class PeerInputs:
         candidates: SampleSet,
         config: PeersConfig,
     ) -> "PeerInputs":
-        """The part of a run's features that peers may see."""
+        """Take the part of a run's features that peers may see."""
         return cls(
             train_TF=features.train,
             train_labels_T=train.labels,
@@ -53,7 +54,7 @@ class PeerInputs:
 
     @property
     def trusted(self) -> tuple[Float[np.ndarray, "m p"], Int[np.ndarray, " m"]]:
-        """Components and labels of train and reward-val together."""
+        """Components and labels of train and reward-val, whose labels can be trusted."""
         return (
             np.concatenate((self.train_TP, self.reward_val_RP)),
             np.concatenate((self.train_labels_T, self.reward_val_labels_R)),
@@ -73,6 +74,6 @@ class PeerInputs:
 
     @cached_property
     def _components(self) -> HeadFeatures:
-        """The coordinates of the probe: centred, one common scale, a column of ones at the end."""
+        """The features in the coordinates of the probe."""
         both_MF = np.concatenate((self.train_TF, self.candidates_NF))
-        return HeadFeatures(self.config.num_components, both_MF)
+        return HeadFeatures(NUM_COMPONENTS, both_MF)

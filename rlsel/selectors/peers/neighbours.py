@@ -1,4 +1,4 @@
-"""KNN-Shapley: exact Shapley values, because the model is a vote of the nearest.
+"""KNN-Shapley: Shapley values, which have a closed form for a vote of the nearest neighbours.
 
 Shape letters beside those of `inputs.py`: M = T + N players, B images of reward-val at once.
 """
@@ -11,14 +11,14 @@ from rlsel.machine.progress import progress_bar
 from rlsel.selectors.peers.inputs import PeerInputs
 
 CHUNK = 256
-"""Images of reward-val at once; bounds memory to CHUNK x players."""
+"""Images of reward-val at once. Memory grows with CHUNK x players."""
 
 
 def knn_shapley(inputs: PeerInputs, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
-    """What a candidate adds to the accuracy on reward-val of a vote of the K nearest, by cosine.
+    """What a candidate adds to the accuracy of a vote of the K nearest neighbours on reward-val.
 
-    Train and candidates are players together, so real images compete for the places among the
-    nearest; they cannot be in every set, for then there is no closed form.
+    Neighbours are nearest by cosine. Real training images are players as the candidates are. They
+    cannot be part of every set, since the closed form would not hold then.
 
     Source: Jia et al. 2019, Efficient task-specific data valuation for nearest neighbor algorithms,
     PVLDB 12, theorem 1.
@@ -44,15 +44,16 @@ def shapley_of_votes(
     asked_B: Int[np.ndarray, " b"],
     num_neighbours: int,
 ) -> Float[np.ndarray, " m"]:
-    """Values of the players, summed over the images that are asked about.
+    """Values of the players, summed over the images asked about.
 
-    The utility of a set is the share of right votes among the K nearest, absent ones wrong.
+    The utility of a set is the share of right votes among the K nearest. Missing votes count as
+    wrong.
     """
     num = len(labels_M)
     nearest_BM = np.argsort(-similarity_BM, axis=1, kind="stable")
     right_BM = (labels_M[nearest_BM] == asked_B[:, None]).astype(np.float64)
-    # From the farthest, alone with what is left over, to the nearest: each differs from the next
-    # by whether its vote does, times how often there is a place for it.
+    # The recursion of theorem 1, from the farthest player to the nearest: the values of two
+    # neighbours in this order differ by the difference of their votes, times a weight of the place.
     place_M = np.arange(1, num + 1)
     weight_M = np.minimum(num_neighbours, place_M) / (num_neighbours * place_M)
     steps_BM = right_BM * weight_M

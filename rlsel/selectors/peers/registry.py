@@ -1,4 +1,4 @@
-"""Which peers there are, what they need, and how one is asked."""
+"""The list of peers, the packages they need, and the function that asks one."""
 
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
@@ -20,11 +20,11 @@ PEERS: dict[str, Callable[[PeerInputs, np.random.Generator], Float[np.ndarray, "
     "confident_learning": confident_learning,
 }
 PACKAGES = {"confident_learning": "cleanlab"}
-"""What a peer needs beyond what rlsel itself does: the extra `peers`."""
+"""Packages that a peer needs beyond those of rlsel; the extra `peers` installs them."""
 
 
 def require_packages(methods: Iterable[str]) -> None:
-    """Refuse methods whose package is not installed. Imports nothing.
+    """Refuse methods whose package is not installed, without importing anything.
 
     Raises:
         InputError: names the first such method, its package, and what installs it.
@@ -40,10 +40,10 @@ def require_packages(methods: Iterable[str]) -> None:
 def score_candidates(
     method: str, inputs: PeerInputs, rng: np.random.Generator
 ) -> Float[np.ndarray, " n"]:
-    """Ask one peer. What its budget was too small to value gets the mean of the rest.
+    """The scores of a peer. Candidates that its budget was too small for get the mean score.
 
     Returns:
-        (n,) finite scores in units of the method; higher means rather keep.
+        (n,) finite scores in units of the method, the best highest.
     """
     score_N = PEERS[method](inputs, rng)
     known_N = np.isfinite(score_N)

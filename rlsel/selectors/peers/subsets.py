@@ -1,4 +1,4 @@
-"""Data Banzhaf and TMC-Shapley: what a candidate adds to heads that learn random sets.
+"""Data Banzhaf and TMC-Shapley: what a candidate adds to heads that are trained on random sets.
 
 Shape letters beside those of `inputs.py`: M sets, J places of a permutation.
 """
@@ -8,15 +8,16 @@ import torch
 from jaxtyping import Bool, Float
 
 from rlsel.heads import LogisticHeads
+from rlsel.heads.logistic import L2
 from rlsel.machine.progress import progress_bar
 from rlsel.metrics import auc
 from rlsel.rewards.workbench import PROBES_AT_ONCE
 from rlsel.selectors.peers.inputs import PeerInputs
 
 AT_ONCE = 32
-"""Sets of an order that are tried side by side: fewer are for nothing when it is left."""
+"""Sets of a permutation evaluated side by side. With more, more are wasted when it ends early."""
 STEADY = 6
-"""Utilities in a row that must be near the whole pool's before a permutation is left."""
+"""Utilities in a row that must be close to the whole pool's before a permutation is ended."""
 
 
 class SetUtility:
@@ -28,7 +29,7 @@ class SetUtility:
             torch.from_numpy(np.concatenate((inputs.train_TP, inputs.candidates_NP))),
             torch.from_numpy(np.concatenate((inputs.train_labels_T, inputs.labels_N))),
             inputs.num_classes,
-            inputs.config.l2,
+            L2,
         )
 
     def __call__(self, sets_MN: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
@@ -41,7 +42,7 @@ class SetUtility:
 def data_banzhaf(inputs: PeerInputs, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
     """Mean utility of the random sets with a candidate, less that of the sets without it.
 
-    A candidate is in a set with probability one half, so every set speaks of every candidate
+    A candidate is in a set with probability one half, so every set counts for every candidate
     (maximum sample reuse).
 
     Source: Wang and Jia 2023, Data Banzhaf: a robust data valuation framework for machine learning,
@@ -49,7 +50,7 @@ def data_banzhaf(inputs: PeerInputs, rng: np.random.Generator) -> Float[np.ndarr
     """
     num, num_fits = len(inputs.labels_N), inputs.config.num_fits
     utility = SetUtility(inputs)
-    # Row 0: sets without the candidate; row 1: with it.
+    # Row 0 counts sets without the candidate, row 1 sets with it.
     total_2N, count_2N = np.zeros((2, num)), np.zeros((2, num))
     with progress_bar("Data Banzhaf", num_fits) as bar:
         while bar.done < num_fits:
@@ -64,12 +65,13 @@ def data_banzhaf(inputs: PeerInputs, rng: np.random.Generator) -> Float[np.ndarr
 
 
 def tmc_shapley(inputs: PeerInputs, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
-    """What a candidate adds to those before it, the mean over random orders of the pool.
+    """What a candidate adds to those before it, averaged over random permutations of the pool.
 
-    An order is left, and the rest of it given nothing, once `STEADY` utilities in a row were within
-    `truncation` of the whole pool's, as in the authors' code. Fits are counted as they are made,
-    `AT_ONCE` side by side, so a few of each order are for nothing. The last order may be cut short
-    by the budget; whoever it does not reach keeps what the others say.
+    A permutation is ended once `STEADY` utilities in a row are within `truncation` of the whole
+    pool's, as in the authors' code; the remaining candidates gain nothing in it. `AT_ONCE` sets are
+    evaluated side by side, and all of them count against the budget, so a few are wasted in each
+    permutation. The budget may cut the last permutation short. Candidates that it does not reach
+    are valued by the other permutations.
 
     Source: Ghorbani and Zou 2019, Data Shapley: equitable valuation of data for machine learning,
     ICML, algorithm 1.
@@ -99,14 +101,14 @@ def tmc_shapley(inputs: PeerInputs, rng: np.random.Generator) -> Float[np.ndarra
 
 
 def _prefixes(order_N: np.ndarray, start: int, size: int) -> Bool[np.ndarray, "m n"]:
-    """The sets of the first start + 1, ..., start + size of an order."""
+    """The sets of the first start + 1, ..., start + size candidates of a permutation."""
     place_N = np.empty(len(order_N), dtype=np.int64)
     place_N[order_N] = np.arange(len(order_N))
     return place_N[None] <= np.arange(start, start + size)[:, None]
 
 
 def _steady_from(utilities: np.ndarray, everybody: float, truncation: float) -> int | None:
-    """How many utilities there are when the last `STEADY` of them are near enough, or None."""
+    """The number of utilities after which the last `STEADY` are close enough, or None."""
     near = np.abs(utilities[1:] - everybody) <= truncation * everybody
     runs = np.convolve(near, np.ones(STEADY), mode="valid") if len(near) >= STEADY else near[:0]
     hits = np.flatnonzero(runs == STEADY)

@@ -1,4 +1,4 @@
-"""A run that climbs the ladder of fidelities, as a user starts it."""
+"""A run that is paid by finetuning and judged by full training, as a user starts it."""
 
 import sqlite3
 from pathlib import Path
@@ -15,50 +15,47 @@ from small_experiment import (
 
 from rlsel.runs.record import Record
 
-CLIMBING: dict[str, Any] = {
+DEAR: dict[str, Any] = {
     "selection": {"methods": ["controller"]},
     "evaluation": {"rounds": 0},
+    # Several steps a pass: in a single one seeds, which shuffle, would make no difference.
+    "classifier": {"batch_size": 16},
     # Processes of their own play the episodes; nothing here but is another than the defaults.
     "controller": {"name": "gru_attention", "hidden_size": 16},
     "algorithm": {
         "name": "reinforce",
-        "iterations": 2,
+        "iterations": 1,
         "num_env_runners": 1,
         "credit": {"name": "factored"},
     },
     "reward": {
-        "climb": [{"from_iteration": 2, "fidelity": "finetune"}],
+        "fidelity": "finetune",
         "final_fidelity": "full",
         "repeats": 2,
-        "noise_floor_seeds": 2,
         "finetune": {"epochs": 1},
     },
 }
 
 
 @pytest.mark.slow
-def test_each_rung_pays_its_iterations_and_the_last_compares_checkpoints(
+def test_finetuning_pays_with_repeats_and_full_training_judges_the_end(
     evaluators_up: None, tmp_path: Path
 ) -> None:
-    config = write_config(tmp_path / "mine.yaml", **CLIMBING)
+    config = write_config(tmp_path / "mine.yaml", **DEAR)
 
     outcome = rlsel("run", config, "--out", tmp_path / "run")
 
     assert (outcome.code, outcome.err) == (0, ""), outcome
-    assert "reward noise: a probe has none over seeds" in outcome.said
     assert "reward noise of finetune: auc of one set ±" in outcome.said
     record = Record.read(tmp_path / "run")
     counts = record.evaluations["by_fidelity"]
-    assert set(counts) == {"probe", "finetune", "full"}
-    # The one checkpoint of the last rung, with both repeats.
+    assert set(counts) == {"finetune", "full"}
+    # The one iteration, with both repeats.
     assert counts["full"]["trained"] == 2
     assert counts["finetune"]["trained"] > counts["full"]["trained"]
-    assert record.noise["probe.num_sets"] == 16
-    assert record.noise["finetune.num_seeds"] == 2
+    assert record.noise["finetune.num_seeds"] == 3
     assert record.noise["finetune.between_seeds"] >= 0
     assert record.noise["finetune.standard_error_max"] > 0
-    assert record.noise["finetune.repeats_mean"] == 2
-    assert record.learning["chosen_iteration"] == 2
     rows = ledger_rows(tmp_path / "run")
     assert {split for fidelity, split in rows.values() if fidelity == "full"} == {"selection_val"}
     with sqlite3.connect(tmp_path / "run" / "ledger.sqlite") as ledger:
@@ -67,23 +64,13 @@ def test_each_rung_pays_its_iterations_and_the_last_compares_checkpoints(
             "GROUP BY split, kept"
         ).fetchall()
     seeds = [count for (count,) in sets]
-    # Of the noise floor's two sets the second is looked at under one seed alone.
-    assert sorted(seeds) == [1] + [2] * (len(seeds) - 1)
+    # Of the noise floor's three sets one is looked at under three seeds, the others under one.
+    assert sorted(seeds) == [1, 1] + [2] * (len(seeds) - 3) + [3]
 
 
-@pytest.mark.parametrize(
-    ("reward", "expected"),
-    [
-        ({"climb": [{"from_iteration": 9, "fidelity": "full"}]}, "there are algorithm.iterations"),
-        ({"climb": [{"from_iteration": 2, "fidelity": "probe"}]}, "must be dearer"),
-        ({"enough": 0.5, "noise_floor_seeds": 0}, "noise_floor_seeds: 0 leaves unmeasured"),
-        ({"repeats": 3}, "a probe is the same for every seed"),
-    ],
-)
-def test_a_ladder_that_leads_nowhere_is_refused(
-    reward: dict[str, Any], expected: str, tmp_path: Path
-) -> None:
-    config = write_config(tmp_path / "mine.yaml", reward=reward)
+def test_a_probe_that_would_be_repeated_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    config = write_config(tmp_path / "mine.yaml", reward={"repeats": 3})
 
+    expected = "a probe is the same for every seed"
     assert expected in refused(rlsel("run", config, "--out", tmp_path / "run"))
     assert not (tmp_path / "run").exists()

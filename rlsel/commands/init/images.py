@@ -1,0 +1,269 @@
+"""The block `data` for images that are there: read, and read again with what would be better."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from typing import Any
+
+from rlsel.commands.init.limits import Limits, within
+from rlsel.commands.init.noted import Block, Noted, noted
+from rlsel.data import (
+    DataConfig,
+    FolderSource,
+    NpzSource,
+    ParquetSource,
+    Ratios,
+    Splits,
+    load_splits,
+)
+from rlsel.data.decoding.pixels import read_size
+from rlsel.data.decoding.resize import Size
+from rlsel.data.patients import found_by, patient_setting
+from rlsel.data.positive_class import describe_positive, doubts
+from rlsel.data.sources import WHOLE, FileSource, find_parts
+from rlsel.errors import InputError
+from rlsel.machine.wording import by, counted
+from rlsel.pool.checks import better_ratios
+
+NUM_MEASURED = 200
+"""Images whose size is looked at before any is decoded."""
+CLASSES_NAMED = 6
+LEAST_TRAIN = 0.5
+"""Share of the images; a larger validation set is not worth more of them than that leaves."""
+NO_NAMES = (
+    "The file calls the classes 0, 1, ... To name them in that order, add a line such as\n"
+    "  class_names: [benign, malignant]"
+)
+FOR_FEW = Ratios(train=0.5, val=0.3, test=0.2)
+SKIP_BAD = {"skip_bad": True}
+WHY_SKIPPED = "Some images cannot be read. They are left out, and `rlsel check` says which."
+WHY_FEW = (
+    "Shares of train, validation and test. With the default, 0.7, 0.1 and 0.2, some class would "
+    "have no image in one of them."
+)
+KINDS = {
+    "folder": "in a folder for each class",
+    "parquet": "in Parquet",
+    "npz": "in an NPZ file",
+    "pcam_hdf5": "in PCam's HDF5 files",
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """Real images, and how a config would have them."""
+
+    config: DataConfig
+    splits: Splits
+    size: Size
+    """The commonest, as they are."""
+    num_sizes: int
+    """Among the images that were looked at."""
+    notes: dict[str, str]
+    """Setting of `data` -> why it is so."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Images of each class, in all splits."""
+        parts = [*self.splits.named().values()]
+        parts += [self.splits.held_back] if self.splits.held_back is not None else []
+        return {name: sum(part.counts[name] for part in parts) for name in self.splits.class_names}
+
+    @property
+    def in_words(self) -> str:
+        """1,234 images in a folder for each class (96x96 px): 600 of 'normal', 634 of 'tumour'."""
+        counts = self.counts
+        some = [f"{count:,} of {name!r}" for name, count in islice(counts.items(), CLASSES_NAMED)]
+        more = len(counts) - len(some)
+        some += [f"{more} more classes"] if more > 0 else []
+        kind = KINDS[self.config.source.name]
+        sizes = f"{by(self.size)} px" + (" and others" if self.num_sizes > 1 else "")
+        return f"{counted(sum(counts.values()), 'image')} {kind} ({sizes}): {', '.join(some)}"
+
+
+def look_at_images(source: FileSource, limits: Limits, seed: int, makes_candidates: bool) -> Found:
+    """Read images, with the settings that suit them and the machine.
+
+    Args:
+        makes_candidates: Whether a generator is to be trained on them.
+
+    Raises:
+        InputError: they cannot be read, or are too few.
+    """
+    sizes = Counter(_sizes(source))
+    size = sizes.most_common(1)[0][0] if sizes else (1, 1)
+    wanted = _fitting(size, limits, makes_candidates)
+    config = DataConfig(source=source)
+    notes = {"source": NO_NAMES} if isinstance(source, NpzSource) else {}
+    if wanted != size or len(sizes) > 1:
+        height, width = wanted
+        config = replace(config, size_px=height if height == width else (height, width))
+        notes["size_px"] = _why_size(size, wanted, len(sizes), limits, makes_candidates)
+    config, splits = _first_splits(config, seed)
+    found = Found(config, splits, size, len(sizes), notes)
+    for improve in (_with_patients, _with_ratios, _with_fewer, _with_positive_class):
+        with suppress(InputError):  # what would be better cannot be had: too few of a class
+            found = improve(found, limits, seed)
+    return found
+
+
+def data_block(found: Found, path: str) -> Block:
+    """The block as YAML has it.
+
+    Args:
+        path: Of the source, as the config has it.
+    """
+    config = found.config
+    source = {k: v for k, v in asdict(config.source).items() if v is not None} | {"path": path}
+    usual = {"patient_from": "none", "image_column": "image", "label_column": "label"}
+    shown = {k: v for k, v in source.items() if usual.get(k) != v}
+    block: Block = {"source": Noted(_with_notes(shown, found.notes))}
+    if config.ratios != Ratios():
+        block["ratios"] = Noted(noted(asdict(config.ratios)))
+    for key in ("size_px", "num_train", "num_val", "num_test", "positive_class"):
+        if (value := getattr(config, key)) is not None:
+            block[key] = Noted(list(value) if isinstance(value, tuple) else value)
+    if config.skip_bad:
+        block["skip_bad"] = Noted(True)
+    notes = {"ratios": WHY_FEW, "skip_bad": WHY_SKIPPED, **found.notes}
+    return _with_notes({key: one.value for key, one in block.items()}, notes)
+
+
+def _with_notes(settings: dict[str, Any], notes: dict[str, str]) -> Block:
+    return {key: Noted(value, notes.get(key, "")) for key, value in settings.items()}
+
+
+def _sizes(source: FileSource) -> Iterator[Size]:
+    """Of some training images: spread over all where that reads none of the others."""
+    parts = find_parts(source)
+    listing = parts[WHOLE if WHOLE in parts else "train"].read()
+    step = 1 + len(listing.names) // NUM_MEASURED if isinstance(source, FolderSource) else 1
+    for payload in islice(listing.payloads(), 0, step * NUM_MEASURED, step):
+        if size := read_size(payload):
+            yield size
+
+
+def _first_splits(config: DataConfig, seed: int) -> tuple[DataConfig, Splits]:
+    """With the settings as they are if those can be had; else with a larger validation, or without
+    the images that cannot be read, or both.
+
+    Raises:
+        InputError: none of that helps. It tells what is wrong with the settings as they are.
+    """
+    try:
+        return config, load_splits(config, seed)
+    except InputError as error:
+        for change in ({"ratios": FOR_FEW}, SKIP_BAD, {"ratios": FOR_FEW, **SKIP_BAD}):
+            changed = replace(config, **change)
+            with suppress(InputError):
+                return changed, load_splits(changed, seed)
+        raise error from None
+
+
+def _fitting(size: Size, limits: Limits, makes_candidates: bool) -> Size:
+    if not makes_candidates:
+        return within(size, limits.side_px)
+    from rlsel.generators.histogan.networks import nearest_sizes
+
+    return nearest_sizes(within(size, limits.made_side_px))[0]
+
+
+def _why_size(
+    size: Size, wanted: Size, num_sizes: int, limits: Limits, makes_candidates: bool
+) -> str:
+    if wanted == size:
+        return "The images have several sizes; this is the commonest of those looked at."
+    if max(wanted) < max(size):
+        return (
+            f"Your images have {by(size)} px. Networks are trained on them many times, at a cost "
+            f"that grows with the area, and this machine has {limits.machine}."
+        )
+    return f"Your images have {by(size)} px; this is the nearest that the generator can make."
+
+
+def _with_patients(found: Found, limits: Limits, seed: int) -> Found:
+    source = found.config.source
+    setting = None
+    if isinstance(source, FolderSource | ParquetSource):
+        setting = patient_setting(source, found.splits.named())
+    if setting is None:
+        return found
+    key, value = setting
+    config, splits = _first_splits(
+        replace(found.config, source=replace(source, **{key: value})), seed
+    )
+    num = len(set().union(*(_patients(part) for part in splits.named().values())))
+    example = "" if key == "patient_column" else _example(found.splits, value)
+    note = (
+        f"Whose image each is{example}: {num:,} patients, none of them in two splits. Delete this "
+        "line if it tells something else."
+    )
+    return replace(found, config=config, splits=splits, notes=found.notes | {key: note})
+
+
+def _patients(part: Any) -> set[str]:
+    return set() if part.patients is None else set(part.patients.tolist())
+
+
+def _example(splits: Splits, form: str) -> str:
+    name = str(splits.train.ids[0])
+    below = name.partition(f"{splits.class_names[splits.train.labels[0]]}/")[2] or name
+    return f", by the names of files ({below} is of {found_by(form, [below])[0]})"
+
+
+def _with_ratios(found: Found, limits: Limits, seed: int) -> Found:
+    better = better_ratios(found.splits)
+    if better is None or better.train < LEAST_TRAIN:
+        return found
+    config = replace(found.config, ratios=better)
+    note = (
+        "Shares of train, validation and test. With the default, 0.7, 0.1 and 0.2, validation "
+        "would be too small to tell selections apart."
+    )
+    return replace(
+        found, config=config, splits=load_splits(config, seed), notes=found.notes | {"ratios": note}
+    )
+
+
+def _with_fewer(found: Found, limits: Limits, seed: int) -> Found:
+    splits = found.splits
+    there = {
+        "train": len(splits.train),
+        "val": len(splits.reward_val) + len(splits.selection_val),
+        "test": len(splits.test),
+    }
+    fewer = {
+        f"num_{split}": limits.num_of_split[split]
+        for split, num in there.items()
+        if num > limits.num_of_split[split]
+    }
+    if not fewer:
+        return found
+    config = replace(found.config, **fewer)
+    notes = {
+        key: f"Of {there[key.removeprefix('num_')]:,}. Delete the line to use all." for key in fewer
+    }
+    first = next(iter(fewer))
+    notes[first] = (
+        f"So that a first run ends in good time on {limits.machine}, it uses a part of the images. "
+        + notes[first]
+    )
+    return replace(
+        found, config=config, splits=load_splits(config, seed), notes=found.notes | notes
+    )
+
+
+def _with_positive_class(found: Found, limits: Limits, seed: int) -> Found:
+    names = found.splits.class_names
+    if len(names) != 2:
+        return found
+    positive = names[0] if doubts(names, None) else names[1]
+    config = replace(found.config, positive_class=positive)
+    splits = load_splits(config, seed)
+    said = describe_positive(splits.class_names)
+    note = f"S{said[1:]}."
+    return replace(
+        found, config=config, splits=splits, notes=found.notes | {"positive_class": note}
+    )

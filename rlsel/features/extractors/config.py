@@ -1,0 +1,96 @@
+"""`ExtractorConfig`: where the features of images come from. Without `name` it is a ResNet34."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from rlsel.classifier import ClassifierConfig
+from rlsel.schema import config
+
+Channels = tuple[float, float, float]
+Deviations = tuple[
+    Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]
+]
+
+
+@config
+class TorchvisionExtractor:
+    """A frozen classification network of torchvision; what enters its last layer is the feature."""
+
+    name: Literal["torchvision"] = "torchvision"
+    model: str
+    """The network, as torchvision calls it, such as resnet50, densenet121 or vit_b_16."""
+    weights: str
+    """The path of a state dict; DEFAULT or another name of torchvision's own; or random.
+    Torchvision's own are downloaded. The last layer of a state dict is not looked at."""
+    size_px: Annotated[int | None, Field(ge=1)] = None
+    """Images are resized to a square of so many pixels; None is what the network is usually fed."""
+    mean: Channels | None = None
+    """Of each channel, on a scale of 0 to 1; taken off. None is that of torchvision's weights."""
+    std: Deviations | None = None
+    """The same for the standard deviation, which is divided by."""
+
+
+@config
+class TimmExtractor:
+    """A frozen network of timm; what enters its last layer is the feature."""
+
+    name: Literal["timm"] = "timm"
+    model: str
+    """The network, as timm calls it: resnet50.a1_in1k, hf-hub:OWNER/NAME or local-dir:FOLDER.
+    The folder holds config.json and weights, as they lie on the Hugging Face hub."""
+    weights: str
+    """The path of a state dict; pretrained, for the weights that come with the name; or random.
+    Pretrained weights are downloaded, but for those of a local-dir."""
+    size_px: Annotated[int | None, Field(ge=1)] = None
+    """Images are resized to a square of so many pixels; None is what the network is usually fed."""
+    mean: Channels | None = None
+    """Of each channel, on a scale of 0 to 1; taken off. None is that of the network's weights."""
+    std: Deviations | None = None
+    """The same for the standard deviation, which is divided by."""
+
+
+@config
+class FileExtractor:
+    """Features that somebody else has computed, for every image by its id (docs/features.md)."""
+
+    name: Literal["file"] = "file"
+    path: str
+    """A Parquet file, glob or folder with columns id and features, or NPZ with ids and features.
+    A feature is a list of numbers, as many for all images; docs/features.md has a script."""
+    id_column: str | None = None
+    """What holds the ids; None: the column id, or in an NPZ file the array ids."""
+    feature_column: str | None = None
+    """What holds the features; None: features."""
+    part_column: str | None = None
+    """What tells candidates (by the word candidates) from real images (by any other); None: the
+    column part, or in an NPZ file the array parts, where there is one."""
+
+
+NetworkExtractor = TorchvisionExtractor | TimmExtractor
+"""Frozen networks, which images are run through."""
+FrozenExtractor = NetworkExtractor | FileExtractor
+"""Those that are not trained on the images of a run."""
+
+
+def kind_of(extractor: Any) -> str:
+    """`name` of a Config or of a block of settings, where it may be left out."""
+    if isinstance(extractor, dict):
+        return extractor.get("name", DEFAULT_KIND)
+    return getattr(extractor, "name", DEFAULT_KIND)
+
+
+def is_word(weights: str) -> bool:
+    """Whether `weights` names some, as DEFAULT does; anything with a dot or a slash is a path."""
+    return re.fullmatch(r"\w+", weights) is not None
+
+
+DEFAULT_KIND = "resnet34"
+ExtractorConfig = Annotated[
+    Annotated[ClassifierConfig, Tag("resnet34")]
+    | Annotated[TorchvisionExtractor, Tag("torchvision")]
+    | Annotated[TimmExtractor, Tag("timm")]
+    | Annotated[FileExtractor, Tag("file")],
+    Discriminator(kind_of),
+]

@@ -1,0 +1,125 @@
+"""Features that somebody else has computed, found by the ids of the images.
+
+A real image and a candidate may have the same id. So a row may say in a column `part` what it is
+of; where no row does, every id has to be that of one image alone.
+
+Shape letters: N rows of the file, M images, F size of a feature.
+"""
+
+import hashlib
+from collections import Counter
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from rlsel.data import SampleSet, Splits
+from rlsel.errors import InputError
+from rlsel.features.extractors.config import FileExtractor
+from rlsel.features.extractors.feature_table import FeatureTable, files_of, open_table
+from rlsel.machine.wording import counted, first_few
+
+CANDIDATES = "candidates"
+"""What a row of a candidate has in its column `part`; anything else there is a real image."""
+Rows = dict[str, Int[np.ndarray, " m"]]
+
+
+def file_identity(config: FileExtractor) -> object:
+    """Content of the files, and what is read of them."""
+    content = []
+    for path in files_of(config):
+        with path.open("rb") as file:
+            content.append(hashlib.file_digest(file, "blake2b").hexdigest()[:32])
+    return config.id_column, config.feature_column, config.part_column, *content
+
+
+def require_covered(config: FileExtractor, splits: Splits, candidates: SampleSet) -> None:
+    """Look whether every image has its row. The features themselves are not read.
+
+    Raises:
+        InputError: an image has none, or more than one.
+    """
+    _rows_of(open_table(config), splits, candidates)
+
+
+def file_features(
+    config: FileExtractor, splits: Splits, candidates: SampleSet
+) -> dict[str, Float[np.ndarray, "m f"]]:
+    """The features of every image but those of test, float32, by what `Features` calls them.
+
+    Raises:
+        InputError: an image has no features, or they are no finite numbers, as many for each.
+    """
+    table = open_table(config)
+    rows = _rows_of(table, splits, candidates)
+    features_NF = table.read_features()
+    chosen = {name: features_NF[rows_M] for name, rows_M in rows.items()}
+    for name, features_MF in chosen.items():
+        bad_M = ~np.isfinite(features_MF).all(axis=1)
+        if bad_M.any():
+            bad = table.ids_N[rows[name][bad_M]].tolist()
+            raise InputError(
+                f"{table.where}: NaN or infinity in the features of {_some(bad, name)}: "
+                f"{first_few(bad)}"
+            )
+    return chosen
+
+
+def _rows_of(table: FeatureTable, splits: Splits, candidates: SampleSet) -> Rows:
+    real = {
+        "train": splits.train.ids,
+        "reward_val": splits.reward_val.ids,
+        "selection_val": splits.selection_val.ids,
+    }
+    everything = np.arange(len(table.ids_N))
+    if table.parts_N is None:
+        _require_no_id_of_two(table, np.concatenate([*real.values()]), candidates.ids)
+        of_real, of_candidates = everything, everything
+    else:
+        is_candidate_N = table.parts_N == CANDIDATES
+        of_real, of_candidates = everything[~is_candidate_N], everything[is_candidate_N]
+    rows = {name: _found(table, of_real, ids, name) for name, ids in real.items()}
+    return rows | {"candidates": _found(table, of_candidates, candidates.ids, "candidates")}
+
+
+def _require_no_id_of_two(table: FeatureTable, real: np.ndarray, candidates: np.ndarray) -> None:
+    both = np.intersect1d(real, candidates).tolist()
+    if both:
+        raise InputError(
+            f"{table.where}: {counted(len(both), 'id')} of a real image and of a candidate too: "
+            f"{first_few(both)}; add {table.part_column!r}, which says {CANDIDATES} for rows of "
+            "candidates and real for others"
+        )
+
+
+def _found(
+    table: FeatureTable, among: np.ndarray, ids: np.ndarray, name: str
+) -> Int[np.ndarray, " m"]:
+    """The row of each id."""
+    listed = table.ids_N[among].tolist()
+    row_of = dict(zip(listed, among.tolist(), strict=True))
+    missing = [one for one in ids.tolist() if one not in row_of]
+    if missing:
+        hint = ""
+        if not len(among) and table.parts_N is not None:
+            told = f"{CANDIDATES}" if name == CANDIDATES else f"anything but {CANDIDATES}"
+            hint = f" (no row has {told} in {table.part_column!r})"
+        raise InputError(
+            f"{table.where}: no features of {_some(missing, name)} of {len(ids):,}: "
+            f"{first_few(missing)}{hint}; rlsel check CONFIG.yaml --ids ids.csv lists all that are "
+            "needed"
+        )
+    counts = Counter(listed)
+    twice = [one for one in ids.tolist() if counts[one] > 1]
+    if twice:
+        raise InputError(
+            f"{table.where}: more than one row for {_some(twice, name)}: {first_few(twice)}; give "
+            "each image one"
+        )
+    return np.array([row_of[one] for one in ids.tolist()], dtype=np.int64)
+
+
+def _some(ids: list[str], name: str) -> str:
+    """12 candidates, 1 image of train."""
+    if name == CANDIDATES:
+        return counted(len(ids), "candidate")
+    return f"{counted(len(ids), 'image')} of {name}"

@@ -1,0 +1,126 @@
+"""Features that no training of this run has made, and what they are known by.
+
+Shape letters: M images, F size of a feature.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from rlsel.classifier import ClassifierConfig, recipe_of
+from rlsel.data import SampleSet, Splits
+from rlsel.data.image_set import as_images
+from rlsel.features.extractors.config import (
+    ExtractorConfig,
+    FileExtractor,
+    FrozenExtractor,
+    NetworkExtractor,
+    TimmExtractor,
+    TorchvisionExtractor,
+)
+from rlsel.features.extractors.file_features import (
+    file_features,
+    file_identity,
+    require_covered,
+)
+from rlsel.features.extractors.network import FrozenNetwork, require_fitting
+from rlsel.features.extractors.timm_networks import require_timm, timm_identity, timm_network
+from rlsel.features.extractors.torchvision_networks import (
+    require_torchvision,
+    torchvision_identity,
+    torchvision_network,
+)
+from rlsel.machine.device import best_device
+from rlsel.machine.device_memory import room_for
+from rlsel.machine.progress import progress_bar
+from rlsel.machine.threads import few_threads
+from rlsel.seeding import derive_seed
+
+VERSION = 1
+"""Raise it when the same network gives other features."""
+FeaturesByPart = dict[str, Float[np.ndarray, "m f"]]
+PATIENCE_S = 5.0
+"""After which a progress bar is shown."""
+
+
+def frozen_features(
+    config: FrozenExtractor, splits: Splits, candidates: SampleSet, seed: int
+) -> FeaturesByPart:
+    """Features of every image but those of test, by what `Features` calls them.
+
+    Args:
+        seed: Of the run; random weights alone depend on it.
+
+    Raises:
+        InputError: weights or features are missing or wrong.
+    """
+    if isinstance(config, FileExtractor):
+        return file_features(config, splits, candidates)
+    return _looked_at(_network(config, seed), splits, candidates)
+
+
+def identity_of(config: ExtractorConfig, seed: int) -> tuple[object, ...]:
+    """All that features depend on besides the images: what lies in files counts by its content, and
+    the seed where something is random.
+
+    Raises:
+        InputError: a file is missing.
+    """
+    if isinstance(config, ClassifierConfig):
+        return recipe_of(config), seed
+    if isinstance(config, FileExtractor):
+        return VERSION, config.name, file_identity(config)
+    is_timm = isinstance(config, TimmExtractor)
+    network = timm_identity(config) if is_timm else torchvision_identity(config)
+    fed = (config.size_px, config.mean, config.std)
+    random_by = seed if config.weights == "random" else None
+    return VERSION, config.name, network, fed, random_by
+
+
+def require_extractor(config: ExtractorConfig) -> None:
+    """Refuse networks, weights and packages that are not there, before anything is read.
+
+    Raises:
+        InputError: names the choices or the remedy.
+    """
+    if isinstance(config, TorchvisionExtractor):
+        require_torchvision(config)
+    elif isinstance(config, TimmExtractor):
+        require_timm(config)
+
+
+def require_features(config: ExtractorConfig, splits: Splits, candidates: SampleSet) -> None:
+    """Refuse a file of features that lacks an image, before anything is trained.
+
+    Raises:
+        InputError: there is no such file, or some image is not in it.
+    """
+    if isinstance(config, FileExtractor):
+        require_covered(config, splits, candidates)
+
+
+def _network(config: NetworkExtractor, seed: int) -> FrozenNetwork:
+    make = timm_network if isinstance(config, TimmExtractor) else torchvision_network
+    network = make(config, derive_seed(seed, "extractor"))  # pyright: ignore[reportArgumentType]
+    require_fitting(network)
+    return network
+
+
+def _looked_at(network: FrozenNetwork, splits: Splits, candidates: SampleSet) -> FeaturesByPart:
+    device = best_device()
+    with room_for(f"the weights of {network.name}", "take a smaller network"):
+        network.model.to(device)
+    sets = {
+        "train": splits.train,
+        "candidates": candidates,
+        "reward_val": splits.reward_val,
+        "selection_val": splits.selection_val,
+    }
+    total = sum(map(len, sets.values()))
+    with (
+        few_threads(),
+        progress_bar(f"features by {network.name}", total, after_s=PATIENCE_S) as bar,
+    ):
+        return {
+            name: network.features_of(as_images(samples).images, device, bar.advance)
+            for name, samples in sets.items()
+        }

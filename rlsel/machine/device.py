@@ -1,0 +1,36 @@
+"""Which device a process computes on, and in which arithmetic."""
+
+from typing import Literal
+
+import torch
+
+from rlsel.machine.threads import few_threads
+
+Precision = Literal["auto", "bf16", "fp32"]
+
+
+def best_device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def arithmetic(precision: Precision, device_type: str, has_bf16: bool) -> str:
+    """What `precision` comes to on a device, such as `cpu fp32`: scores of two are not compared."""
+    is_bf16 = precision == "bf16" or (precision == "auto" and has_bf16)
+    return f"{device_type} {'bf16' if is_bf16 else 'fp32'}"
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether the hardware does it natively."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # Emulated bf16 is several times slower than fp32; these two instruction sets have it natively.
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def computed_by() -> tuple[str, ...]:
+    """What a training depends on besides its inputs: the last digits of it, with bf16 more."""
+    device = best_device()
+    is_gpu = device.type == "cuda"
+    name = torch.cuda.get_device_name(device) if is_gpu else torch.backends.cpu.get_cpu_capability()
+    with few_threads():
+        return device.type, name, str(torch.__version__), str(torch.get_num_threads())

@@ -1,0 +1,33 @@
+"""What kind of candidates lie at a path: the pool that reads them, as a config would name it."""
+
+from rlsel.data.sources import FolderSource, NpzSource, ParquetSource
+from rlsel.data.sources.recognise import recognise
+from rlsel.errors import InputError
+from rlsel.pool.config import FolderPool, NpzPool, ParquetPool
+
+
+def recognise_pool(text: str, label: str | None = None) -> FolderPool | ParquetPool | NpzPool:
+    """The pool for what lies at a path. It is not read, so it may still hold what is wrong.
+
+    Args:
+        text: A folder, file or glob as the user wrote it.
+        label: The column of the classes, for Parquet; None finds it.
+
+    Raises:
+        InputError: nothing is there, or it holds no candidates that rlsel reads.
+    """
+    source = recognise(text, label)
+    if isinstance(source, FolderSource):
+        return FolderPool(path=text)
+    if isinstance(source, NpzSource):
+        return NpzPool(path=source.path)
+    if isinstance(source, ParquetSource):
+        return ParquetPool(
+            path=source.path or text,
+            image_column=source.image_column,
+            label_column=source.label_column,
+        )
+    raise InputError(
+        f"{text}: holds PCam's own images, which are real; candidates come in a folder with a "
+        "folder for each class, in Parquet or in NPZ"
+    )

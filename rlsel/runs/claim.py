@@ -1,0 +1,132 @@
+"""Whose a run folder is: a new one, or the one that an interrupted run goes on in."""
+
+import itertools
+import re
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from rlsel.errors import InputError
+from rlsel.experiment.config import Experiment, describe_differences, to_yaml
+from rlsel.machine.atomic_files import make_folder, write_text, writing
+from rlsel.machine.file_names import shortened
+from rlsel.runs.config_file import CONFIG, read_experiment
+from rlsel.runs.folder import RunFolder
+from rlsel.runs.lock import FolderLock, is_empty
+from rlsel.runs.record import FILE_NAME as RECORD_NAME
+from rlsel.runs.record import LAYOUT, Record, describe_device, installed_versions
+
+RUNS = Path("runs")
+LONGEST_STEM = 240
+"""Bytes; leaves room for a number."""
+
+
+def new_record(experiment: Experiment, command: str = "", made_by: str = "run") -> Record:
+    """What a run begins with: who it is, and on what it runs."""
+    return Record(
+        name=experiment.name,
+        config_hash=experiment.hash,
+        seed=experiment.seed,
+        finished=False,
+        layout=LAYOUT,
+        made_by=made_by,
+        command=command,
+        device=describe_device(_gpu_name()),
+        versions=installed_versions(),
+    )
+
+
+def claim(experiment: Experiment, out: Path | None, resume: bool, blank: Record) -> RunFolder:
+    """The folder for this run: a fresh one, or with `resume` the one it was interrupted in.
+
+    Args:
+        out: Use this very folder; None takes the next free name under `runs/`.
+        blank: The record to start with.
+
+    Raises:
+        InputError: `out` holds another experiment's run, what another command made, or this very
+            run and `resume` is off; another process works in it; or it cannot be written to.
+    """
+    path = out or _choose(experiment, resume)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: is a file; choose another --out")
+    with writing(path / CONFIG):
+        make_folder(path)
+    is_new = not (path / CONFIG).exists()
+    if is_new and not is_empty(path):
+        raise InputError(f"{path}: is not empty and holds no run of rlsel; choose another --out")
+    if not is_new:
+        _require_same(path, experiment)
+    lock = FolderLock(path)
+    try:
+        return RunFolder(path, _record_in(path, experiment, resume, blank), lock)
+    except BaseException:
+        if is_new:
+            lock.give_up()
+        lock.release()
+        raise
+
+
+def _record_in(path: Path, experiment: Experiment, resume: bool, blank: Record) -> Record:
+    """The record of a folder that this process holds; what another has begun meanwhile counts."""
+    if not (path / CONFIG).exists():
+        write_text(path / CONFIG, to_yaml(experiment))
+        blank.write(path)
+        return blank
+    record = Record.read(path) if (path / RECORD_NAME).exists() else blank
+    if record.made_by != blank.made_by:
+        raise InputError(f"{path}: holds what `rlsel {record.made_by}` made; choose another --out")
+    if not resume:
+        raise InputError(
+            f"{path}: holds a run of this experiment already; add --resume to go on with it, "
+            "or choose another --out"
+        )
+    if record.layout < LAYOUT and not record.finished:
+        raise InputError(
+            f"{path}: was begun by an earlier version of rlsel, which kept other files; finish it "
+            "with that version, or choose another --out to start anew"
+        )
+    before = read_experiment(path)
+    if before.folder != experiment.folder:  # the project has moved, and its images with it
+        now = replace(experiment, name=before.name, evaluators=before.evaluators)
+        write_text(path / CONFIG, to_yaml(now))
+    return record if record.finished else replace(record, resumed=record.resumed + 1)
+
+
+def _gpu_name() -> str | None:
+    import torch  # takes seconds; `read_experiment` needs none of it
+
+    if not torch.cuda.is_available():
+        return None
+    return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
+
+
+def _require_same(path: Path, experiment: Experiment) -> None:
+    found = read_experiment(path)
+    if (found.hash, found.seed) != (experiment.hash, experiment.seed):
+        differences = describe_differences(found, experiment)
+        raise InputError(
+            f"{path}: holds the run of another experiment ({differences}); choose another --out"
+        )
+
+
+def _choose(experiment: Experiment, resume: bool) -> Path:
+    """With `resume` the newest folder of this very run, if there is one; else the next free one."""
+    end = f"-{experiment.hash[:6]}-seed{experiment.seed}"
+    stem = shortened(experiment.name, LONGEST_STEM - len(end)) + end
+    numbered = re.compile(re.escape(stem) + r"(?:-(\d+))?")
+    taken = {
+        int(match[1] or 1): path
+        for path in RUNS.glob(f"{stem}*")
+        if (match := numbered.fullmatch(path.name))
+    }
+    if resume and taken:
+        return taken[max(taken)]
+    with writing(RUNS / stem):
+        make_folder(RUNS)
+        for number in itertools.count(max(taken, default=0) + 1):
+            path = RUNS / (stem if number == 1 else f"{stem}-{number}")
+            with suppress(FileExistsError):  # of two runs that start at once, one can make it
+                path.mkdir()
+                return path
+    raise AssertionError("numbers do not end")

@@ -1,0 +1,84 @@
+"""`rlsel config`: every setting can be looked up, at any width, and the page is up to date."""
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from small_experiment import refused, rlsel
+
+from rlsel.commands.config import terminal
+from rlsel.commands.config.page import config_page
+from rlsel.experiment.describe import SCHEMA, every_setting, settings
+
+PAGE = Path(__file__).parents[2] / "docs" / "config.md"
+
+
+def test_the_page_is_what_the_docstrings_say() -> None:
+    assert PAGE.read_text(encoding="utf-8") == config_page(), "run: make docs"
+
+
+def test_the_page_has_every_setting() -> None:
+    page = config_page()
+
+    for one in every_setting():
+        heading = one.is_block or one.type.startswith("name: ")
+        assert (f" {one.key}\n" if heading else f"| `{one.written[-1]}` |") in page, one.key
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_every_key_can_be_looked_up_on_any_terminal(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = Console(width=width, highlight=False, soft_wrap=True)
+    monkeypatch.setattr(terminal, "console", console)
+
+    with console.capture() as capture:
+        terminal.print_blocks()
+        for one in every_setting():
+            terminal.print_setting(one.key)
+
+    longest = max(capture.get().splitlines(), key=len)
+    # A key is never broken, so that it can be copied.
+    assert len(longest) <= max(width, 75), longest
+
+
+def test_without_a_key_every_block_has_a_line() -> None:
+    outcome = rlsel("config")
+
+    assert outcome.code == 0
+    lines = [line.split(" ")[0] for line in outcome.out.splitlines() if line[:1].isalpha()]
+    assert lines[: len(settings())] == [one.key for one in settings()]
+
+
+def test_a_block_lists_its_settings_with_their_defaults() -> None:
+    said = rlsel("config", "reward").said
+
+    assert (
+        "metric: auc one of accuracy, auc, log_loss; preset paper: accuracy On reward-val" in said
+    )
+    assert "probe: a block: rlsel config reward.probe" in said
+
+
+def test_a_setting_is_explained_and_shown_as_it_is_written() -> None:
+    outcome = rlsel("config", "reward.climb.fidelity")
+
+    assert outcome.said.startswith("reward.climb.fidelity type one of probe, finetune, full")
+    assert "default has to be given" in outcome.said
+    assert "    reward:\n      climb:\n        - fidelity: ...\n" in outcome.out
+
+
+def test_an_unknown_key_is_one_line() -> None:
+    said = refused(rlsel("config", "reward.metrik"))
+
+    assert said == (
+        "there is no setting 'reward.metrik' (did you mean reward.metric?); "
+        "`rlsel config` lists all"
+    )
+
+
+def test_schema_and_page_are_printed_as_they_lie_in_the_repository() -> None:
+    assert rlsel("config", "--schema").out == SCHEMA.read_text(encoding="utf-8")
+    assert json.loads(rlsel("config", "--schema").out)["title"] == "rlsel"
+    assert rlsel("config", "--markdown").out == PAGE.read_text(encoding="utf-8")
+    assert "give one of" in refused(rlsel("config", "reward", "--schema"))

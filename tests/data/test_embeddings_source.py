@@ -1,0 +1,153 @@
+"""Embeddings are read with their labels, splits, ids and patients, or refused in one line."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from small_embeddings import CLASSES, WIDTH, vectors, write_embeddings
+
+from rlsel.data import DataConfig, EmbeddingSet, EmbeddingsSource, load_splits
+from rlsel.data.sources import WHOLE, read_embeddings
+from rlsel.errors import InputError
+
+NUM = 37
+
+
+def read(path: Path, **settings: Any) -> EmbeddingSet:
+    parts, _ = read_embeddings(EmbeddingsSource(path=str(path), **settings))
+    return parts[WHOLE]
+
+
+@pytest.mark.parametrize("kind", ["fixed", "list", "double", "tensor"])
+def test_every_kind_of_column_gives_the_same_vectors(kind: str, tmp_path: Path) -> None:
+    found = read(write_embeddings(tmp_path / "a.parquet", NUM, kind=kind))
+
+    expected_NF, labels_N = vectors(NUM)
+    assert found.vectors.dtype == np.float32
+    assert np.array_equal(found.vectors, expected_NF)
+    assert found.labels.tolist() == labels_N.tolist()
+    assert found.class_names == CLASSES
+    assert found.ids[1] == "a:1"
+
+
+def test_ids_and_patients_are_those_of_the_file(tmp_path: Path) -> None:
+    ids, patients = [f"s{i}" for i in range(NUM)], [i // 3 for i in range(NUM)]
+    path = write_embeddings(tmp_path / "a.parquet", NUM, id=ids, who=patients)
+
+    found = read(path, patient_column="who")
+
+    assert found.ids.tolist() == ids
+    assert found.patients is not None
+    assert found.patients.tolist() == [str(patient) for patient in patients]
+
+
+def test_a_column_split_is_obeyed_and_patients_that_are_not_named_are_pointed_out(
+    tmp_path: Path,
+) -> None:
+    split = np.array(["train"] * 13 + ["val"] * 12 + ["test"] * 12)
+    path = write_embeddings(
+        tmp_path / "a.parquet", NUM, split=split, patient_id=[str(i) for i in range(NUM)]
+    )
+
+    splits = load_splits(DataConfig(source=EmbeddingsSource(path=str(path))), 0)
+
+    assert [len(part) for part in splits.named().values()] == [13, 6, 6, 12]
+    assert isinstance(splits.train, EmbeddingSet)
+    assert any("patient_column: patient_id" in caution for caution in splits.cautions)
+
+
+def test_equal_ids_of_two_splits_are_told_apart(tmp_path: Path) -> None:
+    for split in ("train", "val", "test"):
+        write_embeddings(tmp_path / f"{split}.parquet", 20, id=[f"s{i}" for i in range(20)])
+
+    parts, _ = read_embeddings(EmbeddingsSource(path=str(tmp_path)))
+
+    assert [part.ids[0] for part in parts.values()] == ["test/s0", "train/s0", "val/s0"]
+
+
+def test_npz_arrays_are_read_by_their_names(tmp_path: Path) -> None:
+    arrays: dict[str, Any] = {}
+    for seed, split in enumerate(("train", "val", "test")):
+        x_NF, labels_N = vectors(20, seed)
+        arrays |= {f"{split}_embeddings": x_NF, f"{split}_labels": labels_N}
+    np.savez(tmp_path / "a.npz", **arrays)
+
+    source = EmbeddingsSource(path=str(tmp_path / "a.npz"), class_names=CLASSES)
+    splits = load_splits(DataConfig(source=source), 0)
+
+    assert splits.class_names == CLASSES
+    assert np.array_equal(splits.train.values, vectors(20, 0)[0])
+    assert len(splits.test) == 20
+
+
+def test_the_width_is_told_by_check(tmp_path: Path) -> None:
+    assert read(write_embeddings(tmp_path / "a.parquet", NUM)).shape_text == f"{WIDTH} numbers"
+
+
+def broken(path: Path, **columns: Any) -> Path:
+    pq.write_table(pa.table({"label": ["a", "b", "a"], **columns}), path)
+    return path
+
+
+GOOD = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+
+
+@pytest.mark.parametrize(
+    ("columns", "settings", "said"),
+    [
+        ({"x": ["a", "b", "c"]}, {}, "no column holds vectors"),
+        ({"x": GOOD, "y": GOOD}, {}, "columns of vectors are x, y"),
+        ({"x": GOOD}, {"vector_column": "z"}, "no column 'z'"),
+        ({"x": [[1.0], [2.0, 3.0], [1.0]]}, {}, "row 1: the embedding has another width"),
+        ({"x": [[1.0], [float("nan")], [1.0]]}, {}, "row 1: the embedding holds NaN"),
+        ({"x": [[1.0], [1e300], [1.0]]}, {}, "row 1: the embedding holds NaN or infinity"),
+        ({"x": [[1.0], None, [1.0]]}, {}, "row 1: has no embedding"),
+        ({"x": GOOD, "id": ["s", "t", "s"]}, {}, "the id 's' stands there 2 times"),
+        ({"x": GOOD, "id": ["s", None, "t"]}, {}, "row 1: column 'id' is empty"),
+        ({"x": GOOD, "name": ["s", "t", "u"]}, {"id_column": "nom"}, "no column 'nom'"),
+        ({"label": ["a", "a", "a"], "x": GOOD}, {}, "only one class, 'a'"),
+    ],
+)
+def test_what_is_wrong_is_one_line_that_names_the_file(
+    columns: dict[str, Any], settings: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    path = broken(tmp_path / "bad.parquet", **columns)
+
+    with pytest.raises(InputError) as error:
+        read(path, **settings)
+
+    assert said in str(error.value)
+    assert "bad.parquet" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"labels": [0, 1]}, "no array train_embeddings or embeddings"),
+        ({"embeddings": np.ones((2, 3))}, "no array labels"),
+        ({"embeddings": np.ones((2, 3, 4)), "labels": [0, 1]}, "of shape (2, 3, 4)"),
+        ({"embeddings": np.ones((3, 3)), "labels": [0, 1]}, "3 embeddings but 2 labels"),
+    ],
+)
+def test_npz_files_that_do_not_fit_are_refused(
+    arrays: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "bad.npz", **arrays)
+
+    with pytest.raises(InputError) as error:
+        read(tmp_path / "bad.npz")
+
+    assert said in str(error.value)
+
+
+def test_widths_that_differ_between_splits_are_refused(tmp_path: Path) -> None:
+    arrays = {"train_labels": [0, 1], "test_labels": [0, 1]}
+    arrays |= {"train_embeddings": np.ones((2, 3)), "test_embeddings": np.ones((2, 4))}
+    np.savez(tmp_path / "bad.npz", **arrays)
+
+    with pytest.raises(InputError, match=r"differ in width \(train 3, test 4\)"):
+        read_embeddings(EmbeddingsSource(path=str(tmp_path / "bad.npz")))
