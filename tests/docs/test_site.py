@@ -14,11 +14,13 @@ import pytest
 from docs_pages import DOCS, ROOT
 
 CONFIG = "zensical.toml"
-LOADED = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=\"?(https?://[^\s\">]+)")
+LOADED = re.compile(
+    r"<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=\"?(https?://[^\s\">]+)"
+)
 LOADED_BY_CSS = re.compile(r"(?:url\(|@import)\s*[\"']?(https?://[^\s\"')]+)")
 LOADED_BY_THE_THEME = ('class="mermaid"', 'class="arithmatex"', 'class="glightbox"')
 """Where a page has one of these, the theme's own script fetches more from a network."""
-NO_NETWORK = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")}
+NO_NETWORK = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
 
 
 @pytest.fixture(scope="module")
