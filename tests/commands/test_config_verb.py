@@ -27,11 +27,8 @@ def test_the_page_has_every_setting() -> None:
         assert (f" {one.key}\n" if heading else f"| `{one.written[-1]}` |") in page, one.key
 
 
-@pytest.mark.parametrize("width", [40, 80])
-def test_every_key_can_be_looked_up_on_any_terminal(
-    width: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    console = Console(width=width, highlight=False, soft_wrap=True)
+def test_every_key_can_be_looked_up_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(width=60, highlight=False, soft_wrap=True)
     monkeypatch.setattr(terminal, "console", console)
 
     with console.capture() as capture:
@@ -41,7 +38,7 @@ def test_every_key_can_be_looked_up_on_any_terminal(
 
     longest = max(capture.get().splitlines(), key=len)
     # A key is never broken, so that it can be copied.
-    assert len(longest) <= max(width, 75), longest
+    assert len(longest) <= 75, longest
 
 
 def test_without_a_key_every_block_has_a_line() -> None:
@@ -55,9 +52,7 @@ def test_without_a_key_every_block_has_a_line() -> None:
 def test_a_block_lists_its_settings_with_their_defaults() -> None:
     said = rlsel("config", "reward").said
 
-    assert (
-        "metric: auc one of accuracy, auc, log_loss; preset paper: accuracy On reward-val" in said
-    )
+    assert "metric: auc one of accuracy, auc, log_loss; preset paper: accuracy" in said
     assert "probe: a block: rlsel config reward.probe" in said
 
 

@@ -245,6 +245,39 @@ def test_npz_and_pcam_and_stylegan_are_recognised() -> None:
     assert kinds["folder"].pool.name == "npz"
 
 
+def write_vectors(path: str, num: int, seed: int, **columns: Any) -> str:
+    vectors = np.random.default_rng(seed).standard_normal((num, 7)).tolist()
+    pq.write_table(pa.table({"uni": vectors, "tissue": ["x", "y"] * (num // 2), **columns}), path)
+    return path
+
+
+def test_embeddings_are_recognised() -> None:
+    write_vectors("real.parquet", 100, 0, slide=[f"s{index // 2}" for index in range(100)])
+    write_vectors("made.parquet", 20, 1)
+    arrays = {
+        f"{s}_embeddings": np.random.default_rng(n).standard_normal((20, 5))
+        for n, s in enumerate(("train", "val", "test"))
+    }
+    arrays |= {f"{split}_labels": np.arange(20) % 2 for split in ("train", "val", "test")}
+    np.savez("real.npz", **arrays)
+    np.savez(
+        "made.npz",
+        embeddings=np.random.default_rng(9).standard_normal((20, 5)),
+        labels=np.arange(20) % 2,
+    )
+
+    made("--images", "real.parquet", "--candidates", "made.parquet", out="1.yaml")
+    made("--images", "real.npz", "--candidates", "made.npz", out="2.yaml")
+
+    content = read_yaml(Path("1.yaml"))
+    assert content["data"]["source"] == {
+        **{"name": "embeddings", "path": "real.parquet"},
+        **{"vector_column": "uni", "label_column": "tissue", "patient_column": "slide"},
+    }
+    assert content["pool"]["name"] == "embeddings"
+    assert "holds embeddings, and a generator" in refused(rlsel("init", "--images", "real.npz"))
+
+
 def test_without_candidates_a_generator_makes_them() -> None:
     experiment = made("--images", write_folder("slides", COUNTS, side=18))
 
