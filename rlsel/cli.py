@@ -1,10 +1,7 @@
 """The command line: names, help and exit codes. Everything else is imported when it is needed."""
 
-import os
 import shlex
 import sys
-import tempfile
-import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +10,7 @@ import typer
 from rlsel.commands.completion import complete_config, complete_run
 from rlsel.commands.config.verb import config as config_verb
 from rlsel.commands.init.verb import init as init_verb
-from rlsel.errors import InputError, find_input_error
+from rlsel.errors import InputError, describe_unforeseen, find_input_error
 
 app = typer.Typer(
     name="rlsel",
@@ -148,19 +145,14 @@ def generate(
 
       rlsel generate --from mine/generator.pt --class tumour --out tumour.parquet
     """
-    from rlsel.commands import generate as generating
+    from rlsel.commands.generate import generate as train_and_sample
     from rlsel.experiment.config import load_experiment
-    from rlsel.generators.histogan.config import HistoGANConfig
     from rlsel.machine.file_names import plain_name
-    from rlsel.machine.progress import console
 
     if checkpoint is not None:
         if config is not None or resume:
             raise InputError("--from makes images only: leave out CONFIG.yaml and --resume")
-        per_class = per_class or HistoGANConfig.num_per_class
-        to = out or checkpoint.with_name(f"pool-{per_class}.parquet")
-        pool = generating.sample(checkpoint, per_class, seed, to, classes)
-        console.print(f"{len(pool):,} candidates written to {to}", markup=False)
+        _sample(checkpoint, per_class, seed, out, classes)
         return
     if per_class is not None:
         raise InputError("--per-class goes with --from; in a config it is generator.num_per_class")
@@ -171,9 +163,26 @@ def generate(
         experiment = experiment.with_seed(seed)
     folder = out or Path("runs") / plain_name(f"generate-{experiment.name}")
     try:
-        generating.generate(experiment, folder, resume, _typed())
+        train_and_sample(experiment, folder, resume, _typed())
     except KeyboardInterrupt:
         raise _interrupted(_command("generate", config, seed, folder)) from None
+
+
+def _sample(
+    checkpoint: Path,
+    per_class: int | None,
+    seed: int | None,
+    out: Path | None,
+    classes: list[str] | None,
+) -> None:
+    from rlsel.commands.generate import sample
+    from rlsel.generators.histogan.config import HistoGANConfig
+    from rlsel.machine.progress import console
+
+    per_class = per_class or HistoGANConfig.num_per_class
+    to = out or checkpoint.with_name(f"pool-{per_class}.parquet")
+    pool = sample(checkpoint, per_class, seed, to, classes)
+    console.print(f"{len(pool):,} candidates written to {to}", markup=False)
 
 
 @app.command(name="import")
@@ -331,22 +340,10 @@ def main() -> None:
 
         mistake = find_input_error(error)
         if mistake is None:
-            print(f"rlsel: {_unforeseen(error)}", file=sys.stderr)
+            print(f"rlsel: {describe_unforeseen(error, _typed())}", file=sys.stderr)
             raise SystemExit(1) from None
         print(f"rlsel: {below_here(' '.join(str(mistake).splitlines()))}", file=sys.stderr)
         raise SystemExit(2) from None
-
-
-def _unforeseen(error: Exception) -> str:
-    said = " ".join(f"{type(error).__name__}: {error}".split())
-    text = "".join(traceback.format_exception(error))
-    try:
-        descriptor, path = tempfile.mkstemp(prefix="rlsel-error-", suffix=".txt", text=True)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"{_typed()}\n\n{text}")
-    except OSError:  # nowhere to write
-        return f"{said}\n{text}"
-    return f"an error that should not be: {said}; please report it with {path}, its traceback"
 
 
 if __name__ == "__main__":

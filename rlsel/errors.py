@@ -1,7 +1,10 @@
 """The one exception a user may see. Anything else that escapes is a bug of ours."""
 
 import errno
+import os
 import re
+import tempfile
+import traceback
 
 CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 """What a terminal takes for a command."""
@@ -32,3 +35,20 @@ def find_input_error(error: BaseException) -> InputError | None:
             return InputError(f"{found.filename}: no file or folder can have so long a name")
         found = inside or found.__cause__
     return None
+
+
+def describe_unforeseen(error: Exception, command: str) -> str:
+    """One line on a bug of ours, with the file that its traceback was written to.
+
+    Args:
+        command: What was typed, for the file.
+    """
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    text = "".join(traceback.format_exception(error))
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="rlsel-error-", suffix=".txt", text=True)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{command}\n\n{text}")
+    except OSError:  # nowhere to write
+        return f"{said}\n{text}"
+    return f"an error that should not be: {said}; please report it with {path}, its traceback"

@@ -12,7 +12,10 @@ from rlsel.reporting.wording import decimal, signed
 from .claims import Claim, Source, in_words, listed
 
 SPEED = "speed"
-THROUGHPUT = "What an evaluation costs, on a CPU"
+THROUGHPUT = {
+    "cpu": "What an evaluation costs, on a CPU",
+    "cuda": "What an evaluation costs, on a GPU",
+}
 GROWTH = "How cost grows with the number of images"
 LOOP = "How fast the learning loop turns"
 SCALING = "Evaluators and episodes"
@@ -26,15 +29,17 @@ def cost_claims(records: Mapping[str, Record]) -> Iterator[Claim]:
         yield _whole_runs(records)
     for name, claim in {
         "reward_throughput": _throughput,
+        "reward_throughput_cuda": _throughput,
         "cost_growth": _growth,
         "learning_loop": _loop,
         "evaluator_scaling": _broker,
         "ledger_speed": _ledger,
         "generator_speed": _generator,
+        "generator_speed_cuda": _generator,
         "generator_quality_histogan_small": _candidates,
     }.items():
-        if records.get(name, {}).get("summary"):
-            yield claim(records[name])
+        if records.get(name, {}).get("summary") and (found := claim(records[name])):
+            yield found
 
 
 def _whole_runs(records: Mapping[str, Record]) -> Claim:
@@ -59,16 +64,19 @@ def _whole_runs(records: Mapping[str, Record]) -> Claim:
     )
 
 
-def _throughput(record: Record) -> Claim:
+def _throughput(record: Record) -> Claim | None:
+    """None before any pair was measured."""
     figures = {
         key.removeprefix("throughput."): figure
         for key, figure in record["summary"].items()
-        if key.startswith("throughput.")
+        if key.startswith("throughput.") and figure.get("times_the_peer")
     }
     ratios = [
         max(figure["times_the_peer"].values(), key=lambda ratio: ratio["median"])
         for figure in figures.values()
     ]
+    if not figures:
+        return None
     single = [
         ratio["median"]
         for figure in figures.values()
@@ -77,21 +85,41 @@ def _throughput(record: Record) -> Claim:
     ]
     least, most = (pick(ratio["median"] for ratio in ratios) for pick in (min, max))
     extrapolated = sum(figure["extrapolated"] for figure in figures.values())
-    accuracy = record["summary"]["test_accuracy"]
-    probe = record["summary"]["full_over.probe in groups of 128"]
+    device = record["config"]["device"]
     return Claim(
         None,
-        f"A full training is {least:.1f} to {most:.1f} times as fast as with a plain PyTorch "
-        "trainer.",
-        f"This is over {in_words(len(figures))} sizes of images and data set, of which "
-        f"{in_words(extrapolated)} are extrapolated from a few steps. Both use all cores, each in "
-        "the way that suits it best. One of our processes on one core is "
-        f"{min(single):.1f} to {max(single):.1f} times as fast as the plain trainer on all. Test "
-        f"accuracy differs by {signed(accuracy['ours_less_peer'])}, where the std between seeds is "
-        f"{decimal(accuracy['pooled_std'])}. A probe, solved in groups of 128, is "
-        f"{probe['median']:,.0f} times cheaper than a full training.",
-        Source(record, f"n = {min(r['n'] for r in ratios)} pairs or more", SPEED, THROUGHPUT),
+        f"A full training{' on a GPU' if device == 'cuda' else ''} is {least:.1f} to {most:.1f} "
+        "times as fast as with a plain PyTorch trainer.",
+        f"Sizes of images and data set: {in_words(len(figures))}, of which "
+        f"{in_words(extrapolated)} extrapolated from a few steps. Both may share out the machine "
+        "in the way that suits them best. "
+        + (
+            f"One of our processes alone is {min(single):.1f} to {max(single):.1f} times as fast "
+            "as the plain trainer at its best. "
+            if single
+            else ""
+        )
+        + _same_accuracy(record),
+        Source(
+            record, f"n = {min(r['n'] for r in ratios)} pairs or more", SPEED, THROUGHPUT[device]
+        ),
     )
+
+
+def _same_accuracy(record: Record) -> str:
+    """And what a probe costs, where it was measured."""
+    said, summary = "", record["summary"]
+    if accuracy := summary.get("test_accuracy"):
+        said = f"Test accuracy differs by {signed(accuracy['ours_less_peer'])}"
+        if accuracy.get("pooled_std") is not None:
+            said += f", where the std between seeds is {decimal(accuracy['pooled_std'])}"
+        said += ". "
+    if probe := summary.get("full_over.probe in groups of 128"):
+        said += (
+            f"A probe, solved in groups of 128, is {probe['median']:,.0f} times cheaper than a "
+            "full training."
+        )
+    return said.strip()
 
 
 def _growth(record: Record) -> Claim:

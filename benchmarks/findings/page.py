@@ -9,6 +9,7 @@ from .choices import choice_claims
 from .claims import link
 from .cost import cost_claims
 from .gaps import gap_lines
+from .gpu import gpu_claims
 from .rewards import reward_claims
 from .selection import selection_claims
 from .truth import truth_claims
@@ -49,6 +50,7 @@ def findings_page(records: Mapping[str, Record]) -> str:
     """One page; claims stand where their intervals put them."""
     claims = [
         *selection_claims(records),
+        *gpu_claims(records),
         *truth_claims(records),
         *choice_claims(records),
         *reward_claims(records),

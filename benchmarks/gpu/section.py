@@ -7,12 +7,14 @@ from rlsel.reporting.wording import in_order, label
 
 Record = dict[str, Any]
 AUGMENTED = "traditional_augmentation"
+CORRECT_TITLE = "Does a GPU compute the same, twice, and survive being full?"
+PAPER_TITLE = "The paper's line at 96 px (`tune_configs/pcam_paper.yaml`)"
 
 
 def correct_section(record: Record, name: str) -> str:
     """A row for each check."""
     lines = [
-        "## Does a GPU compute the same, twice, and survive being full?",
+        f"## {CORRECT_TITLE}",
         "",
         _origin(record, name),
         "",
@@ -47,7 +49,7 @@ def paper_section(record: Record, name: str) -> str:
         rows["real only, flips and colour jitter"] = augmented
     rounds = max((one["accuracy"]["n"] for one in rows.values()), default=0)
     lines = [
-        "## The paper's line at 96 px (`tune_configs/pcam_paper.yaml`)",
+        f"## {PAPER_TITLE}",
         "",
         _origin(record, name),
         "",

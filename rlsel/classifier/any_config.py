@@ -7,15 +7,17 @@ from pydantic import Discriminator, Tag
 from rlsel.classifier.config import ClassifierConfig
 from rlsel.classifier.mlp import MLPConfig
 
+DEFAULT_KIND = "resnet34"
 
-def _kind_of(classifier: Any) -> str:
+
+def kind_of(block: Any) -> str:
     """`name` of a Config or of a block of settings, where it may be left out."""
-    if isinstance(classifier, dict):
-        return classifier.get("name", "resnet34")
-    return getattr(classifier, "name", "resnet34")
+    if isinstance(block, dict):
+        return block.get("name", DEFAULT_KIND)
+    return getattr(block, "name", DEFAULT_KIND)
 
 
 AnyClassifierConfig = Annotated[
     Annotated[ClassifierConfig, Tag("resnet34")] | Annotated[MLPConfig, Tag("mlp")],
-    Discriminator(_kind_of),
+    Discriminator(kind_of),
 ]

@@ -13,8 +13,7 @@ from rlsel.schema import config
 class ClassifierConfig:
     """How a ResNet34 is trained. The paper names the network alone; the rest is our choice."""
 
-    # Not in its repr, which keys of ledgers and caches are made of: those of before it hold.
-    name: Literal["resnet34"] = Field(default="resnet34", repr=False)
+    name: Literal["resnet34"] = "resnet34"
     """The network."""
     epochs: Annotated[int, Field(ge=1)] = 10
     """Passes over real + kept."""

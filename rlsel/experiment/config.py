@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from rlsel.algorithms.config import OF_PPO_ALONE, AlgorithmConfig
 from rlsel.classifier import AnyClassifierConfig, ClassifierConfig
+from rlsel.classifier.any_config import DEFAULT_KIND
 from rlsel.controllers.config import ControllerConfig, TransformerConfig
 from rlsel.data.config import DataConfig
 from rlsel.errors import InputError
@@ -22,7 +23,7 @@ from rlsel.experiment.paths import at_folder, relative_paths
 from rlsel.experiment.presets import PRESETS
 from rlsel.experiment.yaml_files import read_yaml, to_yaml_text
 from rlsel.features.config import FeaturesConfig
-from rlsel.features.extractors.config import DEFAULT_KIND, FileExtractor
+from rlsel.features.extractors.config import FileExtractor
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.pool.config import PhantomPool, PlantedPool, PoolConfig
 from rlsel.quality.config import AuditConfig

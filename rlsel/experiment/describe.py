@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rlsel.errors import InputError
+from rlsel.experiment.gone import GONE, SINCE
 from rlsel.experiment.presets import PRESETS
 from rlsel.experiment.type_words import type_in_words, value_in_yaml, without_null
 
@@ -101,8 +102,11 @@ def find_settings(key: str) -> list[Setting]:
     it, `data.source.path`, which several kinds have.
 
     Raises:
-        InputError: nothing; names what is nearest.
+        InputError: nothing; names what is nearest, or what holds in the place of a setting that
+            earlier versions had.
     """
+    if key in GONE:
+        raise InputError(f"{key} is gone since {SINCE}: {GONE[key]}")
     known = [*every_setting()]
     exact = [one for one in known if one.key == key]
     found = exact or [one for one in known if ".".join(one.written) == key]
@@ -227,6 +231,8 @@ def _kinds(block: dict[str, Any]) -> list[tuple[list[str], dict[str, Any]]]:
     """The names and the schema of each kind of a block; a kind may answer to several names."""
     grouped: dict[str, tuple[list[str], dict[str, Any]]] = {}
     for condition in block.get("allOf", ()):
+        if "properties" not in condition["if"]:
+            continue  # that of a block without a name
         one = condition["then"]
         names, _ = grouped.setdefault(json.dumps(one), ([], one))
         names.append(condition["if"]["properties"]["name"]["const"])

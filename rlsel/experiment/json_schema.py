@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticUndefined, core_schema
 
-from rlsel.experiment.config import Experiment
+from rlsel.experiment.config import OF_EMBEDDINGS, Experiment
 from rlsel.experiment.presets import PRESETS
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -44,7 +44,7 @@ def json_schema() -> dict[str, Any]:
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
-        "allOf": [*_kinds_under_presets(properties, made["$defs"])],
+        "allOf": [*_kinds_by_other_settings(properties)],
         "$defs": made["$defs"],
     }
 
@@ -71,15 +71,18 @@ class _Generator(GenerateJsonSchema):
         """A condition for each kind, as editors then complain of the key that is wrong and not of
         the block as a whole."""
         kinds = {str(kind): self.generate_inner(one) for kind, one in schema["choices"].items()}
-        return {
+        made = {
             "type": "object",
             "properties": {KIND: {"enum": [*kinds]}},
-            "required": [KIND],
             "allOf": [
                 {"if": {"properties": {KIND: {"const": kind}}, "required": [KIND]}, "then": one}
                 for kind, one in kinds.items()
             ],
         }
+        usual = kinds.get(_kind_of_unnamed(schema["discriminator"]))
+        if usual is None:
+            return made | {"required": [KIND]}
+        return made | {"allOf": [*made["allOf"], _where_unnamed(usual)]}
 
 
 def _told(made: JsonSchemaValue, field: FieldInfo) -> JsonSchemaValue:
@@ -113,32 +116,48 @@ def _may_be_null(made: JsonSchemaValue) -> bool:
     return {"type": "null"} in made.get("anyOf", ())
 
 
-def _kinds_under_presets(
-    properties: dict[str, Any], definitions: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    """What a preset says of the kind of a block: where it names one, `name` may be left out.
+def _kind_of_unnamed(discriminator: Any) -> str:
+    """The kind of a block without a name; none where it has to have one."""
+    return str(discriminator({})) if callable(discriminator) else ""
 
-    Takes the demand of a `name` out of those blocks, and puts it here, for whatever other preset.
+
+def _where_unnamed(kind: dict[str, Any]) -> dict[str, Any]:
+    return {"if": {"not": {"required": [KIND]}}, "then": kind}
+
+
+def _kinds_by_other_settings(properties: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The kind of a block without a name, where a preset or the source of the data says it.
+
+    What holds otherwise is taken out of the block, and put here.
     """
-    for key in sorted({key for settings in PRESETS.values() for key in settings}):
+    says = [(_preset_is(name), settings) for name, settings in PRESETS.items()]
+    says.append((_has_embeddings(), OF_EMBEDDINGS))
+    for key in sorted({key for _, settings in says for key in settings}):
         block = properties[key]
-        if KIND not in block.get("required", ()):
-            continue
-        del block["required"]
-        named = {name: s[key][KIND] for name, s in PRESETS.items() if KIND in s.get(key, {})}
-        for preset, kind in named.items():
-            one = next(
-                condition["then"]
-                for condition in block["allOf"]
-                if condition["if"]["properties"][KIND]["const"] == kind
-            )
-            unnamed = {"if": {"not": {"required": [KIND]}}, "then": one}
-            yield {"if": _preset_in([preset]), "then": {"properties": {key: unnamed}}}
-        yield {
-            "if": {"not": _preset_in([*named])},
-            "then": {"properties": {key: {"required": [KIND]}}},
-        }
+        cases = [(case, said[key][KIND]) for case, said in says if KIND in said.get(key, {})]
+        if not cases or "allOf" not in block:
+            continue  # its name is a setting like any other
+        *named, last = block["allOf"]
+        kinds = {one["if"]["properties"][KIND]["const"]: one["then"] for one in _named(block)}
+        for case, kind in cases:
+            yield {"if": case, "then": {"properties": {key: _where_unnamed(kinds[kind])}}}
+        if "required" in block:
+            otherwise = {"required": block.pop("required")}
+        else:
+            block["allOf"], otherwise = named, last
+        no_case = {"not": {"anyOf": [case for case, _ in cases]}}
+        yield {"if": no_case, "then": {"properties": {key: otherwise}}}
 
 
-def _preset_in(names: list[str]) -> dict[str, Any]:
-    return {"properties": {"preset": {"enum": names}}, "required": ["preset"]}
+def _named(block: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in block["allOf"] if "properties" in one["if"]]
+
+
+def _preset_is(name: str) -> dict[str, Any]:
+    return {"properties": {"preset": {"const": name}}, "required": ["preset"]}
+
+
+def _has_embeddings() -> dict[str, Any]:
+    source = {"properties": {KIND: {"const": "embeddings"}}, "required": [KIND]}
+    data = {"properties": {"source": source}, "required": ["source"]}
+    return {"properties": {"data": data}, "required": ["data"]}

@@ -43,7 +43,7 @@ class FeaturesConfig:
         "knn_label_agreement",
         "label_log_probability",
     )
-    """What the controller sees of a candidate. `features` are the raw features (paper: 512),
+    """What the controller sees of a candidate. `features` are the raw numbers (paper: 512),
     `principal_components` their first 16; `nearest_candidate` is what tells a near duplicate."""
     context: tuple[Context, ...] = ("decision", "kept_share", "kept_mean")
     """What it sees of the state: which decision it is, the share of each class kept so far, and the

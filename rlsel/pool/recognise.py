@@ -1,12 +1,14 @@
 """What kind of candidates lie at a path: the pool that reads them, as a config would name it."""
 
-from rlsel.data.sources import FolderSource, NpzSource, ParquetSource
+from rlsel.data.sources import EmbeddingsSource, FolderSource, NpzSource, ParquetSource
 from rlsel.data.sources.recognise import recognise
 from rlsel.errors import InputError
-from rlsel.pool.config import FolderPool, NpzPool, ParquetPool
+from rlsel.pool.config import EmbeddingsPool, FolderPool, NpzPool, ParquetPool
+
+FilePool = FolderPool | ParquetPool | NpzPool | EmbeddingsPool
 
 
-def recognise_pool(text: str, label: str | None = None) -> FolderPool | ParquetPool | NpzPool:
+def recognise_pool(text: str, label: str | None = None) -> FilePool:
     """The pool for what lies at a path. It is not read, so it may still hold what is wrong.
 
     Args:
@@ -25,6 +27,12 @@ def recognise_pool(text: str, label: str | None = None) -> FolderPool | ParquetP
         return ParquetPool(
             path=source.path or text,
             image_column=source.image_column,
+            label_column=source.label_column,
+        )
+    if isinstance(source, EmbeddingsSource):
+        return EmbeddingsPool(
+            path=source.path or text,
+            vector_column=source.vector_column,
             label_column=source.label_column,
         )
     raise InputError(

@@ -10,6 +10,7 @@ import pytest
 import tables
 from findings import claims
 from findings.gaps import gap_lines
+from findings.gpu import gpu_claims
 from findings.selection import selection_claims
 from recording import Record
 from whole_runs.section import TITLES
@@ -18,8 +19,9 @@ REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
 POINTING = ("README.md", "CONTRIBUTING.md", "docs/**/*.md", "rlsel/**/*.py", "envs/**/*.py",
             "benchmarks/**/*.py", "tune_configs/*.yaml")  # fmt: skip
-REFERENCE = re.compile(r'(docs/benchmarks(?:/\w+)?\.md),[\s#]*"([^"]+)"')
-"""As `docs/benchmarks/speed.md, "Evaluators and episodes"`, also over the end of a line."""
+REFERENCE = re.compile(r'(benchmarks(?:/\w+)?\.md)\)?,[\s#]*"([^"]+)"')
+"""As `docs/benchmarks/speed.md, "Evaluators and episodes"`, as a link too, and over the end of a
+line."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -74,7 +76,7 @@ def test_whoever_names_a_section_of_the_pages_names_one_there_is() -> None:
     for path, text in texts():
         for page, title in REFERENCE.findall(text):
             found += 1
-            known = headings((REPOSITORY / page).read_text())
+            known = headings((DOCS / page).read_text())
             assert re.sub(r"\s+", " ", title) in known, f"{path}: {page} has no section {title!r}"
     assert found > 5
 
@@ -151,6 +153,24 @@ def test_what_no_gpu_has_run_is_said_until_one_has() -> None:
     assert not any("GPU" in line or "32 px" in line for line in gap_lines(on_gpu))
     partly = [*gap_lines({"gpu_correct": on_gpu["gpu_correct"]})]
     assert partly[0].startswith("- **On a GPU nobody has measured** how fast rewards are")
+
+
+def test_what_a_gpu_got_wrong_stands_under_what_does_not_work() -> None:
+    def checked(failed: list[str], *kinds: str) -> Record:
+        part = {"passed": 5 - len(failed), "checks": 5, "failed": failed}
+        summary = dict.fromkeys(kinds, part)
+        return {"summary": summary, "cells": dict.fromkeys("abcde"), "hardware": "a GPU"}
+
+    kinds = ("agreement", "repeats", "shortage")
+    (well,) = gpu_claims({"gpu_correct": checked([], *kinds)})
+    (badly,) = gpu_claims({"gpu_correct": checked(["probe, fp32"], *kinds)})
+    (unfinished,) = gpu_claims({"gpu_correct": checked([], "agreement")})
+
+    assert well.works
+    assert not badly.works
+    assert not unfinished.works
+    assert "agreement 4 of 5, repeats 4 of 5 and shortage 4 of 5" in badly.details
+    assert "Not passed: probe, fp32" in badly.details
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,15 @@
 import json
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
-from small_experiment import Outcome, refused, rlsel
+from small_experiment import refused, rlsel
+from small_init import candidates, init_refused, made, pixels, png, write_folder, write_table
 
-from rlsel.commands.init import images as looking
-from rlsel.commands.init.limits import Limits, within
 from rlsel.experiment.config import Experiment, default_experiment, load_experiment
 from rlsel.experiment.describe import SCHEMA
 from rlsel.experiment.yaml_files import read_yaml
@@ -22,52 +19,6 @@ from rlsel.experiment.yaml_files import read_yaml
 pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
 COUNTS = {"normal": 30, "tumour": 31}
-
-
-def pixels(num: int, side: int = 16, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (num, side, side, 3), dtype=np.uint8)
-
-
-def png(image: np.ndarray) -> bytes:
-    Image.fromarray(image).save("one.png")
-    return Path("one.png").read_bytes()
-
-
-def write_folder(root: str, counts: dict[str, int], name: str = "{}.png", side: int = 16) -> str:
-    for seed, (class_name, num) in enumerate(counts.items()):
-        for index, image in enumerate(pixels(num, side, crc32(root.encode()) + seed)):
-            file = Path(root, class_name, name.format(index, index % 12))
-            file.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(file)
-    return root
-
-
-def write_table(path: str, num: int = 60, seed: int = 0, **columns: Any) -> str:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    table = {"picture": [png(image) for image in pixels(num, seed=seed)], **columns}
-    pq.write_table(pa.table(table), path)
-    return path
-
-
-def made(*words: object, out: str = "my.yaml") -> Experiment:
-    """The experiment that `init` has written, which a check takes."""
-    outcome = rlsel("init", *words, "--out", out)
-    assert (outcome.code, outcome.err) == (0, ""), outcome
-    checked = rlsel("check", out)
-    assert (checked.code, checked.err) == (0, ""), checked
-    assert "ready to run" in checked.said
-    return load_experiment(Path(out))
-
-
-def candidates(counts: dict[str, int] | None = None) -> tuple[str, str]:
-    folder = f"made{len([*Path().glob('made*')])}"
-    return "--candidates", write_folder(folder, counts or {"normal": 8, "tumour": 9})
-
-
-def init_refused(*words: object) -> str:
-    said = refused(rlsel("init", *words))
-    assert not Path("my.yaml").exists()
-    return said
 
 
 def test_without_images_the_built_in_default_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,165 +196,34 @@ def test_npz_and_pcam_and_stylegan_are_recognised() -> None:
     assert kinds["folder"].pool.name == "npz"
 
 
-def test_without_candidates_a_generator_makes_them() -> None:
-    experiment = made("--images", write_folder("slides", COUNTS, side=18))
-
-    assert experiment.generator is not None
-    assert experiment.data.size_px in (16, 20)  # 18 px cannot be made
-
-
-LIMITS = Limits("a test", 64, 32, num_train=20, num_val=12, num_test=14, rounds=1, generator={})
+def write_vectors(path: str, num: int, seed: int, **columns: Any) -> str:
+    vectors = np.random.default_rng(seed).standard_normal((num, 7)).tolist()
+    pq.write_table(pa.table({"uni": vectors, "tissue": ["x", "y"] * (num // 2), **columns}), path)
+    return path
 
 
-def test_of_many_images_a_part_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rlsel.commands.init.choose.limits_here", lambda: LIMITS)
-    write_folder("slides", {"normal": 100, "tumour": 101}, side=8)
-
-    experiment = made("--images", "slides", *candidates())
-
-    data = experiment.data
-    assert (data.num_train, data.num_val, data.num_test) == (20, 12, 14)
-    assert experiment.evaluation.rounds == 1
-    assert "Of 141. Delete the line to use all." in Path("my.yaml").read_text().replace(
-        "\n  # ", " "
+def test_embeddings_are_recognised() -> None:
+    write_vectors("real.parquet", 100, 0, slide=[f"s{index // 2}" for index in range(100)])
+    write_vectors("made.parquet", 20, 1)
+    arrays = {
+        f"{s}_embeddings": np.random.default_rng(n).standard_normal((20, 5))
+        for n, s in enumerate(("train", "val", "test"))
+    }
+    arrays |= {f"{split}_labels": np.arange(20) % 2 for split in ("train", "val", "test")}
+    np.savez("real.npz", **arrays)
+    np.savez(
+        "made.npz",
+        embeddings=np.random.default_rng(9).standard_normal((20, 5)),
+        labels=np.arange(20) % 2,
     )
 
+    made("--images", "real.parquet", "--candidates", "made.parquet", out="1.yaml")
+    made("--images", "real.npz", "--candidates", "made.npz", out="2.yaml")
 
-def test_a_larger_validation_is_cut_where_that_leaves_enough_to_train_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("rlsel.pool.checks.NUM_VALIDATED", 30)
-    write_folder("slides", {"normal": 100, "tumour": 100}, side=8)
-
-    ratios = made("--images", "slides", *candidates()).data.ratios
-
-    assert ratios.train == pytest.approx(0.5, abs=0.05)
-    monkeypatch.setattr(looking, "LEAST_TRAIN", 0.6)
-    assert made("--images", "slides", *candidates(), out="2.yaml").data.ratios.train == 0.7
-
-
-def test_a_handful_of_images_is_cut_so_that_every_split_has_some() -> None:
-    write_folder("few", {"normal": 12, "tumour": 12})
-
-    assert made("--images", "few", *candidates()).data.ratios.train == 0.5
-
-
-@pytest.mark.parametrize("broken", ["slides/normal/bad.png", "made0/tumour/bad.png"])
-def test_an_image_that_cannot_be_read_is_left_out_and_told(broken: str) -> None:
-    words = ("--images", write_folder("slides", COUNTS), *candidates())
-    Path(broken).write_text("no image")
-
-    assert made(*words).data.skip_bad
-    assert "bad.png" in rlsel("check", "my.yaml").out
-
-
-@pytest.mark.parametrize(
-    ("size", "expected"),
-    [
-        ((512, 512), (64, 64)),
-        ((500, 512), (64, 64)),
-        ((512, 1024), (32, 64)),
-        ((64, 48), (64, 48)),
-        ((3000, 30), (64, 8)),
-    ],
-)
-def test_large_images_are_made_smaller_in_their_proportions(
-    size: tuple[int, int], expected: tuple[int, int]
-) -> None:
-    assert within(size, 64) == expected
-
-
-def test_large_images_are_resized_with_the_reason() -> None:
-    experiment = made("--images", write_folder("slides", COUNTS, side=90), *candidates())
-
-    assert experiment.data.size_px in (64, 90)  # the latter on a GPU
-    if experiment.data.size_px == 64:
-        assert "# Your images have 90x90 px." in Path("my.yaml").read_text()
-
-
-def loose_images() -> str:
-    write_folder("loose", {"": 3})
-    Path("loose/labels.csv").write_text("file,a,b")
-    return "loose"
-
-
-def several_labels() -> str:
-    arrays = {"images": pixels(20), "labels": np.zeros((20, 3), dtype=int)}
-    np.savez("chest.npz", **arrays)
-    return "chest.npz"
-
-
-def lists_of_labels() -> str:
-    return write_table("lists.parquet", label=[[0, 1]] * 60)
-
-
-def no_images() -> str:
-    pq.write_table(pa.table({"path": ["a.png"], "label": [0]}), "paths.parquet")
-    return "paths.parquet"
-
-
-def several_arrays() -> str:
-    Path("arrays").mkdir()
-    for name in ("a", "b"):
-        np.savez(f"arrays/{name}", images=pixels(2), labels=[0, 1])
-    return "arrays"
-
-
-def nothing() -> str:
-    Path("empty").mkdir()
-    return "empty"
-
-
-@pytest.mark.parametrize(
-    ("write", "expected"),
-    [
-        (loose_images, "loose: holds 3 images and no class folders (what labels.csv says"),
-        (several_labels, "chest.npz: labels: shape (20, 3), but one label per image"),
-        (lists_of_labels, "lists.parquet: no column tells the class of an image"),
-        (no_images, "paths.parquet: no column holds encoded images"),
-        (several_arrays, "arrays: holds several NPZ files; give one of them: a.npz, b.npz"),
-        (lambda: "nowhere", "nowhere: no such file or folder"),
-        (lambda: "nowhere/*.parquet", "nowhere/*.parquet: no .parquet file is there"),
-        (nothing, "empty: holds nothing that is known"),
-        (lambda: write_folder("one", {"a": 9}), "one: at least two class folders are needed"),
-        (lambda: write_folder("s", {"train/a": 9, "train/b": 9}), "s: of the splits there is only"),
-        (lambda: write_folder("x", COUNTS) and "x/normal/0.png", "0.png: is a single image"),
-    ],
-)
-def test_what_cannot_be_learned_from_is_one_line(write: Any, expected: str) -> None:
-    assert expected in init_refused("--images", write(), *candidates())
-
-
-def test_too_few_images_for_a_generator_say_what_to_do() -> None:
-    said = init_refused("--images", write_folder("few", {"normal": 90, "tumour": 15}))
-
-    assert "8 training images of class 'tumour' are too few" in said
-    assert "--candidates" in said
-
-
-def test_candidates_that_do_not_go_with_the_images_are_refused() -> None:
-    write_folder("slides", COUNTS)
-
-    unknown = init_refused("--images", "slides", *candidates({"normal": 8, "tumor": 8}))
-    assert "has the class 'tumor', which training lacks; known are normal, tumour" in unknown
-    assert "give those too, by --images" in init_refused("--candidates", "slides")
-
-
-def test_a_generated_folder_is_taken_by_its_pool() -> None:
-    """Pictures lie beside a pool.parquet that was generated, a table beside exported images."""
-    write_table("gan/pool.parquet", label=["normal", "tumour"] * 30)
-    write_folder("gan", {"figures": 2})
-    write_folder("chosen", {"normal": 8, "tumour": 8})
-    pq.write_table(pa.table({"id": ["a"], "kept": [True]}), "chosen/selection.parquet")
-    write_folder("slides", COUNTS)
-
-    by_generate = made("--images", "slides", "--candidates", "gan", out="1.yaml")
-    by_export = made("--images", "slides", "--candidates", "chosen", out="2.yaml")
-
-    assert (by_generate.pool.name, by_export.pool.name) == ("parquet", "folder")
-
-
-def test_help_shows_what_to_type() -> None:
-    outcome: Outcome = rlsel("init", "--help")
-
-    assert "rlsel init --images slides --candidates gan_images" in outcome.out
+    content = read_yaml(Path("1.yaml"))
+    assert content["data"]["source"] == {
+        **{"name": "embeddings", "path": "real.parquet"},
+        **{"vector_column": "uni", "label_column": "tissue", "patient_column": "slide"},
+    }
+    assert content["pool"]["name"] == "embeddings"
+    assert "holds embeddings, and a generator" in refused(rlsel("init", "--images", "real.npz"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rlsel.classifier import ClassifierConfig, recipe_of
+from rlsel.classifier import ClassifierConfig
 from rlsel.errors import InputError
 from rlsel.experiment.config import build_experiment, load_experiment, merge, to_dict, to_yaml
 from rlsel.features.extractors.config import (
@@ -106,13 +106,6 @@ def test_another_name_replaces_the_block_and_no_name_is_resnet34() -> None:
     }  # fmt: skip
     assert merged(RESNET18, {"size_px": 32}) == {**RESNET18, "size_px": 32}
     assert merged(RESNET18, {"name": "resnet34"}) == {"name": "resnet34"}
-
-
-def test_the_name_of_the_default_changes_neither_hash_nor_recipe() -> None:
-    # Of the version before there were names: ledgers and run folders go by them.
-    assert build_experiment({}, "c.yaml").hash == "00b90986bb97"
-    assert "resnet34" not in recipe_of(ClassifierConfig())
-    assert build(RESNET18).hash != build({}).hash
 
 
 def test_paths_begin_at_the_folder_of_the_config_and_words_are_none(tmp_path: Path) -> None:

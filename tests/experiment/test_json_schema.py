@@ -74,6 +74,7 @@ def test_an_unknown_key_is_refused_in_every_block(where: tuple[str, ...]) -> Non
     assert tuple(error.absolute_path) == where
 
 
+EMBEDDINGS = {"data": {"source": {"name": "embeddings", "path": "x"}}}
 CASES: list[tuple[dict[str, Any], bool]] = [
     ({}, True),
     ({"preset": "papr"}, False),
@@ -95,11 +96,17 @@ CASES: list[tuple[dict[str, Any], bool]] = [
     ({"preset": "dvrl", "controller": {"num_heads": 2}}, False),
     ({"preset": "paper", "controller": {"num_heads": 2}}, True),
     ({"preset": "paper", "controller": {"name": "gru"}}, True),
+    ({"classifier": {"epochs": 1}}, True),
+    ({"classifier": {"hidden_size": 8}}, False),
+    ({"classifier": {"name": "mlp", "hidden_size": 8}}, True),
+    ({"preset": "paper", "classifier": {"epochs": 1}}, True),
+    ({"features": {"extractor": {"epochs": 1}}}, True),
+    ({"features": {"extractor": {"model": "x"}}}, False),
+    ({**EMBEDDINGS, "classifier": {"hidden_size": 8}}, True),
+    ({**EMBEDDINGS, "classifier": {"flips": True}}, False),
+    ({**EMBEDDINGS, "classifier": {"name": "resnet34", "flips": True}}, True),
     ({"controller": {"name": "gru_attention", "num_layers": 2}}, True),
     ({"controller": {"name": "gru", "num_heads": 2}}, False),
-    ({"reward": {"climb": [{"from_iteration": 3, "fidelity": "full"}]}}, True),
-    ({"reward": {"climb": [{"from_iteration": 3}]}}, False),
-    ({"reward": {"climb": [{"from_iteration": 3, "fidelity": "full", "x": 1}]}}, False),
     ({"reward": {"alpha": 1}}, False),
     ({"selection": {"keep_range_of_class": {"a": [0.1, 0.2]}}}, True),
     ({"selection": {"keep_range_of_class": {"a": [0.1, 2]}}}, False),
@@ -146,6 +153,8 @@ class _House:
     """Who may be there."""
     cat: _Cat = _Cat(lives=3)
     """The one of next door."""
+    dogs: tuple[_Dog, ...] = ()
+    """Those in the yard."""
 
 
 def _houses() -> dict[str, Any]:
@@ -164,11 +173,12 @@ def test_blocks_of_several_kinds_are_told_wherever_they_are() -> None:
         *("house.pet.dog", "house.pet.dog.name", "house.guest"),
         *("house.guest.cat", "house.guest.cat.name", "house.guest.cat.lives"),
         *("house.guest.dog", "house.guest.dog.name", "house.cat"),
-        *("house.cat.name", "house.cat.lives"),
+        *("house.cat.name", "house.cat.lives", "house.dogs", "house.dogs.name"),
     ]
     defaults = {one.key: one.default for one in house.walk()}
     assert defaults["house.pet"] == "cat"
     assert defaults["house.guest"] == "null"
     assert defaults["house.cat.lives"] == "3"
+    assert defaults["house.dogs"] == "[]"
     kinds = {one.type for one in house.walk() if one.key.endswith(".cat") and one.about == "A cat."}
     assert kinds == {"name: cat or kitten", "a block"}

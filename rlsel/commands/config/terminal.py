@@ -22,7 +22,9 @@ def print_blocks() -> None:
             if inner.is_block and inner is not one and not _is_in_a_kind(inner):
                 _print_line(inner)
     _print("")
-    _print("rlsel config KEY says more: rlsel config reward, or rlsel config reward.metric")
+    _print_wrapped(
+        "rlsel config KEY says more: rlsel config reward, or rlsel config reward.metric", ""
+    )
 
 
 def print_setting(key: str) -> None:

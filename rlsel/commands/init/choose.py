@@ -9,6 +9,7 @@ from rlsel.commands.init.images import Found, data_block, look_at_images
 from rlsel.commands.init.limits import Limits, limits_here
 from rlsel.commands.init.noted import Block, Noted
 from rlsel.commands.init.place import as_config_has_it
+from rlsel.data import EmbeddingsSource
 from rlsel.data.sources.recognise import recognise
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment, default_experiment, to_dict
@@ -17,14 +18,15 @@ from rlsel.machine.progress import console
 from rlsel.machine.wording import counted
 from rlsel.pool import build_pool
 from rlsel.pool.checks import MIN_TRAIN_PER_CLASS
-from rlsel.pool.config import FolderPool, NpzPool, ParquetPool
-from rlsel.pool.recognise import recognise_pool
+from rlsel.pool.config import EmbeddingsPool, FolderPool, NpzPool, ParquetPool
+from rlsel.pool.recognise import FilePool, recognise_pool
 
-FilePool = FolderPool | ParquetPool | NpzPool
+USUAL_COLUMNS = {"image_column": "image", "label_column": "label"}
 POOLS = {
-    FolderPool: "a folder for each class",
+    FolderPool: "in a folder for each class",
     ParquetPool: "in Parquet",
     NpzPool: "in an NPZ file",
+    EmbeddingsPool: "as embeddings",
 }
 
 
@@ -60,6 +62,11 @@ def blocks_for(images: str, candidates: str | None, label: str | None, folder: P
     """
     limits, seed = limits_here(), Experiment().seed
     source = recognise(images, label)
+    if isinstance(source, EmbeddingsSource) and candidates is None:
+        raise InputError(
+            f"{images}: holds embeddings, and a generator makes images alone; give candidates too, "
+            "as embeddings (--candidates)"
+        )
     found = look_at_images(source, limits, seed, makes_candidates=candidates is None)
     console.print(f"{images}: {found.in_words}", markup=False)
     path = as_config_has_it(source.path or images, folder)
@@ -71,7 +78,7 @@ def blocks_for(images: str, candidates: str | None, label: str | None, folder: P
         made = {"pool": _pool(pool, folder)}
     return {
         "seed": _told("seed", seed),
-        "data": Noted(data_block(found, path), f"The real images. {found.in_words}."),
+        "data": Noted(data_block(found, path), f"The real {found.noun}s. {found.in_words}."),
         **made,
         **_rest(Experiment(), limits.rounds, limits.machine),
     }
@@ -108,10 +115,10 @@ def _readable_with(pool: FilePool, found: Found, seed: int) -> Found:
 def _pool(pool: FilePool, folder: Path) -> Noted:
     kind = POOLS[type(pool)]
     block = {"name": Noted(pool.name), "path": Noted(as_config_has_it(pool.path, folder))}
-    if isinstance(pool, ParquetPool):
-        columns = {"image_column": pool.image_column, "label_column": pool.label_column}
-        usual = {"image_column": "image", "label_column": "label"}
-        block |= {key: Noted(value) for key, value in columns.items() if value != usual[key]}
+    for key in ("image_column", "vector_column", "label_column"):
+        value = getattr(pool, key, None)
+        if value is not None and value != USUAL_COLUMNS.get(key):
+            block[key] = Noted(value)
     return Noted(block, f"The candidates, {kind}. Their classes are called as the real ones are.")
 
 
@@ -173,4 +180,6 @@ def _all_told(block: str, settings: dict[str, Any], alone: tuple[str, ...] | Non
 
 
 def _told(key: str, value: Any) -> Noted:
-    return Noted(value, find_settings(key)[0].first_sentence)
+    setting = find_settings(key)[0]
+    choices = f" O{setting.type[1:]}." if setting.type.startswith("one of") else ""
+    return Noted(value, setting.first_sentence + choices)

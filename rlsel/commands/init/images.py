@@ -11,6 +11,7 @@ from rlsel.commands.init.limits import Limits, within
 from rlsel.commands.init.noted import Block, Noted, noted
 from rlsel.data import (
     DataConfig,
+    EmbeddingsSource,
     FolderSource,
     NpzSource,
     ParquetSource,
@@ -23,6 +24,7 @@ from rlsel.data.decoding.resize import Size
 from rlsel.data.patients import found_by, patient_setting
 from rlsel.data.positive_class import describe_positive, doubts
 from rlsel.data.sources import WHOLE, FileSource, find_parts
+from rlsel.data.sources.recognise import AnySource
 from rlsel.errors import InputError
 from rlsel.machine.wording import by, counted
 from rlsel.pool.checks import better_ratios
@@ -47,6 +49,7 @@ KINDS = {
     "folder": "in a folder for each class",
     "parquet": "in Parquet",
     "npz": "in an NPZ file",
+    "embeddings": "in Parquet",
     "pcam_hdf5": "in PCam's HDF5 files",
 }
 
@@ -57,12 +60,17 @@ class Found:
 
     config: DataConfig
     splits: Splits
-    size: Size
-    """The commonest, as they are."""
+    size: Size | None
+    """The commonest, as they are; None of embeddings."""
     num_sizes: int
     """Among the images that were looked at."""
     notes: dict[str, str]
     """Setting of `data` -> why it is so."""
+
+    @property
+    def noun(self) -> str:
+        """What one is called."""
+        return self.splits.train.noun
 
     @property
     def counts(self) -> dict[str, int]:
@@ -78,12 +86,15 @@ class Found:
         some = [f"{count:,} of {name!r}" for name, count in islice(counts.items(), CLASSES_NAMED)]
         more = len(counts) - len(some)
         some += [f"{more} more classes"] if more > 0 else []
-        kind = KINDS[self.config.source.name]
-        sizes = f"{by(self.size)} px" + (" and others" if self.num_sizes > 1 else "")
-        return f"{counted(sum(counts.values()), 'image')} {kind} ({sizes}): {', '.join(some)}"
+        shape = f"{by(self.size)} px" if self.size else self.splits.train.shape_text
+        shape += " and others" if self.num_sizes > 1 else ""
+        source = self.config.source
+        is_npz = isinstance(source, EmbeddingsSource) and source.is_npz
+        kind = KINDS["npz" if is_npz else source.name]
+        return f"{counted(sum(counts.values()), self.noun)} {kind} ({shape}): {', '.join(some)}"
 
 
-def look_at_images(source: FileSource, limits: Limits, seed: int, makes_candidates: bool) -> Found:
+def look_at_images(source: AnySource, limits: Limits, seed: int, makes_candidates: bool) -> Found:
     """Read images, with the settings that suit them and the machine.
 
     Args:
@@ -92,15 +103,16 @@ def look_at_images(source: FileSource, limits: Limits, seed: int, makes_candidat
     Raises:
         InputError: they cannot be read, or are too few.
     """
-    sizes = Counter(_sizes(source))
-    size = sizes.most_common(1)[0][0] if sizes else (1, 1)
-    wanted = _fitting(size, limits, makes_candidates)
     config = DataConfig(source=source)
     notes = {"source": NO_NAMES} if isinstance(source, NpzSource) else {}
-    if wanted != size or len(sizes) > 1:
-        height, width = wanted
-        config = replace(config, size_px=height if height == width else (height, width))
-        notes["size_px"] = _why_size(size, wanted, len(sizes), limits, makes_candidates)
+    sizes = Counter() if isinstance(source, EmbeddingsSource) else Counter(_sizes(source))
+    size = sizes.most_common(1)[0][0] if sizes else None
+    if size is not None:
+        wanted = _fitting(size, limits, makes_candidates)
+        if wanted != size or len(sizes) > 1:
+            height, width = wanted
+            config = replace(config, size_px=height if height == width else (height, width))
+            notes["size_px"] = _why_size(size, wanted, limits)
     config, splits = _first_splits(config, seed)
     found = Found(config, splits, size, len(sizes), notes)
     for improve in (_with_patients, _with_ratios, _with_fewer, _with_positive_class):
@@ -170,9 +182,7 @@ def _fitting(size: Size, limits: Limits, makes_candidates: bool) -> Size:
     return nearest_sizes(within(size, limits.made_side_px))[0]
 
 
-def _why_size(
-    size: Size, wanted: Size, num_sizes: int, limits: Limits, makes_candidates: bool
-) -> str:
+def _why_size(size: Size, wanted: Size, limits: Limits) -> str:
     if wanted == size:
         return "The images have several sizes; this is the commonest of those looked at."
     if max(wanted) < max(size):
@@ -186,7 +196,7 @@ def _why_size(
 def _with_patients(found: Found, limits: Limits, seed: int) -> Found:
     source = found.config.source
     setting = None
-    if isinstance(source, FolderSource | ParquetSource):
+    if isinstance(source, FolderSource | ParquetSource | EmbeddingsSource):
         setting = patient_setting(source, found.splits.named())
     if setting is None:
         return found
@@ -247,8 +257,8 @@ def _with_fewer(found: Found, limits: Limits, seed: int) -> Found:
     }
     first = next(iter(fewer))
     notes[first] = (
-        f"So that a first run ends in good time on {limits.machine}, it uses a part of the images. "
-        + notes[first]
+        f"So that a first run ends in good time on {limits.machine}, it uses a part of the "
+        f"{found.noun}s. {notes[first]}"
     )
     return replace(
         found, config=config, splits=load_splits(config, seed), notes=found.notes | notes

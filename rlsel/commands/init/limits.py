@@ -54,8 +54,8 @@ def limits_here() -> Limits:
         machine=f"{counted(cores or 1, 'core')} and no GPU",
         side_px=64,
         made_side_px=32,
-        num_train=2_000,
-        num_val=1_250,
+        num_train=1_000,
+        num_val=1_260,
         num_test=2_000,
         rounds=3,
         # tune_configs/histogan_small.yaml, whose training is measured.

@@ -120,7 +120,7 @@ def _read_parquet(
     )
     groups, notes = row_groups(plain)
     for split, group in groups.items():
-        column = source.vector_column or _only_vectors(group[0].file)
+        column = source.vector_column or only_vectors(group[0].file)
         listing = read_rows(tuple(group), replace(plain, image_column=column), "vector_column")
         vectors_NF = np.concatenate([_vectors(rows, column) for rows in group])
         ids = [id_ for rows in group for id_ in _ids(rows, source.id_column)]
@@ -131,10 +131,14 @@ def _read_parquet(
         )
 
 
-def _only_vectors(file: Path) -> str:
-    """The one column that holds vectors."""
+def only_vectors(file: Path) -> str:
+    """The one column that holds vectors.
+
+    Raises:
+        InputError: there is none, or several.
+    """
     schema = open_parquet(file).schema_arrow
-    found = [field.name for field in schema if _is_vector(field.type)]
+    found = [field.name for field in schema if is_vector(field.type)]
     if len(found) == 1:
         return found[0]
     said = f"columns of vectors are {', '.join(found)}" if found else "no column holds vectors"
@@ -144,9 +148,10 @@ def _only_vectors(file: Path) -> str:
     )
 
 
-def _is_vector(kind: pa.DataType) -> bool:
+def is_vector(kind: pa.DataType) -> bool:
+    """Whether each value of a column is a list of numbers."""
     if isinstance(kind, pa.BaseExtensionType):
-        return _is_vector(kind.storage_type)
+        return is_vector(kind.storage_type)
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
     if not (is_list or pa.types.is_fixed_size_list(kind)):
         return False
@@ -155,7 +160,7 @@ def _is_vector(kind: pa.DataType) -> bool:
 
 def _vectors(rows: Rows, column: str) -> Float32[np.ndarray, "n f"]:
     kind = open_parquet(rows.file).schema_arrow.field(column).type
-    if not _is_vector(kind):
+    if not is_vector(kind):
         raise InputError(
             f"{rows.file}: column {column!r} is of type {kind}; lists of numbers are needed"
         )

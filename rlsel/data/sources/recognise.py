@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rlsel.data.sources import (
+    EmbeddingsSource,
     FileSource,
     FolderSource,
     NpzSource,
@@ -13,7 +14,9 @@ from rlsel.data.sources import (
     PcamHdf5Source,
 )
 from rlsel.data.sources.columns import image_column, label_column
+from rlsel.data.sources.embeddings import ARRAYS, is_vector, only_vectors
 from rlsel.data.sources.folder import SUFFIXES as IMAGE_SUFFIXES
+from rlsel.data.sources.npz import array_names
 from rlsel.data.sources.parquet import SUFFIXES as PARQUET_SUFFIXES
 from rlsel.data.sources.parquet import open_parquet
 from rlsel.data.sources.paths import existing, expand, matching_files, shown
@@ -24,14 +27,17 @@ from rlsel.machine.wording import counted
 
 KNOWN = (
     "rlsel reads a folder with a folder of images for each class (or train, val and test with "
-    "those in them), Parquet, NPZ, StyleGAN's dataset.json and PCam's HDF5 files"
+    "those in them), Parquet and NPZ (also of embeddings), StyleGAN's dataset.json and PCam's HDF5"
 )
 PCAM = "camelyonpatch_level_2_split_*_x.h5*"
 TABLES = (".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".txt")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z")
 
 
-def recognise(text: str, label: str | None = None) -> FileSource:
+AnySource = FileSource | EmbeddingsSource
+
+
+def recognise(text: str, label: str | None = None) -> AnySource:
     """The source for what lies at a path. It is not read, so it may still hold what is wrong.
 
     Args:
@@ -48,10 +54,10 @@ def recognise(text: str, label: str | None = None) -> FileSource:
     return _folder(text, path, label) if path.is_dir() else _file(text, path, label)
 
 
-def _file(text: str, path: Path, label: str | None) -> FileSource:
+def _file(text: str, path: Path, label: str | None) -> AnySource:
     suffix = path.suffix.lower()
     if suffix == ".npz":
-        return NpzSource(path=text)
+        return _npz(text, path)
     if suffix == ".parquet":
         return _parquet(text, (path,), label)
     if path.match(PCAM):
@@ -63,13 +69,13 @@ def _file(text: str, path: Path, label: str | None) -> FileSource:
     raise InputError(f"{path}: is of no kind that is known; {KNOWN}")
 
 
-def _folder(text: str, path: Path, label: str | None) -> FileSource:
+def _folder(text: str, path: Path, label: str | None) -> AnySource:
     if has_labels(path):
         return FolderSource(path=text)
     for inside in ("", "pcam"):
         if any((path / inside).glob(PCAM)):
             return PcamHdf5Source(path=os.path.join(text, inside) if inside else text)
-    if any(image_column(file) for file in _files_in(path, PARQUET_SUFFIXES)):
+    if any(image_column(f) or _has_vectors(f) for f in _files_in(path, PARQUET_SUFFIXES)):
         return _parquet(text, matching_files(text, PARQUET_SUFFIXES), label)
     if any(_has_images(folder) for folder in subfolders(path)):
         return FolderSource(path=text)
@@ -77,16 +83,32 @@ def _folder(text: str, path: Path, label: str | None) -> FileSource:
         return _parquet(text, tuple(below), label)
     arrays = _files_in(path, (".npz",))
     if len(arrays) == 1:
-        return NpzSource(path=os.path.join(text, arrays[0].name))
+        return _npz(os.path.join(text, arrays[0].name), arrays[0])
     if arrays:
         names = ", ".join(shown(file.name) for file in arrays)
         raise InputError(f"{path}: holds several NPZ files; give one of them: {names}")
     raise InputError(_nothing_known(path))
 
 
-def _parquet(text: str, files: Sequence[Path], label: str | None) -> ParquetSource:
+def _npz(text: str, path: Path) -> AnySource:
+    names = {name.rpartition("_")[2] for name in array_names(path)}
+    if "images" not in names and names & set(ARRAYS):
+        return EmbeddingsSource(path=text)
+    return NpzSource(path=text)
+
+
+def _has_vectors(file: Path) -> bool:
+    return any(is_vector(field.type) for field in open_parquet(file).schema_arrow)
+
+
+def _parquet(text: str, files: Sequence[Path], label: str | None) -> AnySource:
     column_of = {file: image_column(file) for file in files}
     with_images = [file for file, column in column_of.items() if column]
+    if not with_images and all(map(_has_vectors, files)):
+        first = files[0]
+        return EmbeddingsSource(
+            path=text, vector_column=only_vectors(first), label_column=label_column(first, label)
+        )
     if not with_images:
         columns = ", ".join(open_parquet(files[0]).schema_arrow.names)
         raise InputError(

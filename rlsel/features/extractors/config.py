@@ -1,11 +1,12 @@
 """`ExtractorConfig`: where the features of images come from. Without `name` it is a ResNet34."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
 from rlsel.classifier import ClassifierConfig
+from rlsel.classifier.any_config import kind_of
 from rlsel.schema import config
 
 Channels = tuple[float, float, float]
@@ -74,19 +75,11 @@ FrozenExtractor = NetworkExtractor | FileExtractor
 """Those that are not trained on the images of a run."""
 
 
-def kind_of(extractor: Any) -> str:
-    """`name` of a Config or of a block of settings, where it may be left out."""
-    if isinstance(extractor, dict):
-        return extractor.get("name", DEFAULT_KIND)
-    return getattr(extractor, "name", DEFAULT_KIND)
-
-
 def is_word(weights: str) -> bool:
     """Whether `weights` names some, as DEFAULT does; anything with a dot or a slash is a path."""
     return re.fullmatch(r"\w+", weights) is not None
 
 
-DEFAULT_KIND = "resnet34"
 ExtractorConfig = Annotated[
     Annotated[ClassifierConfig, Tag("resnet34")]
     | Annotated[TorchvisionExtractor, Tag("torchvision")]

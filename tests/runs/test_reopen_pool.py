@@ -71,7 +71,7 @@ def test_a_run_of_a_generator_is_exported_and_reported_without_its_real_images(
     run_dir = tmp_path / "run"
     assert rlsel("run", config, "--out", run_dir).code == 0
 
-    with patch("rlsel.stages.candidates.load_splits", None):
+    with patch("rlsel.runs.reopen.load_splits", None):
         assert exported(run_dir, tmp_path / "new") == 16
     assert rlsel("report", run_dir).code == 0
 

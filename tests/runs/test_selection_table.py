@@ -41,9 +41,9 @@ def test_a_learned_selection_comes_back_to_the_last_bit(tmp_path: Path) -> None:
 
 
 def test_a_row_holds_all_that_is_known_of_its_candidate(tmp_path: Path) -> None:
-    write_selection(
-        tmp_path, pool(), TABLE, BATCH_N, Selection("controller", KEPT_N[None], SCORE_N)
-    )
+    nearest = np.array([f"real-{index}" for index in range(NUM)])
+    selection = Selection("controller", KEPT_N[None], SCORE_N)
+    write_selection(tmp_path, pool(), TABLE, BATCH_N, selection, nearest)
 
     row = read_selection(tmp_path).to_pylist()[13]
 
@@ -58,6 +58,7 @@ def test_a_row_holds_all_that_is_known_of_its_candidate(tmp_path: Path) -> None:
         "margin": TABLE.margin[13],
         "nearest_real": TABLE.nearest_real[13],
         "nearest_candidate": TABLE.nearest_candidate[13],
+        "nearest_train": "real-13",
         "keep_probability": SCORE_N[13],
         "kept": KEPT_N[13],
         "kind": "right_label" if KEPT_N[13] else "wrong_label",
