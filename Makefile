@@ -42,10 +42,13 @@ format: $(DEV)  ## Let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(DEV)  ## Make the JSON schema of configs and docs/config.md anew, from the docstrings
+docs: $(DEV)  ## Make pages and JSON schema from the docstrings, and the site in site/, offline
 	$(BIN)/rlsel config --schema > .schema.new
 	mv .schema.new rlsel/experiment/rlsel.schema.json
 	$(BIN)/rlsel config --markdown > docs/config.md
+	$(BIN)/python scripts/command_line_page.py
+	rm -rf site
+	$(BIN)/zensical build --strict --clean
 
 bench:  ## List the benchmarks and what each measures
 	@for file in $(filter-out %/__init__.py,$(wildcard benchmarks/*.py)); do \
@@ -60,7 +63,7 @@ constraints: $(DEV)  ## Pin in constraints.txt what .venv holds now
 	mv .constraints.new constraints.txt
 
 clean:  ## Delete caches and build output; .venv and runs/ stay
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist site .cache *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find envs rlsel tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # A pyenv shim is on PATH even where its version is not active, so each Python is asked, not just

@@ -28,24 +28,14 @@ def learn_plainly(
     torch.manual_seed(seed)
     optimizer = torch.optim.AdamW(controller.parameters(), lr=config.lr, weight_decay=0.0)
     num_episodes = config.episodes
-    descriptors_NF = torch.from_numpy(problem.descriptors_NF)
     observations: list[dict[str, torch.Tensor]] = []
-    onehot_NC = torch.eye(problem.num_classes)[torch.from_numpy(problem.labels_N)]
     for iteration in range(config.iterations):
         optimizer.param_groups[0]["lr"] = config.lr * (1 - iteration / config.iterations)
         kept_EN = torch.zeros(num_episodes, problem.num_candidates)
         observations, actions, logits, advantages = [], [], [], []
         for decision, places in enumerate(problem.batches_DK):
             places_K = torch.from_numpy(places)
-            share_EC = kept_EN @ onehot_NC / onehot_NC.sum(0)
-            mean_EF = kept_EN @ descriptors_NF / kept_EN.sum(1, keepdim=True).clamp(min=1)
-            observation = {
-                "candidates": descriptors_NF[places_K].expand(num_episodes, -1, -1),
-                "labels": torch.from_numpy(problem.labels_N)[places_K].expand(num_episodes, -1),
-                "valid": torch.ones(num_episodes, len(places)),
-                "decision": torch.eye(problem.num_decisions)[decision].expand(num_episodes, -1),
-                "kept": torch.cat((share_EC, mean_EF), dim=1),
-            }
+            observation = _observe(problem, decision, places_K, kept_EN)
             with torch.no_grad():
                 logits_EK, _ = controller(observation)
             action_EK = torch.bernoulli(torch.sigmoid(logits_EK))
@@ -75,6 +65,25 @@ def learn_plainly(
         with torch.no_grad():
             probability_N[places] = torch.sigmoid(controller(observation)[0]).mean(0).numpy()
     return probability_N
+
+
+def _observe(
+    problem: SelectionProblem, decision: int, places_K: torch.Tensor, kept_EN: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """What the controller sees of one decision in all episodes."""
+    num_episodes = len(kept_EN)
+    labels_N = torch.from_numpy(problem.labels_N)
+    descriptors_NF = torch.from_numpy(problem.descriptors_NF)
+    onehot_NC = torch.eye(problem.num_classes)[labels_N]
+    share_EC = kept_EN @ onehot_NC / onehot_NC.sum(0)
+    mean_EF = kept_EN @ descriptors_NF / kept_EN.sum(1, keepdim=True).clamp(min=1)
+    return {
+        "candidates": descriptors_NF[places_K].expand(num_episodes, -1, -1),
+        "labels": labels_N[places_K].expand(num_episodes, -1),
+        "valid": torch.ones(num_episodes, len(places_K)),
+        "decision": torch.eye(problem.num_decisions)[decision].expand(num_episodes, -1),
+        "kept": torch.cat((share_EC, mean_EF), dim=1),
+    }
 
 
 def _clipped_loss(

@@ -156,7 +156,7 @@ class Experiment:
 _experiment = TypeAdapter(Experiment)
 
 
-def load_experiment(path: Path | None) -> Experiment:
+def load_experiment(path: Path | str | None) -> Experiment:
     """Read a YAML file, whose relative paths begin at its folder; None gives the built-in default.
 
     Raises:
@@ -164,6 +164,7 @@ def load_experiment(path: Path | None) -> Experiment:
     """
     if path is None:
         return default_experiment()
+    path = Path(path)
     content = read_yaml(path)
     if "experiment" in content or "grid" in content:
         raise InputError(f"{path}: is a sweep; run it with: rlsel tune {path}")

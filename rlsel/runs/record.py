@@ -56,8 +56,11 @@ class Record:
     """One run, finished or not. Lists of scores hold one value per evaluation round, in order."""
 
     name: str
+    """Of the config."""
     config_hash: str
+    """Twelve hex digits, shared by runs that differ in name, seed or machine alone."""
     seed: int
+    """The one seed of the run."""
     finished: bool
     """False while stages are still to come; a report is drawn of finished runs only."""
     layout: int = 1
@@ -71,13 +74,17 @@ class Record:
     arithmetic: str = ""
     """In which evaluators trained last, such as `cuda bf16`; empty where there were none."""
     versions: dict[str, str] = field(default_factory=dict)
+    """Of Python, rlsel and the packages that results depend on."""
     wall_s: Number = 0.0
     """Working time, summed over the pieces of a run that was resumed."""
     stage_s: dict[str, Number] = field(default_factory=dict)
+    """Stage -> seconds, the same way."""
     peak_memory_gib: Number = math.nan
+    """Highest memory of all processes of the run together."""
     evaluations: Evaluations = field(
         default_factory=lambda: Evaluations(trained=0, from_ledger=0, by_fidelity={})
     )
+    """How many were trained and how many the ledger answered, in all and by fidelity."""
     utilisation: dict[str, Number] = field(default_factory=dict)
     """Share of the evaluators' time that they were at work, from the start of learning to the
     last test score: `while_wanted`, of the time when somebody waited for an evaluation, and
@@ -93,6 +100,7 @@ class Record:
     truth: dict[str, dict[str, Number]] | None = None
     """method or free score -> auc, precision, recall against the planted truth, where known."""
     truth_by_kind: dict[str, KindOfCandidate] | None = None
+    """Kind of planted candidate -> how many there are, and what became of them."""
     quality: dict[str, dict[str, dict[str, dict[str, Number] | int]]] | None = None
     """`own` or `given` (by `audit.weights`): whose features -> class -> field of
     `quality.ClassQuality` -> figures of the candidates and their floors."""
@@ -109,11 +117,15 @@ class Record:
     class_names: list[str] = field(default_factory=list)
     """In the order of labels; of two, sensitivity is the recall of the second."""
     notes: list[str] = field(default_factory=list)
+    """What is worth knowing of the inputs and the settings."""
     warnings: list[str] = field(default_factory=list)
+    """What may make the result worth less, each with what to do about it."""
     resumed: int = 0
     """How often the run was taken up again after it stopped."""
     data_digest: str = ""
+    """Of the training images, by which a run that goes on knows them again."""
     pool_digest: str = ""
+    """Of the candidates, the same way."""
 
     @staticmethod
     def read(path: Path | str) -> "Record":

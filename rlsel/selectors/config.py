@@ -38,8 +38,8 @@ class SelectionConfig:
     )
     """The methods to compare: `controller`, `keep_all`, `uniform`, `centroid`; the published rivals
     `knn_shapley`, `data_oob`, `data_banzhaf`, `tmc_shapley` and `confident_learning` (extra
-    `peers`); or `module:function`, a rule of your own (docs/own_rule.md). `real_only` is always
-    added, and so is `oracle` if the pool's truth is known."""
+    `peers`); or `module:function`, a rule of your own (docs/how-to/own-rule.md). `real_only` is
+    always added, and so is `oracle` if the pool's truth is known."""
     keep_fraction: Annotated[float | None, Field(gt=0, le=1)] = None
     """Share of the pool to keep, the most probable candidates first. It is applied after learning;
     with `keep_range: [x, x]` the controller learns under that share. None: the controller sets the

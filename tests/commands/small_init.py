@@ -1,4 +1,4 @@
-"""Images of every layout, and the command line that writes and checks a config for them."""
+"""Images on disk that `rlsel init` may find, and what it makes of them."""
 
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
-from small_experiment import rlsel
+from small_experiment import refused, rlsel
 
 from rlsel.experiment.config import Experiment, load_experiment
-
-COUNTS = {"normal": 30, "tumour": 31}
 
 
 def pixels(num: int, side: int = 16, seed: int = 0) -> np.ndarray:
@@ -55,7 +53,7 @@ def candidates(counts: dict[str, int] | None = None) -> tuple[str, str]:
     return "--candidates", write_folder(folder, counts or {"normal": 8, "tumour": 9})
 
 
-def write_vectors(path: str, num: int, seed: int, **columns: Any) -> str:
-    vectors = np.random.default_rng(seed).standard_normal((num, 7)).tolist()
-    pq.write_table(pa.table({"uni": vectors, "tissue": ["x", "y"] * (num // 2), **columns}), path)
-    return path
+def init_refused(*words: object) -> str:
+    said = refused(rlsel("init", *words))
+    assert not Path("my.yaml").exists()
+    return said

@@ -2,31 +2,23 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from small_experiment import Outcome, refused, rlsel
-from small_init import (
-    COUNTS,
-    candidates,
-    made,
-    pixels,
-    png,
-    write_folder,
-    write_table,
-    write_vectors,
-)
+from small_experiment import refused, rlsel
+from small_init import candidates, init_refused, made, pixels, png, write_folder, write_table
 
-from rlsel.commands.init import images as looking
-from rlsel.commands.init.limits import Limits, within
 from rlsel.experiment.config import Experiment, default_experiment, load_experiment
 from rlsel.experiment.describe import SCHEMA
 from rlsel.experiment.yaml_files import read_yaml
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
+
+COUNTS = {"normal": 30, "tumour": 31}
 
 
 def test_without_images_the_built_in_default_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,6 +58,15 @@ def test_the_schema_that_its_first_line_names_lies_beside_it() -> None:
     first = Path("deep/my.yaml").read_text().splitlines()[0]
     assert first == "# yaml-language-server: $schema=rlsel.schema.json"
     assert Path("deep/rlsel.schema.json").read_text() == SCHEMA.read_text()
+
+
+def test_nothing_is_written_over() -> None:
+    Path("mine.yaml").write_text("mine")
+
+    said = refused(rlsel("init", "--out", "mine.yaml"))
+
+    assert said.startswith("mine.yaml: is there already; choose another --out")
+    assert [path.name for path in Path().iterdir()] == ["mine.yaml"]
 
 
 @pytest.mark.parametrize(
@@ -125,6 +126,24 @@ def test_columns_of_parquet_may_be_called_as_they_like() -> None:
     }
 
 
+def test_a_label_among_several_columns_is_asked_for() -> None:
+    columns = {"verdict": ["x", "y"] * 30, "stain": ["h", "e"] * 30}
+    write_table("d.parquet", **columns)
+    write_table("made.parquet", seed=1, **columns)
+
+    said = init_refused("--images", "d.parquet", "--candidates", "made.parquet")
+    assert said == (
+        "d.parquet: the columns 'verdict', 'stain' may all be the classes; say which, as in "
+        "--label-column verdict"
+    )
+    made(
+        *("--images", "d.parquet", "--candidates", "made.parquet", "--label-column", "stain"),
+    )
+    content = read_yaml(Path("my.yaml"))
+    assert content["data"]["source"]["label_column"] == "stain"
+    assert content["pool"]["label_column"] == "stain"
+
+
 def test_a_split_column_or_files_of_splits_in_parquet_are_kept() -> None:
     splits = ["train"] * 30 + ["validation"] * 14 + ["test"] * 16
     write_table("one.parquet", label=[0, 1] * 30, split=splits)
@@ -177,6 +196,12 @@ def test_npz_and_pcam_and_stylegan_are_recognised() -> None:
     assert kinds["folder"].pool.name == "npz"
 
 
+def write_vectors(path: str, num: int, seed: int, **columns: Any) -> str:
+    vectors = np.random.default_rng(seed).standard_normal((num, 7)).tolist()
+    pq.write_table(pa.table({"uni": vectors, "tissue": ["x", "y"] * (num // 2), **columns}), path)
+    return path
+
+
 def test_embeddings_are_recognised() -> None:
     write_vectors("real.parquet", 100, 0, slide=[f"s{index // 2}" for index in range(100)])
     write_vectors("made.parquet", 20, 1)
@@ -202,99 +227,3 @@ def test_embeddings_are_recognised() -> None:
     }
     assert content["pool"]["name"] == "embeddings"
     assert "holds embeddings, and a generator" in refused(rlsel("init", "--images", "real.npz"))
-
-
-def test_without_candidates_a_generator_makes_them() -> None:
-    experiment = made("--images", write_folder("slides", COUNTS, side=18))
-
-    assert experiment.generator is not None
-    assert experiment.data.size_px in (16, 20)  # 18 px cannot be made
-
-
-LIMITS = Limits("a test", 64, 32, num_train=20, num_val=12, num_test=14, rounds=1, generator={})
-
-
-def test_of_many_images_a_part_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rlsel.commands.init.choose.limits_here", lambda: LIMITS)
-    write_folder("slides", {"normal": 100, "tumour": 101}, side=8)
-
-    experiment = made("--images", "slides", *candidates())
-
-    data = experiment.data
-    assert (data.num_train, data.num_val, data.num_test) == (20, 12, 14)
-    assert experiment.evaluation.rounds == 1
-    assert "Of 141. Delete the line to use all." in Path("my.yaml").read_text().replace(
-        "\n  # ", " "
-    )
-
-
-def test_a_larger_validation_is_cut_where_that_leaves_enough_to_train_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("rlsel.pool.checks.NUM_VALIDATED", 30)
-    write_folder("slides", {"normal": 100, "tumour": 100}, side=8)
-
-    ratios = made("--images", "slides", *candidates()).data.ratios
-
-    assert ratios.train == pytest.approx(0.5, abs=0.05)
-    monkeypatch.setattr(looking, "LEAST_TRAIN", 0.6)
-    assert made("--images", "slides", *candidates(), out="2.yaml").data.ratios.train == 0.7
-
-
-def test_a_handful_of_images_is_cut_so_that_every_split_has_some() -> None:
-    write_folder("few", {"normal": 12, "tumour": 12})
-
-    assert made("--images", "few", *candidates()).data.ratios.train == 0.5
-
-
-@pytest.mark.parametrize("broken", ["slides/normal/bad.png", "made0/tumour/bad.png"])
-def test_an_image_that_cannot_be_read_is_left_out_and_told(broken: str) -> None:
-    words = ("--images", write_folder("slides", COUNTS), *candidates())
-    Path(broken).write_text("no image")
-
-    assert made(*words).data.skip_bad
-    assert "bad.png" in rlsel("check", "my.yaml").out
-
-
-@pytest.mark.parametrize(
-    ("size", "expected"),
-    [
-        ((512, 512), (64, 64)),
-        ((500, 512), (64, 64)),
-        ((512, 1024), (32, 64)),
-        ((64, 48), (64, 48)),
-        ((3000, 30), (64, 8)),
-    ],
-)
-def test_large_images_are_made_smaller_in_their_proportions(
-    size: tuple[int, int], expected: tuple[int, int]
-) -> None:
-    assert within(size, 64) == expected
-
-
-def test_large_images_are_resized_with_the_reason() -> None:
-    experiment = made("--images", write_folder("slides", COUNTS, side=90), *candidates())
-
-    assert experiment.data.size_px in (64, 90)  # the latter on a GPU
-    if experiment.data.size_px == 64:
-        assert "# Your images have 90x90 px." in Path("my.yaml").read_text()
-
-
-def test_a_generated_folder_is_taken_by_its_pool() -> None:
-    """Pictures lie beside a pool.parquet that was generated, a table beside exported images."""
-    write_table("gan/pool.parquet", label=["normal", "tumour"] * 30)
-    write_folder("gan", {"figures": 2})
-    write_folder("chosen", {"normal": 8, "tumour": 8})
-    pq.write_table(pa.table({"id": ["a"], "kept": [True]}), "chosen/selection.parquet")
-    write_folder("slides", COUNTS)
-
-    by_generate = made("--images", "slides", "--candidates", "gan", out="1.yaml")
-    by_export = made("--images", "slides", "--candidates", "chosen", out="2.yaml")
-
-    assert (by_generate.pool.name, by_export.pool.name) == ("parquet", "folder")
-
-
-def test_help_shows_what_to_type() -> None:
-    outcome: Outcome = rlsel("init", "--help")
-
-    assert "rlsel init --images slides --candidates gan_images" in outcome.out

@@ -68,6 +68,12 @@ def test_the_hash_does_not_depend_on_where_a_project_lies(tmp_path: Path) -> Non
     assert load_experiment(moved).hash != load_experiment(first).hash
 
 
+def test_a_path_may_be_text(tmp_path: Path) -> None:
+    config = write(tmp_path / "my.yaml", FOLDER)
+
+    assert load_experiment(str(config)) == load_experiment(config)
+
+
 def test_a_complete_config_read_from_elsewhere_is_the_same_experiment(tmp_path: Path) -> None:
     experiment = load_experiment(write(tmp_path / "my.yaml", FOLDER))
     copy = write(tmp_path / "run" / "config.yaml", to_yaml(experiment))

@@ -13,7 +13,7 @@ from rlsel.experiment.config import build_experiment
 from rlsel.selectors import BaselineInputs, Selection
 from rlsel.selectors.own_rule import own_rule, require_rules
 
-PAGE = Path(__file__).parents[2] / "docs" / "own_rule.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "own-rule.md"
 
 
 def select(folder: Path, method: str, budget: int = 5) -> Selection:
