@@ -113,7 +113,7 @@ def test_check_counts_images_and_trains_nothing(monkeypatch: pytest.MonkeyPatch)
     assert (outcome.code, outcome.err) == (0, "")
     said = outcome.said
     # normal, tumour, total, size; the phantom has no patients.
-    assert "train 20 20 40 16 x 16 unknown" in said
+    assert "train 20 20 40 16 x 16 px unknown" in said
     assert "reward_val 10 10 20 16 x 16" in said
     assert "selection_val 10 10 20 16 x 16" in said
     assert "test 15 15 30 16 x 16" in said
