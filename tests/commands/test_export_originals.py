@@ -44,7 +44,7 @@ def test_resized_copies_are_said_to_be_so(run_dir: Path, tmp_path: Path) -> None
 
     outcome = rlsel("export", run, "--to", tmp_path / "new")
 
-    assert "images are as they were trained on, 16x16 px; --originals takes" in outcome.said
+    assert "images are as they were trained on, 16 x 16 px; --originals takes" in outcome.said
     assert {row["is_original"] for row in rows_of(tmp_path / "new")} == {False, None}
 
 
@@ -97,4 +97,4 @@ def test_where_there_are_no_originals_it_is_said(run_dir: Path, tmp_path: Path) 
 
     outcome = rlsel("export", run_dir, "--to", tmp_path / "new", "--originals")
 
-    assert "0 are your own files; 16 have none: as they were trained on, 16x16" in outcome.said
+    assert "0 are your own files; 16 have none: as they were trained on, 16 x 16" in outcome.said
