@@ -211,8 +211,8 @@ def resume() -> Outcome:
 def test_a_disk_that_fills_up_costs_nothing_that_was_paid_for(
     evaluators_up: None, num_left: int
 ) -> None:
-    # The noise floor takes 16 rows. Then, while learning, two episodes write their two rows together;
-    # and in the final evaluation rows come one by one.
+    # The noise floor takes 16 rows. While learning, two episodes write their two rows together, and
+    # in the final evaluation rows come one by one.
     claimed = claim()
     ledger = claimed / "ledger.sqlite"
     fill_up(ledger, num_left)
