@@ -83,4 +83,5 @@ def test_the_page_of_the_run_folder_has_every_file_that_a_run_leaves(evaluators_
     page = (DOCS / "reference" / "run-folder.md").read_text(encoding="utf-8")
     listed = {name.rstrip("/") for name in COLUMN.findall(page.partition("## selection")[0])}
 
-    assert {path.name for path in finished_run().iterdir()} - listed == set()
+    left = {path.name for path in finished_run().iterdir() if not path.name.startswith(".")}
+    assert left - listed == set()
