@@ -65,8 +65,8 @@ def plant(config: PlantedPool, held_back: SampleSet | None, rng: np.random.Gener
         )
     if not isinstance(held_back, ImageSet) and (config.blurred or config.noise):
         raise InputError(
-            f"pool: blurred and noise spoil images, and the samples are {held_back.noun}s; leave "
-            "wrong_label alone"
+            f"pool: blurred and noise spoil images, and the samples are {held_back.noun}s; set "
+            "both to 0"
         )
     given_N, true_N, kinds_N = _plan(config, held_back.num_classes)
     chosen_N = _choose(held_back, true_N, rng)

@@ -26,16 +26,20 @@ class TensorBoard:
     """Writes `tensorboard/` in a run folder; `tensorboard --logdir RUN` shows it, also live."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._events = EventFile(run_dir / FOLDER)
+        self._folder = run_dir / FOLDER
+        self._opened: EventFile | None = None
 
     def __enter__(self) -> "TensorBoard":
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._events.close()
+        if self._opened is not None:
+            self._opened.close()
 
     def show(self, row: dict[str, Any]) -> None:
         """The figures of one iteration, over the evaluations that it took so far."""
+        if self._opened is None:  # only now, as a run without a controller shows nothing
+            self._opened = EventFile(self._folder)
         step = int(row["evaluations"])
         figures = {
             f"{group}/{name}": row.get(name, math.nan)
@@ -45,5 +49,5 @@ class TensorBoard:
         figures |= {
             f"kept_of_class/{name}": share for name, share in row["keep_fraction_per_class"].items()
         }
-        self._events.add({k: v for k, v in figures.items() if math.isfinite(v)}, step)
-        self._events.flush()
+        self._opened.add({k: v for k, v in figures.items() if math.isfinite(v)}, step)
+        self._opened.flush()

@@ -151,3 +151,15 @@ def test_widths_that_differ_between_splits_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match=r"differ in width \(train 3, test 4\)"):
         read_embeddings(EmbeddingsSource(path=str(tmp_path / "bad.npz")))
+
+
+def test_messages_say_embedding_and_leave_the_path_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    path = write_embeddings(folder / "image.parquet", 8, labels=[0] * 8)
+
+    with pytest.raises(InputError) as error:
+        read(path, class_names=CLASSES)
+
+    said = f"{path}, row 0: no embedding of class {CLASSES[1]!r} is here"
+    assert str(error.value) == said

@@ -60,3 +60,10 @@ def test_classes_keep_their_names_and_their_curves(tmp_path: Path) -> None:
 
     found = {tag: value for tag, _, value in scalars(tmp_path) if tag.startswith("kept_of_class")}
     assert found == {f"kept_of_class/{name}": share for name, share in shares.items()}
+
+
+def test_a_run_that_learns_nothing_leaves_no_folder(tmp_path: Path) -> None:
+    with TensorBoard(tmp_path):
+        pass
+
+    assert not (tmp_path / FOLDER).exists()

@@ -28,6 +28,7 @@ from rlsel.errors import InputError
 from rlsel.schema import config
 
 ROWS_AT_ONCE = 4096
+NOUN = EmbeddingSet.noun
 ARRAYS = ("embeddings", "features", "vectors")
 """What the array of vectors in an NPZ file may be called."""
 PREFIXES = {"train": "train_", "val": "val_", "test": "test_", WHOLE: ""}
@@ -83,7 +84,7 @@ def read_embeddings(
     notes: list[str] = []
     for split, (listing, vectors_NF) in read:
         if listing.lacking and not some_classes:
-            raise InputError(listing.lacking.replace("image", "embedding"))
+            raise InputError(listing.lacking)
         parts[split] = EmbeddingSet(
             vectors_NF,
             listing.labels,
@@ -121,7 +122,9 @@ def _read_parquet(
     groups, notes = row_groups(plain)
     for split, group in groups.items():
         column = source.vector_column or only_vectors(group[0].file)
-        listing = read_rows(tuple(group), replace(plain, image_column=column), "vector_column")
+        listing = read_rows(
+            tuple(group), replace(plain, image_column=column), "vector_column", NOUN
+        )
         vectors_NF = np.concatenate([_vectors(rows, column) for rows in group])
         ids = [id_ for rows in group for id_ in _ids(rows, source.id_column)]
         told = notes if split in (WHOLE, "train") else ()
@@ -268,14 +271,14 @@ def _read_arrays(
     def where(index: int) -> str:
         return f"{path}, {array}[{index}]"
 
-    indices, names = class_indices(labels, source.class_names, where)
+    indices, names = class_indices(labels, source.class_names, where, NOUN)
     listing = Listing(
         names=tuple(str(id_) for id_ in others.get("ids", range(len(values)))),
         labels=indices,
         class_names=names,
         payloads=lambda: iter(()),
         patients=patient_names(others["patients"], where) if "patients" in others else None,
-        lacking=lacking(indices, names, where),
+        lacking=lacking(indices, names, where, NOUN),
     )
     return listing, _finite(values, f"{path}, {array}")
 

@@ -16,7 +16,10 @@ MOST_NAMED = 20
 
 
 def class_indices(
-    labels: np.ndarray, class_names: Sequence[str] | None, where: Callable[[int], str]
+    labels: np.ndarray,
+    class_names: Sequence[str] | None,
+    where: Callable[[int], str],
+    noun: str = "image",
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels as int64 indices, with the names of the classes.
 
@@ -25,12 +28,13 @@ def class_indices(
         class_names: as far as the source knows them. Without, the classes are the numbers that
             occur, such as codes, called by them; or the names in alphabetical order.
         where: what to call the label at an index in an error.
+        noun: what one sample is called there.
 
     Raises:
         InputError: there is no label, or one is outside the class names or no whole number.
     """
     if not len(labels):
-        raise InputError(f"{where(0)}: there is not a single image")
+        raise InputError(f"{where(0)}: there is not a single {noun}")
     if labels.dtype.kind in "OSU":
         labels = _text(labels)
         names = tuple(class_names or np.unique(labels).tolist())
@@ -44,13 +48,18 @@ def class_indices(
     return indices.astype(np.int64), names
 
 
-def lacking(indices: np.ndarray, names: Sequence[str], where: Callable[[int], str]) -> str:
+def lacking(
+    indices: np.ndarray,
+    names: Sequence[str],
+    where: Callable[[int], str],
+    noun: str = "image",
+) -> str:
     """`Listing.lacking` of the labels that `class_indices` has found."""
     if len(names) < 2:
         return f"{where(0)}: only one class, {''.join(names)!r}; at least two are needed"
     present = set(indices.tolist())
     absent = ", ".join(repr(name) for index, name in enumerate(names) if index not in present)
-    return f"{where(0)}: no image of class {absent} is here" if absent else ""
+    return f"{where(0)}: no {noun} of class {absent} is here" if absent else ""
 
 
 def patient_names(patients: np.ndarray, where: Callable[[int], str]) -> np.ndarray:

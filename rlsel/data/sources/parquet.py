@@ -116,14 +116,15 @@ def _split_column(file: Path) -> pa.ChunkedArray | None:
 
 
 def _read(group: tuple[Rows, ...], source: ParquetSource) -> Listing:
-    return read_rows(group, source, "image_column")
+    return read_rows(group, source, "image_column", "image")
 
 
-def read_rows(group: tuple[Rows, ...], source: ParquetSource, setting: str) -> Listing:
+def read_rows(group: tuple[Rows, ...], source: ParquetSource, setting: str, noun: str) -> Listing:
     """Names, labels and patients of some rows, and a way to go through the images.
 
     Args:
-        setting: What the user calls the column of images, for messages.
+        setting: What the user calls the column of content, for messages.
+        noun: What one sample is called there.
 
     Raises:
         InputError: a column is missing, or its content is not what is needed.
@@ -149,6 +150,7 @@ def read_rows(group: tuple[Rows, ...], source: ParquetSource, setting: str) -> L
         column(source.label_column),
         source.class_names or _class_names(tables, source.label_column),
         where,
+        noun,
     )
     return Listing(
         names=_names(files, chosen.values()),
@@ -158,7 +160,7 @@ def read_rows(group: tuple[Rows, ...], source: ParquetSource, setting: str) -> L
         patients=patient_names(column(source.patient_column), where)
         if source.patient_column
         else None,
-        lacking=lacking(labels, class_names, where),
+        lacking=lacking(labels, class_names, where, noun),
     )
 
 
