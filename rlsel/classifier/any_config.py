@@ -10,8 +10,11 @@ from rlsel.classifier.mlp import MLPConfig
 DEFAULT_KIND = "resnet34"
 
 
-def kind_of(block: Any) -> str:
-    """`name` of a Config or of a block of settings, where it may be left out."""
+def kind_of(block: Any) -> Any:
+    """`name` of a Config or of a block of settings, where it may be left out.
+
+    As it was given: whether there is such a kind is for pydantic to say.
+    """
     if isinstance(block, dict):
         return block.get("name", DEFAULT_KIND)
     return getattr(block, "name", DEFAULT_KIND)

@@ -75,7 +75,7 @@ def test_bf16_differs_from_fp32_by_its_rounding_alone(model: ResNet, data: Resid
 def test_auto_is_bf16_where_the_hardware_multiplies_it(
     native: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rlsel.machine.device.multiplies_bf16", lambda _: native)
+    monkeypatch.setattr("rlsel.classifier.resident.multiplies_bf16", lambda _: native)
 
     with autocast(CPU, "auto"):
         assert torch.is_autocast_enabled("cpu") is native
@@ -85,7 +85,7 @@ def test_auto_is_bf16_where_the_hardware_multiplies_it(
 def test_a_precision_asked_for_is_used_whatever_the_hardware(
     precision, enabled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rlsel.machine.device.multiplies_bf16", lambda _: not enabled)
+    monkeypatch.setattr("rlsel.classifier.resident.multiplies_bf16", lambda _: not enabled)
 
     with autocast(CPU, precision):
         assert torch.is_autocast_enabled("cpu") is enabled
