@@ -132,12 +132,19 @@ class Record:
         """Read `record.json`, given itself or its run folder. Fields from later versions are left.
 
         Raises:
-            InputError: there is no such file, or it is not a record.
+            InputError: there is no such file, it is not a record, or a newer rlsel made it.
         """
         path = Path(path)
         path = path / FILE_NAME if path.is_dir() else path
         try:
-            return _json.validate_json(path.read_bytes())
+            text = path.read_bytes()
+            layout = _layout_alone.validate_json(text).get("layout", 1)
+            if layout > LAYOUT:
+                raise InputError(
+                    f"{path}: was made by a newer rlsel (layout {layout}, and this one knows "
+                    f"{LAYOUT}); update rlsel"
+                )
+            return _json.validate_json(text)
         except FileNotFoundError:
             raise InputError(f"{path}: there is no such record; is it a run folder?") from None
         except ValidationError as error:
@@ -157,7 +164,14 @@ class Record:
         return path
 
 
+class _Layout(TypedDict, total=False):
+    """What is read of a record before anything else: a newer one may not be understood."""
+
+    layout: int
+
+
 _json = TypeAdapter(Record)
+_layout_alone = TypeAdapter(_Layout)
 
 
 def installed_versions() -> dict[str, str]:
