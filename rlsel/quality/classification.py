@@ -13,14 +13,7 @@ from rlsel.classifier.mlp import MLPConfig, MLPTrainer
 from rlsel.data.image_set import as_images
 from rlsel.data.samples import SampleSet
 from rlsel.machine.device import best_device
-from rlsel.metrics import accuracy, auc, sensitivity, specificity
-
-METRICS = {
-    "accuracy": accuracy,
-    "auc": auc,
-    "sensitivity": sensitivity,
-    "specificity": specificity,
-}
+from rlsel.metrics import METRICS, SCORE_METRICS, accuracy
 
 
 def classification_accuracy_score(
@@ -45,8 +38,8 @@ def classification_accuracy_score(
         validation: Real; what recipes of a generator may be compared by, as test may not.
 
     Returns:
-        Metric of `METRICS`, and `validation_accuracy` if asked for -> one value per seed; accuracy
-        is the score of the paper.
+        Metric of `SCORE_METRICS`, and `validation_accuracy` if asked for -> one value per seed;
+        accuracy is the score of the paper.
 
     Raises:
         ValueError: class names or shapes differ.
@@ -60,13 +53,13 @@ def classification_accuracy_score(
         if one != other:
             raise ValueError(f"{what} of candidates and test differ: {one}, {other}")
     sets = [test] if validation is None else [test, validation]
-    scores: dict[str, list[float]] = {name: [] for name in METRICS}
+    scores: dict[str, list[float]] = {name: [] for name in SCORE_METRICS}
     if validation is not None:
         scores["validation_accuracy"] = []
     device = device or best_device()
     for logits in _logits(candidates, sets, config, seeds, device, description):
-        for name, metric in METRICS.items():
-            scores[name].append(metric(logits[0], test.labels))
+        for name in SCORE_METRICS:
+            scores[name].append(METRICS[name].of(logits[0], test.labels))
         if validation is not None:
             scores["validation_accuracy"].append(accuracy(logits[1], validation.labels))
     return scores

@@ -26,6 +26,7 @@ from rlsel.machine.cache.kept import ARRAYS, FIGURES, Arrays, Work, kept
 from rlsel.machine.device import best_device, computed_by
 from rlsel.machine.threads import few_threads
 from rlsel.machine.wording import counted
+from rlsel.metrics import SCORE_METRICS
 from rlsel.pool import Pool
 from rlsel.quality.classification import classification_accuracy_score
 from rlsel.quality.copies import CopyAudit, audit_copies
@@ -139,7 +140,7 @@ def classification_of(
             )
 
     sets = (images, splits.test, splits.reward_val, splits.selection_val)
-    inputs = (recipe_of(config), rounds, seed, *(one.digest for one in sets))
+    inputs = (recipe_of(config), rounds, seed, SCORE_METRICS, *(one.digest for one in sets))
     what = f"classification accuracy score of {name}"
     return kept(Work(what, inputs, compute, FIGURES, made_on=computed_by()))
 

@@ -8,12 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from rlsel.metrics import SCORE_METRICS, mean_and_std
+from rlsel.metrics import SCORE_METRICS, mean_and_std, title_of
 from rlsel.reporting.style import BLUE, GRID, INK, MUTED, VERMILLION, new_figure
 from rlsel.reporting.wording import in_order, label
 from rlsel.runs.read import Run, Selection
 
-METRIC_TITLES = {"auc": "AUC"}
 MAX_CLASSES = 12
 """Panels drawn; more classes would be too small to read."""
 NUM_BINS = 40
@@ -33,7 +32,8 @@ def draw_scores(run: Run) -> Figure | None:
         for y, method in enumerate(methods):
             _draw_rounds(panel, y, scores[method].get(metric, []), method)
         _draw_reference(panel, scores.get("uniform", {}).get(metric, []))
-        panel.set_title(METRIC_TITLES.get(metric, metric.capitalize()))
+        title = title_of(metric)
+        panel.set_title(title[0].upper() + title[1:])
         panel.set_ylim(len(methods) - 0.4, -0.6)
         panel.set_yticks(
             range(len(methods)), [label(m) for m in methods] if i % columns == 0 else []

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rlsel.data.positive_class import describe_positive
-from rlsel.metrics import SCORE_METRICS
+from rlsel.metrics import SCORE_METRICS, title_of
 from rlsel.reporting.verdict import compare
 from rlsel.reporting.wording import (
     NOTHING,
@@ -76,9 +76,8 @@ def score_table(record: Record) -> Table:
         cells.append(_count(record.num_kept.get(method)))
         mark = f" {MARK}" if rounds_of_one_class(record, method) else ""
         rows.append(Row(label(method) + mark, tuple(cells), _emphasis(method)))
-    metrics = tuple("AUC" if metric == "auc" else metric for metric in SCORE_METRICS)
     gain = (GAIN,) if has_uniform else ()
-    columns = ("method", *metrics, *gain, "kept")
+    columns = ("method", *map(title_of, SCORE_METRICS), *gain, "kept")
     return Table("Test scores", columns, tuple(rows), tuple(_score_footnotes(record, methods)))
 
 
@@ -192,8 +191,7 @@ def classification_table(record: Record) -> Table | None:
         Row(CLASSIFICATION_ROWS[name], tuple(mean_with_std(scores[metric]) for metric in metrics))
         for name, scores in record.classification.items()
     ]
-    names = ("AUC" if metric == "auc" else metric.replace("_", " ") for metric in metrics)
-    columns = ("trained on", *names)
+    columns = ("trained on", *map(title_of, metrics))
     return Table("Trained on these alone, tested on real images", columns, tuple(rows))
 
 

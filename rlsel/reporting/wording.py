@@ -25,7 +25,7 @@ LABELS = {
 
 WITHIN = "_within_batches"
 """After the name of a method: its ranking inside each batch alone."""
-ORDER = ("real_only", "keep_all", "uniform", "centroid", "triplet")
+ORDER = ("real_only", "keep_all", "uniform", "centroid")
 LAST = ("controller", "oracle")
 NOTHING = "–"
 

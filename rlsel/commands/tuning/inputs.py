@@ -7,7 +7,8 @@ from rlsel.commands.tuning.grid import Point
 from rlsel.experiment.config import Experiment, to_dict
 from rlsel.machine.json_files import to_json
 from rlsel.machine.progress import track
-from rlsel.rewards.jobs import Fidelity, Metric
+from rlsel.metrics import Metric
+from rlsel.rewards.jobs import Fidelity
 from rlsel.stages.inputs import read_inputs
 
 INPUTS = ("data", "pool", "generator", "audit", "classifier", "selection")
