@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rlsel.data import ImageSet, load_splits
+from rlsel.data import EmbeddingSet, ImageSet, load_splits
 from rlsel.data.image_set import as_images
+from rlsel.data.kinds import known
 from rlsel.data.pattern import pattern_by_class, warn_of_pattern
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
@@ -53,8 +54,11 @@ def import_pool(
     if to.exists():
         raise InputError(f"{to}: is there already; choose another --to")
     splits = load_splits(experiment.data, experiment.seed)
-    is_images = isinstance(splits.train, ImageSet)
-    config = recognise_pool(images, label) if is_images else EmbeddingsPool(path=images)
+    match known(splits.train):
+        case ImageSet():
+            config = recognise_pool(images, label)
+        case EmbeddingSet():
+            config = EmbeddingsPool(path=images)
     pool = build_pool(config, splits, experiment.data, experiment.seed)
     pool = replace(pool, source=source) if source else pool
     audit = audit_of(splits, pool, None, experiment.seed)

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from rlsel.classifier import ClassifierConfig, Resident, fit
 from rlsel.classifier import extract_features as extract_features_of
-from rlsel.data import SampleSet, Splits
-from rlsel.data.image_set import ImageSet, as_images
+from rlsel.data import EmbeddingSet, ImageSet, SampleSet, Splits
+from rlsel.data.image_set import as_images
+from rlsel.data.kinds import known
 from rlsel.features.config import FeaturesConfig
 from rlsel.features.extractors import frozen_features, identity_of
 from rlsel.heads import head_logits
@@ -72,16 +73,26 @@ def extract_features(
     """Features of all images but those of test, by a network trained on train or from elsewhere.
 
     Raises:
+        InputError: a frozen network, or a file of features, is missing or wrong.
         DeviceFullError: the images do not fit into the memory of the GPU.
     """
-    if not isinstance(splits.train, ImageSet):
-        return Extracted(_with_head(_as_they_are(splits, pool), splits.train))
+    match known(splits.train):
+        case EmbeddingSet():
+            return Extracted(_with_head(_as_they_are(splits, pool), splits.train))
+        case ImageSet():
+            return _of_images(config, splits, pool, seed, keep_weights)
+
+
+def _of_images(
+    config: FeaturesConfig, splits: Splits, pool: Pool, seed: int, keep_weights: bool
+) -> Extracted:
     if not isinstance(config.extractor, ClassifierConfig):
         found = frozen_features(config.extractor, splits, pool.candidates, seed)
         release()  # evaluators may be on the same GPU
         return Extracted(_with_head(found, splits.train))
     device = best_device()
-    train = Resident.put(splits.train.images, splits.train.labels, device)
+    train_images = as_images(splits.train)
+    train = Resident.put(train_images.images, train_images.labels, device)
     with few_threads():
         fitted = fit(
             config.extractor,
@@ -95,7 +106,7 @@ def extract_features(
         features = extract(
             fitted.model,
             device,
-            train=splits.train,
+            train=train_images,
             candidates=as_images(pool.candidates),
             reward_val=as_images(splits.reward_val),
             selection_val=as_images(splits.selection_val),

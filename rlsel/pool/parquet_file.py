@@ -16,7 +16,9 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from rlsel.data.decoding.resize import Size
+from rlsel.data.embedding_set import EmbeddingSet
 from rlsel.data.image_set import ImageSet
+from rlsel.data.kinds import known
 from rlsel.data.read import read_whole
 from rlsel.data.sources import EmbeddingsSource, ParquetSource
 from rlsel.data.sources.hugging_face import pool_metadata
@@ -59,30 +61,37 @@ def write_pool(pool: Pool, path: Path) -> None:
     Raises:
         InputError: the disk is full or the folder cannot be written to.
     """
-    candidates = pool.candidates
-    width = None if isinstance(candidates, ImageSet) else candidates.shape[0]
-    metadata = pool_metadata(candidates.class_names, OTHERS, width)
-    metadata[NOTES_KEY] = json.dumps(pool.notes)
-    if pool.trained_on is not None:
-        metadata[TRAINED_ON_KEY] = json.dumps(pool.trained_on.tolist())
-    if not isinstance(candidates, ImageSet):
-        _write_embeddings(pool, path, metadata)
-        return
-    schema = _schema(IMAGE_COLUMN, IMAGE, metadata)
+    match known(pool.candidates):
+        case ImageSet() as images:
+            _write_images(pool, images, path)
+        case EmbeddingSet() as embeddings:
+            _write_embeddings(pool, embeddings, path)
+
+
+def _write_images(pool: Pool, images: ImageSet, path: Path) -> None:
+    schema = _schema(IMAGE_COLUMN, IMAGE, _metadata(pool))
     with replacing(Path(path)) as temporary, pq.ParquetWriter(temporary, schema) as writer:
-        for first, cells in _row_groups(candidates):
+        for first, cells in _row_groups(images):
             part = pool.take(np.arange(first, first + len(cells)))
             content = pa.array(cells, IMAGE)
             writer.write_table(_table(part, content, schema), row_group_size=len(cells))
 
 
-def _write_embeddings(pool: Pool, path: Path, metadata: dict[bytes | str, bytes | str]) -> None:
-    values_NF = pool.candidates.values
-    kind = pa.list_(pa.float32(), values_NF.shape[1])
-    content = pa.FixedSizeListArray.from_arrays(pa.array(values_NF.ravel()), type=kind)
-    table = _table(pool, content, _schema(VECTOR_COLUMN, kind, metadata))
+def _write_embeddings(pool: Pool, embeddings: EmbeddingSet, path: Path) -> None:
+    width = embeddings.vectors.shape[1]
+    kind = pa.list_(pa.float32(), width)
+    content = pa.FixedSizeListArray.from_arrays(pa.array(embeddings.vectors.ravel()), type=kind)
+    table = _table(pool, content, _schema(VECTOR_COLUMN, kind, _metadata(pool, width)))
     with replacing(Path(path)) as temporary:
         pq.write_table(table, temporary)
+
+
+def _metadata(pool: Pool, width: int | None = None) -> dict[bytes | str, bytes | str]:
+    metadata = pool_metadata(pool.candidates.class_names, OTHERS, width)
+    metadata[NOTES_KEY] = json.dumps(pool.notes)
+    if pool.trained_on is not None:
+        metadata[TRAINED_ON_KEY] = json.dumps(pool.trained_on.tolist())
+    return metadata
 
 
 def _row_groups(candidates: ImageSet) -> Iterator[tuple[int, list[dict[str, bytes | str]]]]:

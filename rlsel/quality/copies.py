@@ -13,7 +13,9 @@ from jaxtyping import Bool, Float, Int, UInt8
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.preprocessing import normalize
 
+from rlsel.data.embedding_set import EmbeddingSet
 from rlsel.data.image_set import ImageSet
+from rlsel.data.kinds import known
 from rlsel.data.samples import SampleSet
 
 GRID = 8
@@ -189,9 +191,11 @@ def _judge(
 
 def _describe(samples: SampleSet) -> Float[np.ndarray, "v n f"]:
     """The content of samples in one view or several, as distances are taken of it."""
-    if isinstance(samples, ImageSet):
-        return describe_pixels(samples.images)
-    return normalize(samples.values.astype(np.float64))[None]
+    match known(samples):
+        case ImageSet(images=images):
+            return describe_pixels(images)
+        case EmbeddingSet(vectors=vectors):
+            return normalize(vectors.astype(np.float64))[None]
 
 
 def describe_pixels(images_NHWC: UInt8[np.ndarray, "n h w 3"]) -> Float[np.ndarray, "v n f"]:

@@ -15,8 +15,9 @@ from jaxtyping import Bool
 from rlsel.classifier import ClassifierConfig, recipe_of
 from rlsel.classifier.mlp import MLPConfig
 from rlsel.classifier.resnet import build_resnet34
-from rlsel.data import Splits
-from rlsel.data.image_set import ImageSet, as_images
+from rlsel.data import EmbeddingSet, ImageSet, Splits
+from rlsel.data.image_set import as_images
+from rlsel.data.kinds import known
 from rlsel.data.samples import SampleSet, concatenate
 from rlsel.errors import InputError
 from rlsel.features import Features
@@ -158,10 +159,7 @@ def as_many_of(real: SampleSet, candidates: SampleSet, seed: int) -> SampleSet:
 def audit_of(splits: Splits, pool: Pool, features: Features | None, seed: int) -> CopyAudit:
     """By content, which decides, and by features where there are any; from the cache where it was
     made before. Embeddings are their own features, and are looked at once."""
-    of_three = None
-    if features is not None and isinstance(splits.train, ImageSet):
-        unseen = np.concatenate((features.reward_val, features.selection_val))
-        of_three = (features.candidates, features.train, unseen)
+    of_three = None if features is None else _beside_content(splits, features)
     sets = (pool.candidates, splits.train, _held_out(splits))
     inputs = (AUDIT_VERSION, seed, *(images.digest for images in sets), *(of_three or ()))
 
@@ -169,6 +167,17 @@ def audit_of(splits: Splits, pool: Pool, features: Features | None, seed: int) -
         return to_arrays(audit_copies(*sets, rng(seed, "audit"), of_three))
 
     return from_arrays(kept(Work("copy audit", inputs, compute, ARRAYS)))
+
+
+def _beside_content(
+    splits: Splits, features: Features
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    match known(splits.train):
+        case ImageSet():
+            unseen = np.concatenate((features.reward_val, features.selection_val))
+            return features.candidates, features.train, unseen
+        case EmbeddingSet():
+            return None
 
 
 def risk_of(audit: CopyAudit, selected_N: Bool[np.ndarray, " n"]) -> dict[str, Any]:

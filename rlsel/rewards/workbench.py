@@ -204,11 +204,11 @@ class Workbench:
     def trainings(self) -> ImageTrainings | EmbeddingTrainings:
         """The trainings for samples of this kind."""
         samples = (self.train, self.candidates, self._split)
-        if isinstance(self.classifier, MLPConfig):
-            return EmbeddingTrainings(self.classifier, *samples)
-        return ImageTrainings(
-            self.classifier, self.finetune, self.weights, self.extractor, *samples
-        )
+        match self.classifier:
+            case MLPConfig() as mlp:
+                return EmbeddingTrainings(mlp, *samples)
+            case ClassifierConfig() as resnet:
+                return ImageTrainings(resnet, self.finetune, self.weights, self.extractor, *samples)
 
     @cached_property
     def _probe_features(self) -> HeadFeatures:

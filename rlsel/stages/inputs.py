@@ -5,8 +5,9 @@ import sys
 from collections.abc import Iterator
 
 from rlsel.classifier.mlp import MLPConfig
-from rlsel.data import ImageSet, SampleSet, Splits, load_splits
+from rlsel.data import EmbeddingSet, ImageSet, SampleSet, Splits, load_splits
 from rlsel.data.image_set import as_images
+from rlsel.data.kinds import known
 from rlsel.data.positive_class import describe_positive, doubts
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
@@ -56,18 +57,23 @@ def require_same_kind(experiment: Experiment, train: SampleSet) -> None:
     Raises:
         InputError: names the setting.
     """
-    classifier, extractor = experiment.classifier, experiment.features.extractor
-    if isinstance(train, ImageSet):
-        if isinstance(classifier, MLPConfig):
-            raise InputError(
-                "classifier.name is mlp, which trains on embeddings, and the samples are images: "
-                "leave it out"
-            )
-        return
-    what = f"the samples are {train.noun}s"
+    match known(train):
+        case ImageSet():
+            if isinstance(experiment.classifier, MLPConfig):
+                raise InputError(
+                    "classifier.name is mlp, which trains on embeddings, and the samples are "
+                    "images: leave it out"
+                )
+        case EmbeddingSet():
+            _require_no_images(experiment)
+
+
+def _require_no_images(experiment: Experiment) -> None:
+    what = "the samples are embeddings"
+    extractor = experiment.features.extractor
     wrong = {
         f"classifier trains a ResNet34, and {what}: set classifier.name: mlp": not isinstance(
-            classifier, MLPConfig
+            experiment.classifier, MLPConfig
         ),
         f"reward: finetune goes on from a ResNet34, and {what}: pay by probe or full": "finetune"
         in experiment.reward.fidelities,

@@ -78,7 +78,8 @@ def _pair(file: Path, entry: Any) -> tuple[str, int]:
     match entry:
         case [str(name), int(label)] if ".." not in PurePosixPath(name).parts:
             return name, label
-    raise InputError(f"{file}: {entry!r} is no file name with one whole number, its class")
+        case _:
+            raise InputError(f"{file}: {entry!r} is no file name with one whole number, its class")
 
 
 def _read(

@@ -65,12 +65,15 @@ def identity_of(config: ExtractorConfig, seed: int) -> tuple[object, ...]:
     Raises:
         InputError: a file is missing.
     """
-    if isinstance(config, ClassifierConfig):
-        return recipe_of(config), seed
-    if isinstance(config, FileExtractor):
-        return VERSION, config.name, file_identity(config)
-    is_timm = isinstance(config, TimmExtractor)
-    network = timm_identity(config) if is_timm else torchvision_identity(config)
+    match config:
+        case ClassifierConfig():
+            return recipe_of(config), seed
+        case FileExtractor():
+            return VERSION, config.name, file_identity(config)
+        case TimmExtractor():
+            network = timm_identity(config)
+        case TorchvisionExtractor():
+            network = torchvision_identity(config)
     fed = (config.size_px, config.mean, config.std)
     random_by = seed if config.weights == "random" else None
     return VERSION, config.name, network, fed, random_by
@@ -82,10 +85,13 @@ def require_extractor(config: ExtractorConfig) -> None:
     Raises:
         InputError: names the choices or the remedy.
     """
-    if isinstance(config, TorchvisionExtractor):
-        require_torchvision(config)
-    elif isinstance(config, TimmExtractor):
-        require_timm(config)
+    match config:
+        case TorchvisionExtractor():
+            require_torchvision(config)
+        case TimmExtractor():
+            require_timm(config)
+        case ClassifierConfig() | FileExtractor():
+            pass  # whether the file has every image is asked once the images are read
 
 
 def require_features(config: ExtractorConfig, splits: Splits, candidates: SampleSet) -> None:
@@ -99,8 +105,12 @@ def require_features(config: ExtractorConfig, splits: Splits, candidates: Sample
 
 
 def _network(config: NetworkExtractor, seed: int) -> FrozenNetwork:
-    make = timm_network if isinstance(config, TimmExtractor) else torchvision_network
-    network = make(config, derive_seed(seed, "extractor"))  # pyright: ignore[reportArgumentType]
+    own_seed = derive_seed(seed, "extractor")
+    match config:
+        case TimmExtractor():
+            network = timm_network(config, own_seed)
+        case TorchvisionExtractor():
+            network = torchvision_network(config, own_seed)
     require_fitting(network)
     return network
 
