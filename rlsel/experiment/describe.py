@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ MOST_NAMED = 3
 ALIKE = 0.8
 """How much of two keys must be the same for one to be a slip of the other."""
 NEARLY_AS_ALIKE = 0.03
+WORD = re.compile(r"[a-z]+")
+SHORTEST_STEM, STEM = 4, 0.6
+"""Letters that the beginnings of two forms of a word share, and their share of the longer one."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,8 @@ def find_settings(key: str) -> list[Setting]:
     it, `data.source.path`, which several kinds have.
 
     Raises:
-        InputError: nothing; names what is nearest, or what holds in the place of a setting that
-            earlier versions had.
+        InputError: nothing; names what is nearest by name and what is described in the same words,
+            or what holds in the place of a setting that earlier versions had.
     """
     if key in GONE:
         raise InputError(f"{key} is gone since {SINCE}: {GONE[key]}")
@@ -113,8 +117,31 @@ def find_settings(key: str) -> list[Setting]:
     if not found:
         near = _nearest(key, [name for one in known for name in (one.key, ".".join(one.written))])
         hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+        alike = ", ".join(one for one in _described_as(key, known) if one not in near)
+        hint += f"; {key.rpartition('.')[2]!r} is in the meaning of {alike}" if alike else ""
         raise InputError(f"there is no setting {key!r}{hint}; `rlsel config` lists all")
     return found
+
+
+def _described_as(key: str, known: list[Setting]) -> list[str]:
+    """Keys whose descriptions have the words of the last part; those of the same block first."""
+    block, _, last = key.rpartition(".")
+    wanted = WORD.findall(last.lower())
+    places: dict[str, tuple[bool, int]] = {}
+    for one in known:
+        words = WORD.findall(one.meaning.lower())
+        first = [next((i for i, word in enumerate(words) if _same(word, w)), None) for w in wanted]
+        if one.is_block or not wanted or None in first:
+            continue
+        outside = bool(block) and not one.key.startswith(f"{block}.")
+        places[one.key] = (outside, max(at for at in first if at is not None))
+    return sorted(places, key=lambda name: places[name])[:MOST_NAMED]
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two words are one but for their ends: smoothing and smoothed."""
+    stem = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+    return one == other or (stem >= SHORTEST_STEM and stem >= STEM * max(len(one), len(other)))
 
 
 def _nearest(key: str, known: list[str]) -> list[str]:
