@@ -75,15 +75,18 @@ def _logits(
 ) -> Iterator[list[np.ndarray]]:
     """For each seed, what a classifier trained on the candidates says of each set."""
     rows, num_classes = torch.arange(len(candidates)), candidates.num_classes
-    if isinstance(config, MLPConfig):
-        mlp = MLPTrainer(config, candidates.values, candidates.labels, num_classes, device)
-        for seed in seeds:
-            found = mlp.logits(rows, seed, [one.values for one in sets], num_validated_epochs=1)
-            yield [of_set[-1] for of_set in found]
-        return
-    data = Resident.put(as_images(candidates).images, candidates.labels, device)
-    trainer = Trainer(config, data, num_classes)
-    for seed in seeds:
-        model = trainer.fit(rows, seed, description=description).model
-        residents = [Resident.put(as_images(one).images, one.labels, device) for one in sets]
-        yield [predict(model, one, config.precision).cpu().numpy() for one in residents]
+    match config:
+        case MLPConfig():
+            mlp = MLPTrainer(config, candidates.values, candidates.labels, num_classes, device)
+            for seed in seeds:
+                found = mlp.logits(rows, seed, [one.values for one in sets], num_validated_epochs=1)
+                yield [of_set[-1] for of_set in found]
+        case ClassifierConfig():
+            data = Resident.put(as_images(candidates).images, candidates.labels, device)
+            trainer = Trainer(config, data, num_classes)
+            for seed in seeds:
+                model = trainer.fit(rows, seed, description=description).model
+                residents = [
+                    Resident.put(as_images(one).images, one.labels, device) for one in sets
+                ]
+                yield [predict(model, one, config.precision).cpu().numpy() for one in residents]

@@ -158,8 +158,8 @@ def _nothing_to_resume(experiment: Experiment, unfinished: Iterable[Path]) -> st
     differences = describe_differences(read_experiment(newest[0]), experiment)
     return (
         f"{nothing}; unfinished with other settings: "
-        f"{', '.join(map(str, newest[:MOST_NAMED]))}{more} ({newest[0].name}: {differences}). To "
-        f"go on with one, give its settings and `--out FOLDER --resume`; or {BEGIN_ANEW}"
+        f"{', '.join(map(str, newest[:MOST_NAMED]))}{more} ({newest[0].name}: {differences}). Go "
+        f"on with one by `rlsel run FOLDER/config.yaml --out FOLDER --resume`, or {BEGIN_ANEW}"
     )
 
 
