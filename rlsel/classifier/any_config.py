@@ -1,4 +1,4 @@
-"""The one place that knows which classifiers there are."""
+"""The list of all classifiers; no other module has one."""
 
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ DEFAULT_KIND = "resnet34"
 
 
 def kind_of(block: Any) -> str:
-    """`name` of a Config or of a block of settings, where it may be left out."""
+    """The `name` of a Config or of a block of settings, in which it may be left out."""
     if isinstance(block, dict):
         return block.get("name", DEFAULT_KIND)
     return getattr(block, "name", DEFAULT_KIND)
