@@ -1,5 +1,4 @@
-"""The report of `rlsel check`: counts by split and class, and problems that could spoil a result.
-"""
+"""The report of `rlsel check`: counts by split and class, and problems that may spoil a result."""
 
 import unicodedata
 from dataclasses import dataclass
