@@ -90,8 +90,8 @@ def tell_of_patients(
         return ()
     key, name = setting
     return (
-        f"patients are unknown, so splits may share them, and there is a column {name!r}; if "
-        f"that tells them, set data.source.{key}: {name}",
+        f"patients are unknown, so splits may share them; if the column {name!r} names them, set "
+        f"data.source.{key}: {name}",
     )
 
 
@@ -122,7 +122,7 @@ def _in_file_names(parts: Mapping[str, SampleSet], form: str) -> tuple[str, ...]
     setting = form if form.isalpha() else f"'{form}'"
     shared = f": {num_shared:,} of {len(patients):,} are in more than one" if num_shared else ""
     return (
-        f"patients are unknown, so splits may share them, and file names seem to tell them "
+        f"patients are unknown, so splits may share them, but file names seem to contain them "
         f"({everything[0]} is of {found_by(form, everything[:1])[0]}){shared}; if so, set "
         f"data.source.patient_from: {setting}",
     )

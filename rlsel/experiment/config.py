@@ -118,8 +118,9 @@ class Experiment:
             self.pool, PhantomPool | PlantedPool
         ):
             found.append(
-                f"features.extractor goes by ids, and a {self.pool.name} pool has other images "
-                f"under the same ids with another seed: the file is for seed {self.seed} alone"
+                f"features.extractor finds images by id, and a {self.pool.name} pool has other "
+                f"images under the same ids with another seed: use the file only with seed "
+                f"{self.seed}"
             )
         return tuple(found)
 

@@ -12,7 +12,7 @@ GONE = {
     "algorithm.value_coeff": "the value loss weighs 0.5",
     "algorithm.max_grad_norm": "gradients are scaled down to a norm of 0.5",
     "algorithm.credit.noise": "noise counts as much as what the candidates explain",
-    "reward.climb": "reward.fidelity pays for the whole run; reward.final_fidelity may be dearer",
+    "reward.climb": "reward.fidelity pays for the whole run; reward.final_fidelity may cost more",
     "reward.enough": "every evaluation takes all of its reward.repeats",
     "reward.noise_floor_seeds": "a run always measures the noise of its reward, by 3 seeds",
     "reward.smoothing_scope": "smoothing runs on over episodes, as in the paper",

@@ -78,7 +78,7 @@ def _sort_of_block(block: Setting) -> str:
     if block.type.startswith("list"):
         return "a list of blocks; by default it is empty"
     if block.kinds:
-        return f"a block of one of several kinds, told by `name`; by default {block.default}"
+        return f"a block of one of several kinds, chosen by `name`; by default {block.default}"
     if block.type.startswith("name: "):
         return block.type
     return "a block, which may be null" if block.type.endswith("null") else "a block"

@@ -96,7 +96,7 @@ def _recognised(candidates: str, label: str | None) -> FilePool:
 
 
 def _readable_with(pool: FilePool, found: Found, seed: int) -> Found:
-    """The same images, with `data.skip_bad` set if the candidates need it.
+    """The same images, with `data.skip_bad` set if some candidates cannot be read.
 
     Raises:
         InputError: the candidates do not fit the images.
@@ -119,7 +119,7 @@ def _pool(pool: FilePool, folder: Path) -> Noted:
         value = getattr(pool, key, None)
         if value is not None and value != USUAL_COLUMNS.get(key):
             block[key] = Noted(value)
-    return Noted(block, f"The candidates, {kind}. Their classes are called as the real ones are.")
+    return Noted(block, f"The candidates, {kind}. Their classes have the names of the real ones.")
 
 
 def _generator(found: Found, limits: Limits, images: str) -> Noted:

@@ -207,8 +207,8 @@ def _with_patients(found: Found, limits: Limits, seed: int) -> Found:
     num = len(set().union(*(_patients(part) for part in splits.named().values())))
     example = "" if key == "patient_column" else _example(found.splits, value)
     note = (
-        f"Whose image each is{example}: {num:,} patients, none of them in two splits. Delete this "
-        "line if it tells something else."
+        f"The patient of each image{example}: {num:,} patients, none of them in two splits. Delete "
+        "this line if it is something else."
     )
     return replace(found, config=config, splits=splits, notes=found.notes | {key: note})
 

@@ -16,7 +16,7 @@ INPUTS = ("data", "pool", "generator", "audit", "classifier", "selection")
 
 @dataclass(frozen=True)
 class Images:
-    """The selection-val split of one seed."""
+    """Facts about the selection-val split of one seed."""
 
     digest: str
     num: int

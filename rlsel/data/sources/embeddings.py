@@ -46,9 +46,9 @@ class EmbeddingsSource:
     train: str | None = None
     """A Parquet file, glob or folder of training, if the splits are given one by one."""
     val: str | None = None
-    """The same for validation. Left out, it is cut from train."""
+    """The same for validation. If left out, validation is cut from train."""
     test: str | None = None
-    """The same for test. Left out beside val, it is cut from train."""
+    """The same for test. If left out while val is given, test is cut from train."""
     vector_column: str | None = None
     """The column of vectors: lists or fixed-size lists of numbers. None takes the only one."""
     label_column: str = "label"

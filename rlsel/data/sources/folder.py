@@ -42,9 +42,9 @@ class FolderSource:
     train: str | None = None
     """The folder with the training images, if the splits are given one by one."""
     val: str | None = None
-    """The same for validation. Left out, it is cut from train."""
+    """The same for validation. If left out, validation is cut from train."""
     test: str | None = None
-    """The same for test. Left out beside val, it is cut from train."""
+    """The same for test. If left out while val is given, test is cut from train."""
     patient_from: str = "none"
     """How to read the patient from a file's path: "none"; "folder" (normal/P07/a.png is of P07);
     "prefix" (normal/P07_a.png is of P07); or a regular expression with one group, searched in the

@@ -77,7 +77,7 @@ def patient_names(patients: np.ndarray, where: Callable[[int], str]) -> np.ndarr
     if any(blank):
         raise InputError(
             f"{where(blank.index(True))}: no patient is named there (nor for "
-            f"{sum(blank) - 1:,} others); name everyone, or leave patients away"
+            f"{sum(blank) - 1:,} others); name the patient of all, or leave patients out"
         )
     return names
 

@@ -41,9 +41,9 @@ class ParquetSource:
     train: str | None = None
     """A file, glob or folder with the training images, if the splits are given one by one."""
     val: str | None = None
-    """The same for validation. Left out, it is cut from train."""
+    """The same for validation. If left out, validation is cut from train."""
     test: str | None = None
-    """The same for test. Left out beside val, it is cut from train."""
+    """The same for test. If left out while val is given, test is cut from train."""
     image_column: str = "image"
     """The column of encoded images: struct(bytes, path) or plain bytes. A path without bytes is not
     followed."""

@@ -93,7 +93,9 @@ def _of_path(file: Path, name: str) -> str | None:
     said = {split_called(folder.removesuffix(".parquet")) for folder in folders} - {None}
     said |= {split_within(own)} - {None}
     if len(said) > 1:
-        raise InputError(f"{file}: its path speaks of {' and '.join(sorted(map(str, said)))}")
+        raise InputError(
+            f"{file}: its path names the splits {' and '.join(sorted(map(str, said)))}"
+        )
     return said.pop() if said else None
 
 

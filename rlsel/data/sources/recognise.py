@@ -66,7 +66,7 @@ def _file(text: str, path: Path, label: str | None) -> AnySource:
         raise InputError(f"{path}: is packed; unpack it and give the folder")
     if suffix in IMAGE_SUFFIXES:
         raise InputError(f"{path}: is a single image; give the folder of the class folders")
-    raise InputError(f"{path}: is of no kind that is known; {KNOWN}")
+    raise InputError(f"{path}: is of no known kind; {KNOWN}")
 
 
 def _folder(text: str, path: Path, label: str | None) -> AnySource:

@@ -71,7 +71,7 @@ def warn_of_trouble(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
         if usual > 0 and now > EXPLODED * usual:
             warnings[name] = (
                 f"{name.replace('_', ' ')} has grown to {now:.2g}, {now / usual:.0f} times its "
-                "median: the training is coming apart; lower the learning rates"
+                "median: the training diverges; lower the learning rates"
             )
     return warnings
 
