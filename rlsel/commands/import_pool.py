@@ -1,4 +1,4 @@
-"""`rlsel import`: images of any other generator become a pool, with the audit of our own."""
+"""`rlsel import`: turn images of any other generator into a pool, with the same audit as ours."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,14 +21,15 @@ from rlsel.reporting.copies import draw_pairs
 
 @dataclass(frozen=True)
 class Imported:
-    """What was written, and what the audit found."""
+    """The written pool, and the findings of the audit."""
 
     pool: Pool
     copies: str
-    """What the audit found; copies are still in the pool unless they were to be dropped."""
+    """The findings of the audit. Copies stay in the pool unless `drop_copies` was set."""
     warnings: tuple[str, ...]
     picture: Path | None
-    """The candidates most like a training image, each above it; None of embeddings."""
+    """A picture of the candidates most similar to a training image, each above it; None for
+    embeddings."""
 
 
 def import_pool(
@@ -43,13 +44,13 @@ def import_pool(
 
     Args:
         images: A folder with a folder for each class, a Parquet file or glob, or an NPZ file.
-        to: The Parquet file to write; the picture lies beside it.
-        source: Where the images come from, for the record; None names the path.
+        to: The Parquet file to write; the picture is written beside it.
+        source: The origin of the images, for the record; None names the path.
         label: The column of the classes, for Parquet; None finds it.
         drop_copies: Leave out candidates that copy a training image, as `audit.drop_copies` does.
 
     Raises:
-        InputError: the images or the real ones are wrong, or `to` is there already.
+        InputError: the images or the real ones are wrong, or `to` exists already.
     """
     if to.exists():
         raise InputError(f"{to}: is there already; choose another --to")

@@ -1,4 +1,4 @@
-"""Classification accuracy score: what a classifier that saw candidates alone knows of real images.
+"""Classification accuracy score: a classifier is trained on candidates only, tested on real images.
 
 Shape letters: N test images, C classes.
 """
@@ -27,19 +27,19 @@ def classification_accuracy_score(
 ) -> dict[str, list[float]]:
     """Train on candidates only, test on real images.
 
-    Given as many real images in place of the candidates it says what they could reach at best.
+    Computed with as many real images in place of candidates, the score is an upper reference.
 
     Args:
-        candidates: Their labels are what is learned; no real sample is added.
-        test: Real. Only the last epoch meets them, so no epoch is chosen by looking at test.
+        candidates: The training set; no real sample is added.
+        test: Real. Only the last epoch is tested, so that no epoch is chosen on test.
         seeds: One training each.
-        device: None is the best there is.
+        device: None takes the best available.
         description: Show progress bars under this name.
-        validation: Real; what recipes of a generator may be compared by, as test may not.
+        validation: Real. Settings of a generator may be compared on validation, but not on test.
 
     Returns:
-        Metric of `SCORE_METRICS`, and `validation_accuracy` if asked for -> one value per seed;
-        accuracy is the score of the paper.
+        Metric of `SCORE_METRICS`, and `validation_accuracy` if `validation` is given -> one value
+        per seed; accuracy is the score of the paper.
 
     Raises:
         ValueError: class names or shapes differ.
@@ -73,7 +73,7 @@ def _logits(
     device: torch.device,
     description: str | None,
 ) -> Iterator[list[np.ndarray]]:
-    """For each seed, what a classifier trained on the candidates says of each set."""
+    """For each seed, the logits on each set of a classifier trained on the candidates."""
     rows, num_classes = torch.arange(len(candidates)), candidates.num_classes
     match config:
         case MLPConfig():

@@ -1,4 +1,4 @@
-"""Whose a run folder is: a new one, or the one that an interrupted run goes on in."""
+"""Claim a run folder: a new one, or that of an interrupted run which is resumed."""
 
 import itertools
 import re
@@ -19,13 +19,13 @@ from rlsel.runs.record import LAYOUT, Record, describe_device, installed_version
 
 RUNS = Path("runs")
 LONGEST_STEM = 240
-"""Bytes; leaves room for a number."""
+"""Longest name of a run folder without its number, in bytes."""
 MOST_NAMED = 3
 BEGIN_ANEW = "leave out --resume to begin anew"
 
 
 def new_record(experiment: Experiment, command: str = "", made_by: str = "run") -> Record:
-    """What a run begins with: who it is, and on what it runs."""
+    """The record of a run that has just begun: its identity, device and versions."""
     return Record(
         name=experiment.name,
         config_hash=experiment.hash,
@@ -40,15 +40,15 @@ def new_record(experiment: Experiment, command: str = "", made_by: str = "run") 
 
 
 def claim(experiment: Experiment, out: Path | None, resume: bool, blank: Record) -> RunFolder:
-    """The folder for this run: a fresh one, or with `resume` the one it was interrupted in.
+    """The folder for this run: a new one, or with `resume` that of the interrupted run.
 
     Args:
-        out: Use this very folder; None takes the next free name under `runs/`.
+        out: The folder to use; None takes the next free name under `runs/`.
         blank: The record to start with.
 
     Raises:
-        InputError: `out` holds another experiment's run, what another command made, or this very
-            run and `resume` is off; a newer rlsel made it; another process works in it; or it
+        InputError: `out` holds a run of another experiment, the result of another command, the run
+            of a newer rlsel, or this run while `resume` is off; another process works in it; or it
             cannot be written to. Without `out`, there is no run of these settings to resume.
     """
     path = out or _choose(experiment, resume)
@@ -72,7 +72,8 @@ def claim(experiment: Experiment, out: Path | None, resume: bool, blank: Record)
 
 
 def _record_in(path: Path, experiment: Experiment, resume: bool, blank: Record) -> Record:
-    """The record of a folder that this process holds; what another has begun meanwhile counts."""
+    """The record of a folder that this process holds. The folder is read again, because another
+    process may have begun a run there before the lock."""
     if not (path / CONFIG).exists():
         write_text(path / CONFIG, to_yaml(experiment))
         blank.write(path)
@@ -91,7 +92,7 @@ def _record_in(path: Path, experiment: Experiment, resume: bool, blank: Record) 
             "with that version, or choose another --out to start anew"
         )
     before = read_experiment(path)
-    if before.folder != experiment.folder:  # the project has moved, and its images with it
+    if before.folder != experiment.folder:  # the project was moved, with its images
         now = replace(experiment, name=before.name, evaluators=before.evaluators)
         write_text(path / CONFIG, to_yaml(now))
     return record if record.finished else replace(record, resumed=record.resumed + 1)
@@ -117,7 +118,7 @@ def _require_same(path: Path, experiment: Experiment) -> None:
 
 
 def _choose(experiment: Experiment, resume: bool) -> Path:
-    """With `resume` the newest folder of this very run; else the next free one.
+    """With `resume` the newest folder of this run; else the next free name.
 
     Raises:
         InputError: there is nothing to resume.
@@ -135,7 +136,7 @@ def _choose(experiment: Experiment, resume: bool) -> Path:
         make_folder(RUNS)
         for number in itertools.count(max(taken.values(), default=0) + 1):
             path = RUNS / (stem if number == 1 else f"{stem}-{number}")
-            with suppress(FileExistsError):  # of two runs that start at once, one can make it
+            with suppress(FileExistsError):  # another run may have just made it
                 path.mkdir()
                 return path
     raise AssertionError("numbers do not end")
