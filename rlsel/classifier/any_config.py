@@ -1,26 +1,13 @@
 """The one place that knows which classifiers there are."""
 
-from typing import Annotated, Any
-
-from pydantic import Discriminator, Tag
+from typing import Annotated
 
 from rlsel.classifier.config import ClassifierConfig
 from rlsel.classifier.mlp import MLPConfig
+from rlsel.schema import OneOf
 
 DEFAULT_KIND = "resnet34"
 
-
-def kind_of(block: Any) -> Any:
-    """`name` of a Config or of a block of settings, where it may be left out.
-
-    As it was given: whether there is such a kind is for pydantic to say.
-    """
-    if isinstance(block, dict):
-        return block.get("name", DEFAULT_KIND)
-    return getattr(block, "name", DEFAULT_KIND)
-
-
 AnyClassifierConfig = Annotated[
-    Annotated[ClassifierConfig, Tag("resnet34")] | Annotated[MLPConfig, Tag("mlp")],
-    Discriminator(kind_of),
+    ClassifierConfig | MLPConfig, OneOf(lambda: (ClassifierConfig, MLPConfig), DEFAULT_KIND)
 ]

@@ -24,7 +24,8 @@ from rlsel.experiment.presets import PRESETS
 from rlsel.experiment.yaml_files import read_yaml, to_yaml_text
 from rlsel.features.config import FeaturesConfig
 from rlsel.features.extractors.config import FileExtractor
-from rlsel.generators.histogan.config import HistoGANConfig
+from rlsel.generators.registry import DEFAULT_KIND as DEFAULT_GENERATOR
+from rlsel.generators.registry import GeneratorConfig
 from rlsel.pool.config import PhantomPool, PlantedPool, PoolConfig
 from rlsel.quality.config import AuditConfig
 from rlsel.rewards.plan import EvaluatorsConfig
@@ -43,6 +44,7 @@ MOVED_TOGETHER = ("epochs", "batch_size", "lr", "precision", "weights")
 OF_SEVERAL_KINDS = {
     **dict.fromkeys(("source", "pool", "controller")),
     **dict.fromkeys(("classifier", "extractor"), DEFAULT_KIND),
+    "generator": DEFAULT_GENERATOR,
 }
 """Blocks whose `name` says which settings they have, and the name where it is left out."""
 
@@ -61,7 +63,7 @@ class Experiment:
     """The real images and their splits."""
     pool: PoolConfig = Field(default_factory=PhantomPool)
     """The candidates."""
-    generator: HistoGANConfig | None = None
+    generator: GeneratorConfig | None = None
     """Trained on the real training images to make the candidates, in the place of `pool`."""
     audit: AuditConfig = Field(default_factory=AuditConfig)
     """How candidates are judged as images, and what is done about copies of training images."""
@@ -144,7 +146,7 @@ class Experiment:
     @property
     def hash(self) -> str:
         """Twelve hex digits, shared by experiments that differ in name, seed or machine alone."""
-        content = relative_paths(to_dict(self), self.folder)
+        content = relative_paths(to_dict(self), self.folder, Experiment)
         for name in DOES_NOT_CHANGE_RESULTS:
             content.pop(name)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
@@ -170,7 +172,7 @@ def load_experiment(path: Path | str | None) -> Experiment:
         raise InputError(f"{path}: is a sweep; run it with: rlsel tune {path}")
     folder = content.get("folder")
     if folder != "":  # which complete configs have that were never read from a file
-        content = at_folder(content, path.parent / str(folder or ""), str(path))
+        content = at_folder(content, path.parent / str(folder or ""), str(path), Experiment)
     content.setdefault("name", name_after(path))
     return build_experiment(content, str(path))
 

@@ -42,9 +42,9 @@ def read_samples(experiment: Experiment) -> tuple[Splits, Pool | None]:
     experiment.selection.ranges_of(splits.class_names)
     if experiment.generator is not None:
         from rlsel.generators.candidates import require_known
-        from rlsel.generators.histogan.train import require_trainable
+        from rlsel.generators.registry import generator_of
 
-        require_trainable(as_images(splits.train))
+        generator_of(experiment.generator).require_trainable(as_images(splits.train))
         require_known(experiment.generator.classes, splits.class_names, "generator.classes")
         return splits, None
     return splits, build_pool(experiment.pool, splits, experiment.data, experiment.seed)

@@ -3,16 +3,18 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
 from rlsel.classifier import ClassifierConfig
-from rlsel.classifier.any_config import kind_of
-from rlsel.schema import config
+from rlsel.classifier.any_config import DEFAULT_KIND
+from rlsel.schema import HoldsPath, OneOf, PathText, config
 
 Channels = tuple[float, float, float]
 Deviations = tuple[
     Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]
 ]
+Weights = Annotated[str, HoldsPath(r"(?!\w+\Z)(.*)")]
+"""A path, or a word that names weights (`is_word`)."""
 
 
 @config
@@ -22,7 +24,7 @@ class TorchvisionExtractor:
     name: Literal["torchvision"] = "torchvision"
     model: str
     """The network, as torchvision calls it, such as resnet50, densenet121 or vit_b_16."""
-    weights: str
+    weights: Weights
     """The path of a state dict; DEFAULT or another name of torchvision's own; or random.
     Torchvision's own are downloaded. The last layer of a state dict is not looked at."""
     size_px: Annotated[int | None, Field(ge=1)] = None
@@ -38,10 +40,10 @@ class TimmExtractor:
     """A frozen network of timm; what enters its last layer is the feature."""
 
     name: Literal["timm"] = "timm"
-    model: str
+    model: Annotated[str, HoldsPath("local-dir:(.*)")]
     """The network, as timm calls it: resnet50.a1_in1k, hf-hub:OWNER/NAME or local-dir:FOLDER.
     The folder holds config.json and weights, as they lie on the Hugging Face hub."""
-    weights: str
+    weights: Weights
     """The path of a state dict; pretrained, for the weights that come with the name; or random.
     Pretrained weights are downloaded, but for those of a local-dir."""
     size_px: Annotated[int | None, Field(ge=1)] = None
@@ -57,7 +59,7 @@ class FileExtractor:
     """Features that somebody else has computed, for every image by its id (docs/features.md)."""
 
     name: Literal["file"] = "file"
-    path: str
+    path: PathText
     """A Parquet file, glob or folder with columns id and features, or NPZ with ids and features.
     A feature is a list of numbers, as many for all images; docs/features.md has a script."""
     id_column: str | None = None
@@ -80,10 +82,7 @@ def is_word(weights: str) -> bool:
     return re.fullmatch(r"\w+", weights) is not None
 
 
+EXTRACTORS = (ClassifierConfig, TorchvisionExtractor, TimmExtractor, FileExtractor)
 ExtractorConfig = Annotated[
-    Annotated[ClassifierConfig, Tag("resnet34")]
-    | Annotated[TorchvisionExtractor, Tag("torchvision")]
-    | Annotated[TimmExtractor, Tag("timm")]
-    | Annotated[FileExtractor, Tag("file")],
-    Discriminator(kind_of),
+    ClassifierConfig | FrozenExtractor, OneOf(lambda: EXTRACTORS, DEFAULT_KIND)
 ]

@@ -6,13 +6,13 @@ A cache entry holds what a finished training left, as hard links where the file 
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from rlsel.data.image_set import ImageSet
 from rlsel.errors import InputError
-from rlsel.generators.histogan.checkpoint import LAYOUT, About
-from rlsel.generators.histogan.config import HistoGANConfig
-from rlsel.generators.histogan.train import CHECKPOINT, Trained, train_generator
-from rlsel.generators.histogan.watch import GRIDS, STEPS
+from rlsel.generators.registry import generator_of
+from rlsel.generators.seam import GeneratorSettings, Trained
+from rlsel.generators.training_folder import CHECKPOINT, STEPS, grids_in
 from rlsel.machine.cache.folder import entry_of
 from rlsel.machine.cache.shared_work import link, sole_worker
 from rlsel.machine.cache.trim import limit_bytes, mark_used, trim
@@ -20,13 +20,13 @@ from rlsel.machine.progress import console
 
 
 def train_or_fetch(
-    config: HistoGANConfig,
+    config: GeneratorSettings,
     train: ImageSet,
     seed: int,
     folder: Path,
     on_save: Callable[[], object] = lambda: None,
-) -> Trained:
-    """`train_generator` in `folder`, unless somebody has trained the same before.
+) -> Trained[Any]:
+    """Train the generator in `folder`, unless somebody has trained the same before.
 
     Without a cache that can be written to it trains in any case.
 
@@ -34,16 +34,17 @@ def train_or_fetch(
         on_save: Called after every checkpoint.
 
     Raises:
-        InputError: as `train_generator`, or `folder` cannot be written to.
+        InputError: as `Generator.train`, or `folder` cannot be written to.
     """
-    entry = entry_of("generators", (LAYOUT, About.of(config, train, seed)))
+    generator = generator_of(config)
+    entry = entry_of("generators", (generator.layout, generator.about(config, train, seed)))
     with sole_worker(entry, "generator") as is_cached:
         if is_cached and (entry / CHECKPOINT).exists() and not (folder / CHECKPOINT).exists():
             console.print(f"generator: trained before, taken from {entry}", markup=False)
             with suppress(FileNotFoundError):  # another run has just trimmed it away
                 _link(entry, folder)
                 mark_used(entry)
-        trained = train_generator(config, train, seed, folder, on_save)
+        trained = generator.train(config, train, seed, folder, on_save)
         if is_cached and not (entry / CHECKPOINT).exists():
             with suppress(OSError, InputError):  # a full disk, say: it is in the folder
                 _link(folder, entry)
@@ -53,5 +54,5 @@ def train_or_fetch(
 
 def _link(source: Path, target: Path) -> None:
     """The checkpoint comes last: where it is, all is."""
-    for file in (*sorted((source / GRIDS).glob("*.png")), source / STEPS, source / CHECKPOINT):
+    for file in (*grids_in(source), source / STEPS, source / CHECKPOINT):
         link(file, target / file.relative_to(source))
