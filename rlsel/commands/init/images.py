@@ -28,6 +28,7 @@ from rlsel.data.positive_class import describe_positive, doubts
 from rlsel.data.sources import WHOLE, FileSource, find_parts
 from rlsel.data.sources.recognise import AnySource
 from rlsel.errors import InputError
+from rlsel.generators.registry import DEFAULT_KIND, GENERATORS
 from rlsel.machine.wording import by, counted
 from rlsel.pool.checks import better_ratios
 from rlsel.schema import paths_of
@@ -186,8 +187,6 @@ def _first_splits(config: DataConfig, seed: int) -> tuple[DataConfig, Splits]:
 def _fitting(size: Size, limits: Limits, makes_candidates: bool) -> Size:
     if not makes_candidates:
         return within(size, limits.side_px)
-    from rlsel.generators.registry import DEFAULT_KIND, GENERATORS
-
     return GENERATORS[DEFAULT_KIND].nearest_sizes(within(size, limits.made_side_px))[0]
 
 
