@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -112,12 +113,13 @@ def test_a_checkpoint_makes_more_without_a_config(tmp_path: Path, noise: Coloure
 
 
 def test_a_checkpoint_of_a_generator_that_there_is_not_is_refused(
-    tmp_path: Path, noise: ColouredNoise, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, noise: ColouredNoise
 ) -> None:
     candidates_in(tmp_path)
-    monkeypatch.delitem(GENERATORS, "coloured_noise")
 
-    said = refused(rlsel("generate", "--from", tmp_path / "generator.pt"))
+    with patch.dict(GENERATORS):
+        del GENERATORS["coloured_noise"]
+        said = refused(rlsel("generate", "--from", tmp_path / "generator.pt"))
 
     assert said.endswith("is of a generator 'coloured_noise'; this version of rlsel has histogan")
 
@@ -147,12 +149,13 @@ def test_the_report_draws_the_panels_that_it_names(tmp_path: Path, noise: Colour
 
 
 def test_of_a_generator_that_there_is_not_the_report_has_the_grid_alone(
-    tmp_path: Path, noise: ColouredNoise, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, noise: ColouredNoise
 ) -> None:
     candidates_in(tmp_path)
-    monkeypatch.delitem(GENERATORS, "coloured_noise")
 
-    trace = read_trace(tmp_path)
+    with patch.dict(GENERATORS):
+        del GENERATORS["coloured_noise"]
+        trace = read_trace(tmp_path)
 
     assert trace is not None
     assert trace.grid is not None
