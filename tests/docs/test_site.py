@@ -77,7 +77,7 @@ def test_the_reference_has_the_docstrings_of_what_rlsel_gives(site: Path) -> Non
     assert 'id="rlsel.select"' in text
     assert 'id="rlsel.run"' in text
     assert "num_kept" in record
-    assert "Candidates each method kept" in record
+    assert "number of candidates that it kept" in record
 
 
 @pytest.mark.slow
