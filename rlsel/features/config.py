@@ -33,6 +33,10 @@ class FeaturesConfig:
     torchvision or timm; or a file that has them (docs/features.md)."""
     num_batches: Annotated[int, Field(ge=1)] = 8
     """Batches the pool is cut into: the decisions of an episode (paper: 8)."""
+    max_batch_size: Annotated[int, Field(ge=1)] = 512
+    """Most candidates of a batch (paper: 512). A pool with more than `num_batches` times as many is
+    dealt to shards, each an even sample of the pool, and an iteration learns on one of them. So
+    the cost of an iteration does not grow with the pool."""
     order: Order = "label_free"
     """By what candidates are sorted before the cut: cosine distance to the centroid of their own
     class (paper), to the nearest centroid whatever the label (`label_free`), or at random."""

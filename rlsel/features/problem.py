@@ -4,10 +4,10 @@ import numpy as np
 from jaxtyping import Float
 
 from envs import SelectionProblem
-from rlsel.features.batching import cut_into_batches
 from rlsel.features.candidates import CandidateTable
 from rlsel.features.config import FeaturesConfig, Input
 from rlsel.features.extract import Features
+from rlsel.features.sharding import cut_into_shards
 
 NUM_COMPONENTS = 16
 """Principal components of the input `principal_components`."""
@@ -26,6 +26,9 @@ def build_problem(
         "label_free": np.minimum(table.own_distance, table.other_distance),
         "random": rng.random(len(table.labels)),
     }[config.order]
+    batches_DK, num_shards = cut_into_shards(
+        sort_key_N, table.labels, config.num_batches, config.max_batch_size, rng
+    )
     columns = {name: _columns(name, features, table, num_classes) for name in config.inputs}
     names = tuple(
         name if block.shape[1] == 1 else f"{name}_{i}"
@@ -33,12 +36,13 @@ def build_problem(
         for i in range(block.shape[1])
     )
     return SelectionProblem(
-        batches_DK=cut_into_batches(sort_key_N, table.labels, config.num_batches),
+        batches_DK=batches_DK,
         descriptors_NF=standardise(np.concatenate(list(columns.values()), axis=1)),
         labels_N=table.labels,
         num_classes=num_classes,
         descriptor_names=names,
         context=config.context,
+        num_shards=num_shards,
     )
 
 

@@ -165,7 +165,7 @@ def test_a_policy_that_has_come_to_keep_everything_says_so(
 
     learned = train(greedy, CONTROLLER, task, 3, tmp_path, num_env_runners=0)
 
-    warnings = warn_of_collapse(learned.rows, learned.last_probability_N)
+    warnings = warn_of_collapse(learned.rows, learned.last_probability_M)
     assert any("keeps everything" in warning for warning in warnings)
     assert any("saturated" in warning for warning in warnings)
 
