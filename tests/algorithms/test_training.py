@@ -81,7 +81,7 @@ def test_a_resumed_training_ends_as_one_that_was_never_interrupted(
     assert seen == [1, 2, 3, 4]
     lines = (tmp_path / ITERATIONS).read_text().splitlines()
     assert [json.loads(line)["iteration"] for line in lines] == [1, 2, 3, 4]
-    assert sorted(p.name for p in (tmp_path / CHECKPOINTS).glob("iter*")) == [
+    assert sorted(p.name for p in (tmp_path / CHECKPOINTS).glob("iteration_*")) == [
         "iteration_00003",
         "iteration_00004",
     ]
