@@ -24,8 +24,11 @@ from rlsel.features.neighbours import (
 )
 from rlsel.machine.cache.kept import ARRAYS, Arrays, Work, kept
 
-TABLE_VERSION = 1
+TABLE_VERSION = 2
 """Raise it when a column is computed otherwise."""
+MOST_COMPARED_WITH_EACH_OTHER = 20_000
+"""Candidates up to which `nearest_candidate`, whose time grows with the square of their number, is
+computed without being asked for: 5 s on two cores."""
 NUM_NEIGHBOURS = 25
 """Real neighbours that vote in the label agreement, the nearer the more."""
 
@@ -48,13 +51,14 @@ class CandidateTable:
     """Logit of its label less the largest other one."""
     nearest_real: Float[np.ndarray, " n"]
     """Cosine distance to the nearest image of train, in [0, 2]."""
-    nearest_candidate: Float[np.ndarray, " n"]
-    """Cosine distance to the nearest other candidate, in [0, 2]: small where it is redundant."""
+    nearest_candidate: Float[np.ndarray, " n"] | None = None
+    """Cosine distance to the nearest other candidate, in [0, 2]: small where it is redundant. None
+    where it was not asked for and would take more than seconds."""
 
     @property
     def free_scores(self) -> dict[str, Float[np.ndarray, " n"]]:
         """Scores that cost no training beyond the extractor; higher means rather keep."""
-        return {
+        scores = {
             "own_distance": -self.own_distance,
             "knn_label_agreement": self.knn_label_agreement,
             "label_log_probability": self.label_log_probability,
@@ -62,6 +66,7 @@ class CandidateTable:
             "nearest_real": -self.nearest_real,
             "nearest_candidate": self.nearest_candidate,
         }
+        return {name: score_N for name, score_N in scores.items() if score_N is not None}
 
 
 def describe_candidates(
@@ -70,19 +75,32 @@ def describe_candidates(
     train: SampleSet,
     reward_val: SampleSet,
     num_neighbours: int = NUM_NEIGHBOURS,
+    needs_nearest_candidate: bool = False,
 ) -> CandidateTable:
     """Compute the table, or find it in the cache. Neighbours are sought among train and reward-val,
     which the reward sees anyway: the extractor has fitted train itself, so its training images
-    alone agree too well."""
+    alone agree too well.
+
+    Args:
+        needs_nearest_candidate: Compute this column however long it takes.
+    """
+    compares = needs_nearest_candidate or len(candidates) <= MOST_COMPARED_WITH_EACH_OTHER
     inputs = (
         *(TABLE_VERSION, num_neighbours, candidates.labels, train.labels, reward_val.labels),
         *(features.train, features.candidates, features.reward_val, features.candidate_logits),
     )
 
     def compute() -> Arrays:
-        return vars(_describe(features, candidates, train, reward_val, num_neighbours))
+        return _describe(features, candidates, train, reward_val, num_neighbours)
 
-    return CandidateTable(**kept(Work("candidate table", inputs, compute, ARRAYS)))
+    def compare() -> Arrays:
+        return {"nearest_candidate": nearest_other_distance(features.candidates)}
+
+    columns = kept(Work("candidate table", inputs, compute, ARRAYS))
+    if compares:
+        between = (TABLE_VERSION, features.candidates)
+        columns |= kept(Work("nearest candidates", between, compare, ARRAYS))
+    return CandidateTable(**columns)
 
 
 def _describe(
@@ -91,7 +109,7 @@ def _describe(
     train: SampleSet,
     reward_val: SampleSet,
     num_neighbours: int,
-) -> CandidateTable:
+) -> Arrays:
     centroids_CF = class_centroids(features.train, train.labels, train.num_classes)
     distances_NC = cosine_distances(features.candidates, centroids_CF)
     own_N, other_N = own_and_other_distance(distances_NC, candidates.labels)
@@ -106,13 +124,12 @@ def _describe(
         np.concatenate((train.labels, reward_val.labels)),
         num_neighbours,
     )
-    return CandidateTable(
-        labels=candidates.labels,
-        own_distance=own_N,
-        other_distance=other_N,
-        knn_label_agreement=agreement_N,
-        label_log_probability=log_softmax(logits_NC, axis=1)[rows_N, candidates.labels],
-        margin=own_logit_N - others_NC.max(axis=1),
-        nearest_real=nearest_distance(features.candidates, features.train),
-        nearest_candidate=nearest_other_distance(features.candidates),
-    )
+    return {
+        "labels": candidates.labels,
+        "own_distance": own_N,
+        "other_distance": other_N,
+        "knn_label_agreement": agreement_N,
+        "label_log_probability": log_softmax(logits_NC, axis=1)[rows_N, candidates.labels],
+        "margin": own_logit_N - others_NC.max(axis=1),
+        "nearest_real": nearest_distance(features.candidates, features.train),
+    }

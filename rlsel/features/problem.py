@@ -5,6 +5,7 @@ from jaxtyping import Float
 
 from envs import SelectionProblem
 from rlsel.features.candidates import CandidateTable
+from rlsel.features.centroids import row_blocks
 from rlsel.features.config import FeaturesConfig, Input
 from rlsel.features.extract import Features
 from rlsel.features.sharding import cut_into_shards
@@ -37,7 +38,7 @@ def build_problem(
     )
     return SelectionProblem(
         batches_DK=batches_DK,
-        descriptors_NF=standardise(np.concatenate(list(columns.values()), axis=1)),
+        descriptors_NF=np.concatenate([standardise(x) for x in columns.values()], axis=1),
         labels_N=table.labels,
         num_classes=num_classes,
         descriptor_names=names,
@@ -48,16 +49,32 @@ def build_problem(
 
 def standardise(x_NF: Float[np.ndarray, "n f"]) -> Float[np.ndarray, "n f"]:
     """Zero mean and unit variance over the pool; a constant column becomes zero."""
-    centred_NF = x_NF - x_NF.mean(axis=0)
-    scale_F = x_NF.std(axis=0)
-    return (centred_NF / np.where(scale_F > 1e-8, scale_F, 1.0)).astype(np.float32)
+    mean_F = x_NF.mean(axis=0, dtype=np.float64)
+    squares_F = sum(((x_NF[part] - mean_F) ** 2).sum(axis=0) for part in row_blocks(x_NF))
+    std_F = np.sqrt(squares_F / len(x_NF))
+    scale_F = np.where(std_F > 1e-8, std_F, 1.0)
+    standardised_NF = np.empty(x_NF.shape, np.float32)
+    for part in row_blocks(x_NF):
+        standardised_NF[part] = (x_NF[part] - mean_F) / scale_F
+    return standardised_NF
 
 
 def principal_components(x_NF: Float[np.ndarray, "n f"], num: int) -> Float[np.ndarray, "n p"]:
-    """Coordinates of the rows along their `num` directions of largest variance."""
-    centred_NF = x_NF - x_NF.mean(axis=0)
-    u_NP, s_P, _ = np.linalg.svd(centred_NF, full_matrices=False)
-    return u_NP[:, :num] * s_P[:num]
+    """Coordinates of the rows along their `num` directions of largest variance.
+
+    The directions are eigenvectors of the (F, F) covariance. The largest number of each is made
+    positive, since the sign of an eigenvector means nothing.
+    """
+    mean_F = x_NF.mean(axis=0, dtype=np.float64)
+    covariance_FF = np.zeros((x_NF.shape[1], x_NF.shape[1]))
+    for part in row_blocks(x_NF):
+        centred_BF = x_NF[part] - mean_F
+        covariance_FF += centred_BF.T @ centred_BF
+    _, directions_FF = np.linalg.eigh(covariance_FF)  # the largest variance last
+    largest_FP = directions_FF[:, ::-1][:, : min(num, *x_NF.shape)]
+    strongest_P = np.abs(largest_FP).argmax(axis=0)
+    largest_FP = largest_FP * np.sign(largest_FP[strongest_P, np.arange(len(strongest_P))])
+    return np.concatenate([(x_NF[part] - mean_F) @ largest_FP for part in row_blocks(x_NF)])
 
 
 def _columns(
@@ -69,4 +86,7 @@ def _columns(
         return features.candidates
     if name == "principal_components":
         return principal_components(features.candidates, NUM_COMPONENTS)
-    return getattr(table, name)[:, None]
+    column_N = getattr(table, name)
+    if column_N is None:
+        raise ValueError(f"{name} is an input, but the table was made without it")
+    return column_N[:, None]
