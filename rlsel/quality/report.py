@@ -108,8 +108,8 @@ class SelectionRisk:
         return any(p < SIGNIFICANT / len(p_values) for p in p_values)
 
 
-Members = tuple[Float[np.ndarray, "n f"], Int[np.ndarray, " m"]]
-"""Features of all classes, and the rows of one class."""
+Members = tuple[np.ndarray, np.ndarray]
+"""Features (n, f) of all classes, and the rows (m,) of one class."""
 
 
 def judge(
