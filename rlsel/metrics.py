@@ -1,17 +1,18 @@
-"""Pure metric functions over class probabilities. Higher is better, except for log-loss.
+"""Pure metric functions over logits, and the table of those that a run knows, `METRICS`.
 
 Shape letters: N images, C classes.
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import log_softmax, logsumexp
 from scipy.stats import rankdata
 
-SCORE_METRICS = ("accuracy", "auc", "sensitivity", "specificity")
-"""What the final table shows, in its order."""
 RECALIBRATION_STEPS = 50
 """Newton steps at most; nearly always fewer than ten are taken."""
 
@@ -160,6 +161,45 @@ def _recalibration_hessian(
     hessian[0, 1:] = hessian[1:, 0] = (probability_NC * (logits_NC - mean_N1)).sum(axis=0) / n
     hessian[1:, 1:] = np.diag(probability_NC.mean(axis=0)) - probability_NC.T @ probability_NC / n
     return hessian + ridge * np.eye(num_classes + 1)
+
+
+def _calibrated_log_score(logits_NC: np.ndarray, labels_N: np.ndarray) -> float:
+    return -recalibrated_log_loss(logits_NC, labels_N)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One row of `METRICS`."""
+
+    of: Callable[[np.ndarray, np.ndarray], float]
+    """Logits and labels -> the score. Higher is better."""
+    title: str
+    """What tables call it."""
+    worst: float = 0.0
+    """Score of a training that diverged to NaN or infinity."""
+    is_shown: bool = True
+    """Whether the tables of test scores have it."""
+
+
+METRICS: dict[str, Measure] = {
+    "accuracy": Measure(accuracy, "accuracy"),
+    "auc": Measure(auc, "AUC"),
+    "sensitivity": Measure(sensitivity, "sensitivity"),
+    "specificity": Measure(specificity, "specificity"),
+    # -5 is worse than guessing among up to 148 classes, and not so low that a single reward
+    # outweighs all others.
+    "log_loss": Measure(_calibrated_log_score, "log-loss", worst=-5.0, is_shown=False),
+}
+"""Every evaluation is scored by all of them. `log_loss` is negative and recalibrated, in nats."""
+SCORE_METRICS = tuple(name for name, measure in METRICS.items() if measure.is_shown)
+"""What the final table shows, in its order."""
+Metric = Literal["accuracy", "auc", "log_loss"]
+"""Those of `METRICS` that `reward.metric` may be."""
+
+
+def title_of(metric: str) -> str:
+    """What a table calls a metric; of one that is not in `METRICS`, its name in words."""
+    return METRICS[metric].title if metric in METRICS else metric.replace("_", " ")
 
 
 def mean_and_std(values: list[float]) -> tuple[float, float]:

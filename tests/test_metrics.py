@@ -1,5 +1,7 @@
 """Metrics against scikit-learn, hand counts, and what must not change them."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -250,3 +252,22 @@ def test_no_metric_depends_on_the_order_of_the_images(seed: int, num_classes: in
     for metric in ALL:
         shuffled = metric(logits_NC[order_N], labels_N[order_N])
         assert shuffled == pytest.approx(metric(logits_NC, labels_N), abs=1e-6)
+
+
+def test_whatever_may_be_the_reward_is_a_metric() -> None:
+    assert set(get_args(metrics.Metric)) <= set(metrics.METRICS)
+
+
+@pytest.mark.parametrize("name", metrics.METRICS)
+def test_every_metric_is_higher_for_logits_that_are_right(name: str) -> None:
+    logits_NC, labels_N = random_case(0, num_classes=3)
+    measure = metrics.METRICS[name]
+
+    assert measure.of(5.0 * np.eye(3)[labels_N], labels_N) > measure.of(logits_NC, labels_N)
+
+
+def test_a_metric_that_is_no_longer_known_is_called_by_its_name() -> None:
+    assert [metrics.title_of(name) for name in ("auc", "validation_accuracy")] == [
+        "AUC",
+        "validation accuracy",
+    ]

@@ -1,7 +1,7 @@
-"""The only place that trains a classifier.
+"""Training of classifiers; no other package trains one.
 
 In: samples and labels on the device, a seed. Out: a fitted ResNet34 (images) or MLP (embeddings)
-with its logits on validation; of a ResNet34 its penultimate features too. Read `fit.py` first.
+with its logits on validation, and for a ResNet34 its penultimate features. Read `fit.py` first.
 """
 
 from rlsel.classifier.any_config import AnyClassifierConfig

@@ -1,4 +1,4 @@
-"""The one place that knows which classifiers there are."""
+"""The list of all classifiers; no other module has one."""
 
 from typing import Annotated, Any
 
@@ -11,9 +11,9 @@ DEFAULT_KIND = "resnet34"
 
 
 def kind_of(block: Any) -> Any:
-    """`name` of a Config or of a block of settings, where it may be left out.
+    """The `name` of a Config or of a block of settings, in which it may be left out.
 
-    As it was given: whether there is such a kind is for pydantic to say.
+    It is returned as it was given, because pydantic says whether there is such a kind.
     """
     if isinstance(block, dict):
         return block.get("name", DEFAULT_KIND)

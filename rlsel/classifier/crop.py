@@ -1,9 +1,9 @@
-"""Convolutions without the taps that see nothing but padding.
+"""Convolutions without the taps that only meet padding.
 
-Where an image is small, the last feature maps are smaller than the 3 x 3 kernels that slide over
-them. At 32 px the last stage of a ResNet34 works on maps of one pixel: eight of nine taps, 11 of
-the network's 21 million weights, only ever meet the zeros of the padding. They add nothing to an
-output and get no gradient, and still cost a third of every training step.
+If images are small, the last feature maps are smaller than the 3 x 3 kernels that slide over them.
+At 32 px the last stage of a ResNet34 works on maps of one pixel: eight of nine taps, 11 of the
+network's 21 million weights, only ever meet the zeros of the padding. These taps add nothing to an
+output and get no gradient, but cost a third of every training step.
 """
 
 from functools import partial
@@ -14,10 +14,10 @@ from torchvision.models import ResNet
 
 
 def crop_kernels(model: ResNet, size: tuple[int, int]) -> ResNet:
-    """Drop what cannot matter on images of `size` (height, width); changes `model` in place.
+    """Drop the taps without effect on images of `size` (height, width); changes `model` in place.
 
-    The function computed on such images, and every gradient that is not zero, stay the same. On
-    images of another size the model must not be used afterwards.
+    For such images the outputs and every gradient that is not zero stay the same. Afterwards the
+    model must not be used on images of another size.
     """
     sizes = _input_sizes(model, size)
     for name, (height, width) in sizes.items():
@@ -31,7 +31,7 @@ def crop_kernels(model: ResNet, size: tuple[int, int]) -> ResNet:
 
 
 def _input_sizes(model: ResNet, size: tuple[int, int]) -> dict[str, tuple[int, int]]:
-    """Height and width of what each convolution is given."""
+    """Height and width of the input of each convolution."""
     seen: dict[str, tuple[int, int]] = {}
 
     def note(name: str, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -58,7 +58,7 @@ def _crop(conv: nn.Conv2d, height: int, width: int) -> nn.Conv2d | None:
     kernel = (len(rows), len(columns))
     if kernel == conv.kernel_size:
         return None
-    cropped = nn.utils.skip_init(  # which draws no random numbers
+    cropped = nn.utils.skip_init(  # draws no random numbers
         nn.Conv2d,
         conv.in_channels,
         conv.out_channels,
@@ -89,5 +89,5 @@ def _useful_taps(conv: nn.Conv2d, axis: int, length: int) -> range:
 
 def _padding(conv: nn.Conv2d, axis: int) -> int:
     padding = conv.padding[axis]
-    assert isinstance(padding, int)  # ResNets name no padding by a word
+    assert isinstance(padding, int)  # not a word such as "same"
     return padding

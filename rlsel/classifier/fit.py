@@ -1,4 +1,4 @@
-"""Training a classifier on some rows of a resident image set, followed on validation.
+"""Train a classifier on some rows of a resident image set, with validation after late epochs.
 
 Shape letters: N images.
 """
@@ -26,15 +26,15 @@ from rlsel.machine.progress import track
 from rlsel.machine.wording import counted
 
 RECIPE = 2
-"""Raise it when the same settings come to train otherwise: what is stored then counts no longer."""
+"""Raise it when a change of the code changes the training, so that stored results are not used."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained classifier and what it said of the validation images on the way."""
+    """A trained classifier and its logits on the validation images during training."""
 
     model: nn.Module
-    """For images of the size it was trained on (see `crop.py`)."""
+    """The network, only for images of the size it was trained on (see `crop.py`)."""
     val_logits: list[Float[Tensor, "n num_classes"]] = field(default_factory=list)
     """One entry per validated epoch, oldest first; empty without validation images."""
 
@@ -42,7 +42,7 @@ class Fitted:
 class Trainer:
     """Trains one classifier after another on rows of the same images, or several side by side.
 
-    What can be prepared once is kept: on a GPU the recorded step, which all trainings share.
+    On a GPU the step is recorded once, and all trainings share the recording.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class Trainer:
         """Prepare for trainings on `data`.
 
         Args:
-            make_model: What is trained; None is a ResNet34 for images of this size.
-            setting: What a user calls `config`, for messages.
-            weights: What is in the file that `config.weights` names, where that is not at hand.
+            make_model: Makes the network; None makes a ResNet34 for images of this size.
+            setting: The user's name of `config`, for messages.
+            weights: Contents of the file that `config.weights` names, if this machine lacks it.
         """
         self._config, self._data, self._setting = config, data, setting
         self.warning = ""
-        """Why trainings on a GPU go slower than they could; empty if they do not."""
+        """Why trainings on a GPU are slower than they could be; empty if they are not."""
         if data.device.type == "cuda":
             torch.backends.cudnn.deterministic = True  # same seed, same curve
         height, width = data.images_NCHW.shape[2:]
@@ -80,17 +80,17 @@ class Trainer:
         num_validated_epochs: int | None = None,
         description: str | None = None,
     ) -> Fitted:
-        """Train on `data[rows_N]`. Same seed, rows and device: same classifier.
+        """Train on `data[rows_N]`. The same seed, rows and device give the same classifier.
 
-        On a CPU that is so to the bit, for the same number of threads. On a GPU kernels are asked
-        to be deterministic; by how much two trainings may differ there is what the part `correct`
-        of `benchmarks/on_gpu.py` measures, and no record of it is there yet.
+        On a CPU the result is bit-identical for the same number of threads. On a GPU kernels are
+        asked to be deterministic; the part `correct` of `benchmarks/on_gpu.py` measures how much
+        two trainings differ there, and has no record yet.
 
         Args:
             rows_N: Which images to train on; their order does not matter.
-            seed: Of initial weights, order and augmentation.
+            seed: Seed of initial weights, order and augmentation.
             validation: Predicted after each of the last epochs.
-            num_validated_epochs: Overrides the config's; the final test takes the last epoch alone.
+            num_validated_epochs: Overrides the config. The final test uses only the last epoch.
             description: Show a progress bar over the epochs under this name.
 
         Raises:
@@ -105,10 +105,10 @@ class Trainer:
         num_validated_epochs: int | None = None,
         description: str | None = None,
     ) -> list[Fitted]:
-        """Several trainings, each with rows and seed of its own, side by side on a GPU.
+        """Several trainings, each with its own rows and seed, side by side on a GPU.
 
         Raises:
-            DeviceFullError: so many do not fit into memory.
+            DeviceFullError: so many trainings do not fit into memory.
         """
         device = self._data.device
         try:
@@ -124,7 +124,7 @@ class Trainer:
                     for steps, val_logits in zip(lanes, logits, strict=True)
                 ]
         except DeviceFullError:
-            self._recorded.clear()  # it holds memory that fewer trainings do not need
+            self._recorded.clear()  # fewer trainings then have its memory
             raise
         finally:
             _wait_for(device)
@@ -144,14 +144,14 @@ class Trainer:
         num_validated_epochs: int | None,
         description: str | None,
     ) -> list[list[Tensor]]:
-        """All epochs; logits of the validated ones, on the device."""
+        """Run all epochs, and return the logits of the validated ones, on the device."""
         config = self._config
         first_validated = config.epochs - (num_validated_epochs or config.num_validated_epochs)
         logits: list[list[Tensor]] = [[] for _ in plans]
         epochs = range(config.epochs)
         for epoch in track(epochs, description, len(epochs)) if description else epochs:
-            # One step of each in turn: a GPU begins its queues in the order they were filled, so
-            # an epoch of one training before the first step of the next would hardly overlap.
+            # The trainings take steps in turn. A GPU starts its queues in the order in which they
+            # were filled, so whole epochs in turn would hardly overlap.
             for number, step in steps_in_turn(plans, epoch):
                 with torch.cuda.stream(lanes[number].stream):
                     lanes[number].run(*step)
@@ -160,14 +160,12 @@ class Trainer:
                     with torch.cuda.stream(steps.stream):
                         val_logits.append(predict(steps.model, validation, config.precision))
                     steps.model.train()
-        _wait_for(
-            self._data.device
-        )  # lanes have streams of their own, and what is read is read here
+        _wait_for(self._data.device)  # the logits are read on another stream than the lanes'
         return logits
 
     def _lanes(self, plans: Sequence[TrainingPlan], seeds: Sequence[int]) -> Sequence[Steps]:
         config, data = self._config, self._data
-        # Fewer images than a batch holds come in all numbers, too many to record a graph of each.
+        # With fewer images than a batch, the batch size varies, and each would need its own graph.
         small = any(plan.rows_SB.shape[1] < config.batch_size for plan in plans)
         wanted = not small and data.device.type == "cuda" and config.acceleration != "none"
         if not wanted or not self._record(len(plans)):
@@ -178,10 +176,10 @@ class Trainer:
         return lanes
 
     def _record(self, num: int) -> bool:
-        """Have so many steps recorded. False where the first cannot be: plain steps can do without.
+        """Record `num` steps. False if not even one can be recorded; plain steps then serve.
 
         Raises:
-            Exception: memory is too short for more than one; fewer may fit.
+            Exception: memory is too short for several recordings; fewer may fit.
         """
         if self.warning:
             return False
@@ -191,7 +189,7 @@ class Trainer:
                 self._recorded.append(
                     GraphedSteps(self._config, self._data, self._make_model, lane)
                 )
-        except Exception as error:  # a capture, cuBLAS and cuDNN each have errors of their own
+        except Exception as error:  # CUDA graphs, cuBLAS and cuDNN raise different errors
             if num > 1 and is_out_of_memory(error):
                 raise
             reason = [*str(error).splitlines(), type(error).__name__][0]
@@ -207,7 +205,7 @@ class Trainer:
 
 
 def _wait_for(device: torch.device) -> None:
-    """Until all that is queued on a GPU is done."""
+    """Wait until the GPU has done all queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -228,7 +226,7 @@ def fit(
 
 
 def recipe_of(config: ClassifierConfig | MLPConfig) -> str:
-    """All that a training depends on besides samples and seed, as text to be hashed.
+    """Everything on which a training depends besides samples and seed, as text to be hashed.
 
     Raises:
         InputError: the file of `weights` is missing.

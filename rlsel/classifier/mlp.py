@@ -1,6 +1,7 @@
-"""An MLP on ready-made embeddings: their dear worth, as a ResNet34 is that of images.
+"""An MLP on ready-made embeddings: their full training, as a ResNet34 is that of images.
 
-Shape letters: N samples, F numbers of an embedding, V validation samples, C classes, B of a step.
+Shape letters: N samples, F width of an embedding, V validation samples, C classes, B samples of a
+step.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from rlsel.machine.wording import counted
 from rlsel.schema import config
 
 RECIPE = 1
-"""Raise it when the same settings train otherwise."""
+"""Raise it when a change of the code changes the training, so that stored results are not used."""
 
 
 @config
@@ -32,11 +33,12 @@ class MLPConfig:
     epochs: Annotated[int, Field(ge=1)] = 30
     """Passes over real + kept."""
     batch_size: Annotated[int, Field(ge=2)] = 64
-    """Embeddings a step; fewer in the last of an epoch."""
+    """Embeddings per step; fewer in the last step of an epoch."""
     lr: Annotated[float, Field(gt=0)] = 1e-3
     """Highest learning rate of AdamW, warmed up over the first 30% of the steps (one cycle)."""
     num_validated_epochs: Annotated[int, Field(ge=1)] = 5
-    """Validate after so many of the last epochs; the reward is their best (paper: 5)."""
+    """Number of the last epochs after which the classifier is validated; the reward is the best of
+    them (paper: 5)."""
 
     @property
     def precision(self) -> Literal["fp32"]:
@@ -44,7 +46,7 @@ class MLPConfig:
 
 
 class MLPTrainer:
-    """Trains the MLP on any rows of the same embeddings, over and over."""
+    """Trains MLPs, each on some rows of the same embeddings."""
 
     def __init__(
         self,
@@ -67,13 +69,13 @@ class MLPTrainer:
         validation: Sequence[Float32[np.ndarray, "v f"]],
         num_validated_epochs: int | None = None,
     ) -> list[list[np.ndarray]]:
-        """Train on `rows`; what the MLP says of each validation set after each of the last epochs.
+        """Train on `rows`, and return the logits of the validation sets after the last epochs.
 
-        The order of all embeddings is drawn by the seed, whichever are kept, so that two sets
-        share the order of what they share.
+        The seed draws an order of all embeddings, also of those not in `rows`. Two sets of rows
+        therefore have the same order among the rows that they share.
 
         Returns:
-            for each validation set, one array (v, c) for each validated epoch.
+            For each validation set, one array (v, c) for each validated epoch.
         """
         config, random = self._config, np.random.default_rng(seed)
         rows = rows.to(self._device)

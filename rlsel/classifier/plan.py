@@ -1,8 +1,8 @@
-"""What a training does step by step, drawn before it starts.
+"""The plan of a training, step by step, drawn before it starts.
 
-Every step has the same shape, whatever the number of images, so that one compiled step serves all
-trainings. Shape letters: N images trained on, T images there are, P passes, S steps, B images a
-step, K random numbers an image.
+Every step has the same shape for any number of images, so that one compiled step serves all
+trainings. Shape letters: N images trained on, T images in total, P passes, S steps, B images per
+step, K random numbers per image.
 """
 
 import math
@@ -32,7 +32,7 @@ class TrainingPlan:
     """Steps done at the end of each epoch."""
 
     def epoch(self, epoch: int) -> Iterator[Step]:
-        """Rows, random numbers and rate of each step of an epoch, counted from 0."""
+        """Rows, random numbers and rate of each step of an epoch; epochs are counted from 0."""
         start = self.epoch_ends[epoch - 1] if epoch else 0
         for step in range(start, self.epoch_ends[epoch]):
             yield self.rows_SB[step], self.draws_SBK[step], self.lr_S[step]
@@ -42,7 +42,7 @@ class TrainingPlan:
 
 
 def steps_in_turn(plans: Sequence[TrainingPlan], epoch: int) -> Iterator[tuple[int, Step]]:
-    """Number of a plan and its next step: one of each plan in turn, until all have ended."""
+    """(number of the plan, its next step), one step of each plan in turn, until all have ended."""
     for turn in zip_longest(*(plan.epoch(epoch) for plan in plans)):
         yield from ((number, step) for number, step in enumerate(turn) if step is not None)
 
@@ -50,19 +50,19 @@ def steps_in_turn(plans: Sequence[TrainingPlan], epoch: int) -> Iterator[tuple[i
 def draw_plan(
     config: ClassifierConfig, rows_N: Int[Tensor, " n"], num_images: int, seed: int
 ) -> TrainingPlan:
-    """Images come in an endless row of shuffled passes, cut into steps of equal size.
+    """Shuffled passes over the images are concatenated and cut into steps of equal size.
 
-    Over the whole training each image is seen `epochs` times, give or take one. An epoch ends
+    Over the whole training each image is seen `epochs` times, plus or minus one. An epoch ends
     with the step nearest to the end of its pass.
 
-    Order and augmentation are drawn for all images there are, whichever are trained on. So under
-    one seed two sets of images share the order and the augmentation of what they share, and their
-    trainings differ by what the sets differ in, not by luck.
+    Order and augmentation are drawn for all images, also for those not trained on. With one seed,
+    two sets of images therefore have the same order and augmentation of their common images, so
+    that their trainings differ only because the sets differ, not by chance.
 
     Args:
         rows_N: Which images to train on, two at least; their order does not matter.
         num_images: How many images there are to choose from.
-        seed: Of order and augmentation.
+        seed: Seed of order and augmentation.
     """
     generator = torch.Generator().manual_seed(seed)
     rows_N = rows_N.cpu().sort().values
@@ -73,7 +73,7 @@ def draw_plan(
     epoch_ends = tuple(max(1, round(epoch * n / size)) for epoch in range(1, config.epochs + 1))
     num_steps = epoch_ends[-1]
     num_passes = math.ceil(num_steps * size / n)
-    # The passes beyond `epochs` are drawn in any case: whether they are needed depends on n.
+    # One pass more than `epochs` is always drawn, because whether it is needed depends on n.
     place_PT = torch.rand((config.epochs + 1, num_images), generator=generator)
     draws_PTK = torch.rand((*place_PT.shape, num_draws(config)), generator=generator)
     rows_PN = rows_N[place_PT[:num_passes, rows_N].argsort(dim=1)]
@@ -92,7 +92,7 @@ def _learning_rates(config: ClassifierConfig, num_steps: int) -> list[float]:
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         max_lr=config.lr,
-        # Its own check wants two steps at least; one of fewer than four divides by zero.
+        # OneCycleLR refuses fewer than two steps, and divides by zero for fewer than four.
         total_steps=max(num_steps, 4),
         cycle_momentum=False,
     )

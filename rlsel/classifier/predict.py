@@ -13,7 +13,7 @@ from rlsel.machine.device import Precision
 from rlsel.machine.device_memory import in_chunks
 
 CHUNK = 512
-"""Images a forward pass, fewer where memory is short; what comes out does not depend on it."""
+"""Images per forward pass, fewer if memory is short; the result does not depend on it."""
 
 
 @torch.inference_mode()
@@ -26,7 +26,7 @@ def predict(
 
 @torch.inference_mode()
 def map_chunks(model: nn.Module, data: Resident, precision: Precision) -> Float[Tensor, "n ..."]:
-    """What `model`, in evaluation mode, makes of every image, float32."""
+    """The outputs of `model` in evaluation mode for every image, float32."""
     model.eval()
     return _run(model, data, precision)
 
@@ -35,7 +35,7 @@ def map_chunks(model: nn.Module, data: Resident, precision: Precision) -> Float[
 def extract_features(
     model: nn.Module, data: Resident, precision: Precision = "fp32"
 ) -> tuple[Float[Tensor, "n 512"], Float[Tensor, "n num_classes"]]:
-    """Inputs of the last linear layer, and the logits made of them, both float32."""
+    """Inputs of the last linear layer, and the logits, both float32."""
     model.eval()
     features_NF = _run(partial(features_before_head, model), data, precision)
     return features_NF, model.get_submodule("fc")(features_NF)
@@ -52,8 +52,8 @@ def _run(
 
 
 def _gathered(chunks: Iterator[Tensor], num: int) -> Float[Tensor, "n ..."]:
-    """All rows in one tensor, filled chunk by chunk: joined at the end, the feature maps of all
-    images would be held twice."""
+    """All rows in one tensor, filled chunk by chunk. Joining the chunks at the end would hold the
+    feature maps of all images twice."""
     chunk = next(chunks)
     rows_N = chunk.new_empty(num, *chunk.shape[1:])
     start = 0

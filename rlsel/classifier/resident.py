@@ -1,4 +1,4 @@
-"""Images that live on the device as uint8 for a whole run, and the precision to compute in."""
+"""Images that stay on the device as uint8 for a whole run, and the precision to compute in."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ from rlsel.machine.device_memory import GIB, room_for
 
 @dataclass(frozen=True)
 class Resident:
-    """Labelled images on one device. One byte a pixel: 3 KiB for an image of 32 x 32."""
+    """Labelled images on one device. An RGB image of 32 x 32 takes 3 KiB."""
 
     images_NCHW: Shaped[Tensor, "n c h w"]
-    """uint8 images, or floats where what is trained starts from feature maps."""
+    """uint8 images, or float feature maps if only the later layers of a network are trained."""
     labels_N: Int[Tensor, " n"]
 
     @classmethod
@@ -26,10 +26,10 @@ class Resident:
         labels_N: Int[np.ndarray, " n"],
         device: torch.device,
     ) -> "Resident":
-        """Copy images to `device`; channels stay last in memory, where convolutions want them.
+        """Copy images to `device`. Channels stay last in memory, as is best for convolutions.
 
         Raises:
-            DeviceFullError: they do not fit.
+            DeviceFullError: the images do not fit.
         """
         num, height, width = images_NHWC.shape[:3]
         size_gib = images_NHWC.nbytes / GIB
@@ -58,6 +58,6 @@ def normalise(images_NCHW: Shaped[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"
 
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:
-    """The autocast context of `precision`; `auto` is bf16 where the hardware multiplies it."""
+    """The autocast context of `precision`; `auto` is bf16 if the hardware multiplies it."""
     wanted = arithmetic(precision, device.type, multiplies_bf16(device)).endswith("bf16")
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted)

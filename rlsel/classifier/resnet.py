@@ -21,11 +21,11 @@ Weights = Mapping[str, Tensor]
 
 
 def build_resnet34(num_classes: int, seed: int, weights: Path | Weights | None = None) -> ResNet:
-    """A ResNet34 whose random numbers come from `seed` alone; the global state is left as it was.
+    """A ResNet34 whose random numbers come only from `seed`; the global random state is unchanged.
 
     Args:
-        weights: A state dict, or the file that `torch.save` made of one. A head for another number
-            of classes is replaced by a fresh one; every other layer must be there.
+        weights: A state dict, or a file of one by `torch.save`. A head for another number of
+            classes is replaced by a fresh one; every other layer must be there.
 
     Raises:
         InputError: `weights` is missing, unreadable or of another architecture.
@@ -41,7 +41,7 @@ def build_resnet34(num_classes: int, seed: int, weights: Path | Weights | None =
 
 
 def weights_digest(path: Path) -> str:
-    """Hash of a checkpoint's bytes: what is in it counts, not where it lies.
+    """Hash of a checkpoint's bytes, which does not depend on its path.
 
     Raises:
         InputError: there is no such file.
@@ -52,7 +52,7 @@ def weights_digest(path: Path) -> str:
 
 
 def features_before_head(model: nn.Module, images_NCHW: Tensor) -> Tensor:
-    """(n, 512) inputs of the last linear layer, without touching the model."""
+    """(n, 512) inputs of the last linear layer; the model is unchanged afterwards."""
     head, model.fc = model.fc, nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
     try:
         return model(images_NCHW)
@@ -61,7 +61,10 @@ def features_before_head(model: nn.Module, images_NCHW: Tensor) -> Tensor:
 
 
 def split_at(model: ResNet, stage: str) -> tuple[nn.Sequential, nn.Sequential]:
-    """The network before a stage (`layer1` ... `layer4`) and from it on; weights are shared."""
+    """The network before a stage (`layer1` ... `layer4`), and the rest from that stage on.
+
+    Both share the weights of `model`.
+    """
     children = [*model.named_children()]
     names = [name for name, _ in children]
     children.insert(names.index("fc"), ("flatten", nn.Flatten()))
@@ -89,15 +92,15 @@ def _load_weights(model: ResNet, weights: Weights, name: str) -> None:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """A state dict from a file, so that it can travel to where that file is not.
+    """A state dict from a file, to be sent to machines that lack the file.
 
     Raises:
-        InputError: it is missing, or holds something else.
+        InputError: the file is missing, or holds something else.
     """
     _require_file(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever the broken bytes led it into
+    except Exception as error:  # torch raises many kinds of errors on damaged files
         reason = [*str(error).splitlines(), type(error).__name__][0]  # an EOFError says nothing
         raise InputError(f"{path}: cannot be read as a PyTorch state dict ({reason})") from None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):

@@ -1,6 +1,6 @@
-"""One training step after another: plainly, or as a CUDA graph that is recorded once and replayed.
+"""Training steps: run by PyTorch as usual, or as a CUDA graph that is recorded once and replayed.
 
-Shape letters: B images a step, K random numbers an image.
+Shape letters: B images per step, K random numbers per image.
 """
 
 import copy
@@ -16,18 +16,18 @@ from rlsel.classifier.config import ClassifierConfig
 from rlsel.classifier.resident import Resident, autocast, normalise
 
 WARM_UP_STEPS = 3
-"""Before a graph is recorded, so that libraries have chosen their kernels; PyTorch's advice."""
+"""Steps before a graph is recorded, in which libraries choose their kernels, as PyTorch advises."""
 WEIGHT_DECAY = 0.01
-"""Of AdamW, times the learning rate, at every step."""
+"""Weight decay of AdamW, which multiplies it by the learning rate at every step."""
 MakeModel = Callable[[int], nn.Module]
 """Seed -> a network with fresh weights, always of the same shapes."""
 
 
 class PlainSteps:
-    """PyTorch as it comes."""
+    """Steps run by PyTorch as usual."""
 
     stream: torch.cuda.Stream | None = None
-    """Work is queued wherever the caller's is."""
+    """None: work is queued on the caller's stream."""
 
     def __init__(
         self, config: ClassifierConfig, data: Resident, make_model: MakeModel, seed: int
@@ -46,15 +46,15 @@ class PlainSteps:
         self._optimizer.step()
 
     def result(self) -> nn.Module:
-        """The trained network, for keeps."""
+        """The trained network. It is not changed by later trainings."""
         return self.model
 
 
 class GraphedSteps:
-    """One CUDA graph holds gathering, augmentation, both passes and the update.
+    """Steps replayed from one CUDA graph of gathering, augmentation, both passes and the update.
 
-    It is recorded once, for one shape of step; every training after that starts by writing fresh
-    weights into the same memory. Each lane has a stream of its own, so several run side by side.
+    The graph is recorded once, for one shape of step. Every later training starts by writing fresh
+    weights into the same memory. Each lane has its own stream, so several lanes run side by side.
     """
 
     def __init__(
@@ -77,14 +77,14 @@ class GraphedSteps:
 
         self.stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.stream), warnings.catch_warnings():
-            # That its steps are not recorded yet.
+            # AdamW warns that these warm-up steps are not part of a graph.
             warnings.filterwarnings("ignore", message=".*constructed with capturable=True")
             for _ in range(WARM_UP_STEPS):
                 step()
         torch.cuda.current_stream().wait_stream(self.stream)
         self._optimizer.zero_grad(set_to_none=True)
         self._graph = torch.cuda.CUDAGraph()
-        # Left on its stream by a recording that breaks off, a process would go on there.
+        # The outer context restores the stream; an aborted recording would leave its own current.
         with (
             torch.cuda.stream(torch.cuda.current_stream()),
             torch.cuda.graph(self._graph, stream=self.stream),
@@ -92,10 +92,10 @@ class GraphedSteps:
             step()
 
     def begin(self, seed: int) -> None:
-        """Fresh weights and an optimizer that remembers nothing, in the graph's own memory."""
+        """Write fresh weights and an empty optimizer state into the graph's memory."""
         assert self.stream is not None
         queued_here = torch.cuda.current_stream()
-        queued_here.wait_stream(self.stream)  # a training that was broken off may still run
+        queued_here.wait_stream(self.stream)  # an aborted training may still run
         fresh = self._make_model(seed).state_dict()
         for name, value in self.model.state_dict().items():
             value.copy_(fresh[name])
@@ -115,13 +115,13 @@ class GraphedSteps:
         self._graph.replay()
 
     def result(self) -> nn.Module:
-        """A copy of the network: the next training starts in the same memory."""
+        """A copy of the network, because the next training overwrites its memory."""
         return copy.deepcopy(self.model)
 
 
 @cache
 def _stream_of(device: torch.device, lane: int) -> torch.cuda.Stream:
-    """One a lane for the whole process: cuBLAS keeps a workspace for every stream it ever saw."""
+    """One stream per lane and process, because cuBLAS keeps a workspace for every stream it saw."""
     return torch.cuda.Stream(device)
 
 
@@ -148,7 +148,7 @@ def make_optimizer(
     """The optimizer of a network; its rate is set before every step.
 
     Args:
-        capturable: For a CUDA graph, where the rate must lie in a tensor.
+        capturable: For a CUDA graph, which needs the rate in a tensor.
     """
     device = next(model.parameters()).device
     lr = torch.tensor(config.lr, device=device) if capturable else config.lr

@@ -1,4 +1,4 @@
-"""The verbs of the command line but for `run`, one a file: `rlsel check`, `rlsel export`, ...
+"""The commands of the command line except `run`, one per file: `rlsel check`, `rlsel export`, ...
 
-In: what was typed, already parsed by `cli.py`. Out: what the user asked for, or an `InputError`.
+In: arguments that `cli.py` has parsed. Out: the result for the user, or an `InputError`.
 """

@@ -1,4 +1,4 @@
-"""`rlsel check`: reads every input of an experiment and says what it found. Trains nothing."""
+"""`rlsel check`: read every input of an experiment and report the findings, without training."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,11 +21,11 @@ def check_inputs(experiment: Experiment, ids: Path | None = None) -> InputReport
     """Print counts per class and split, sizes, notes and warnings.
 
     Args:
-        ids: A CSV file for the ids of all images. A file of features is not looked at then, as it
-            may have to be made from them.
+        ids: A CSV file for the ids of all images. A file of features is not checked then, because
+            the user may need the ids to make it.
 
     Raises:
-        InputError: an input is wrong; the message is the same that a run would give.
+        InputError: an input is wrong; the message is the same as that of a run.
     """
     splits, pool = read_samples(experiment) if ids else read_inputs(experiment)
     report = describe_settings_and_inputs(experiment, splits, pool)
@@ -48,9 +48,8 @@ def check_inputs(experiment: Experiment, ids: Path | None = None) -> InputReport
 
 
 def _count_tables(report: InputReport, class_names: tuple[str, ...], width: int) -> Iterator[Table]:
-    """A row for each part; where that is too wide, a row for each class, and sizes by themselves.
-
-    So no number is ever cut off.
+    """A table with a row for each part. If it is too wide, one table with a row for each class and
+    another for the sizes, so that no number is cut off.
     """
     by_class = [[f"{row.counts.get(name, 0):,}" for name in class_names] for row in report.rows]
     facts = [_facts(row) for row in report.rows]
@@ -75,12 +74,12 @@ def _facts(row: CountRow) -> tuple[str, str, str]:
 
 
 def _fits(table: Table, width: int) -> bool:
-    """Whether every cell can stand in one line."""
+    """Whether every cell fits into one line."""
     return Measurement.get(console, console.options.update(width=10_000), table).maximum <= width
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Names may be broken into several lines, numbers may not."""
+    """A table for rich, in which names may be broken into several lines, but not numbers."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(Text(columns[0]), overflow="fold")
     for name in columns[1:]:

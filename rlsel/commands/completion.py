@@ -1,7 +1,7 @@
-"""What the shell may complete an argument to: keys of settings, YAML files, run folders.
+"""Completions of arguments for the shell: keys of settings, YAML files, run folders.
 
-Files are given whole, also those in folders below, since shells put a blank behind a folder's name
-that is given by itself.
+Paths are completed to whole files, also in subfolders, because shells put a blank after a folder
+that is offered alone.
 """
 
 import os
@@ -10,15 +10,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 DEEPEST = 3
-"""Folders below what is typed already."""
+"""Levels of subfolders searched below the typed folder."""
 MOST_LOOKED_AT = 5_000
-"""Files and folders, as the shell waits."""
+"""Most files and folders examined, because the shell waits."""
 ENDINGS = (".yaml", ".yml")
 
 
 def complete_key(incomplete: str) -> list[tuple[str, str]]:
-    """Keys that go on so as far as the next dot, each with its first sentence; of a block that is
-    the only one, what is in it as well, so that no blank is put behind its name."""
+    """Keys that begin with the typed text, up to the next dot, each with its first sentence.
+
+    If only one block matches, its settings are offered too, so that the shell puts no blank after
+    the name of the block.
+    """
     from rlsel.experiment.describe import every_setting
 
     depth = incomplete.count(".")
@@ -30,12 +33,12 @@ def complete_key(incomplete: str) -> list[tuple[str, str]]:
 
 
 def complete_config(incomplete: str) -> list[str]:
-    """YAML files whose path goes on so."""
+    """YAML files whose path begins with the typed text."""
     return _paths(incomplete, lambda entry: entry.name.endswith(ENDINGS) and entry.is_file())
 
 
 def complete_run(incomplete: str) -> list[str]:
-    """Run folders whose path goes on so."""
+    """Run folders whose path begins with the typed text."""
     return _paths(incomplete, lambda entry: Path(entry.path, "record.json").is_file())
 
 
@@ -48,7 +51,7 @@ def _paths(incomplete: str, is_wanted: Callable[[os.DirEntry], bool]) -> list[st
         try:
             with os.scandir(os.path.expanduser(folder) or ".") as entries:
                 inside = sorted(entries, key=lambda entry: entry.name)
-        except OSError:  # not there, or closed to us
+        except OSError:  # missing, or no permission
             return
         for entry in inside:
             looked_at += 1
@@ -65,7 +68,7 @@ def _paths(incomplete: str, is_wanted: Callable[[os.DirEntry], bool]) -> list[st
 
 
 def _as_typed(path: str) -> str:
-    # Typer hands bash the words as they are, and quotes them for the other shells.
+    # Typer quotes words for the other shells but not for bash.
     is_bash = os.environ.get("_RLSEL_COMPLETE", "").endswith("bash")
     quoted = shlex.quote(path)
     return path if not is_bash or quoted == path else _escaped(path)

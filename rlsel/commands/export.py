@@ -1,4 +1,4 @@
-"""Writing a selection out as images, for whatever trains on it next."""
+"""Export a selection as image files, to train on them elsewhere."""
 
 import errno
 import json
@@ -30,29 +30,29 @@ SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif", "BMP": ".bmp", "WEBP"
 """Format -> suffix, for images that a user's Parquet file holds."""
 IMAGE_SUFFIXES = {*SUFFIXES.values(), ".jpeg", ".tiff"}
 SELECTED = "selected.parquet"
-"""Selected embeddings, as `write_pool` writes them."""
+"""File of selected embeddings, written by `write_pool`."""
 CLASS_FOLDERS = "class_folders"
 """Key in the metadata of the Parquet file: class -> folder, as JSON."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What lies on the disk."""
+    """Counts and folders of an export."""
 
     num_samples: int
     num_originals: int
-    """Of these, the user's own."""
+    """How many of the samples are the user's own files."""
     noun: str
-    """What one of them is called: image, embedding."""
+    """The word for one sample: image, embedding."""
     shape: str
-    """Of the others, such as 96 x 96 px."""
+    """Shape of the samples that are not the user's own files, such as 96 x 96 px."""
     folders: dict[str, str]
     """Class -> its folder."""
     empty: tuple[str, ...]
-    """Classes of which nothing was kept; their folders are there all the same."""
+    """Classes of which nothing was kept; they have a folder nevertheless."""
 
     def told(self, asked_for_originals: bool) -> Iterator[str]:
-        """What the user should know of them, a line each."""
+        """Lines for the user on the export."""
         num_copies = self.num_samples - self.num_originals
         copies = f"as they were trained on, {self.shape}"
         if not self.folders:
@@ -79,17 +79,17 @@ class Exported:
 def export_selection(run_dir: Path, to: Path, use_originals: bool = False) -> Exported:
     """Write the selected candidates into one folder per class, with `selection.parquet`.
 
-    Folders are called as the classes, but where a file system would refuse that or take two for
-    one. The table says of every candidate the `folder` of its class, and of every selected one its
-    `file` below `to` and whether it `is_original`.
+    Folders have the names of the classes, unless the file system refuses a name or treats two as
+    equal. The table gives the `folder` of the class of every candidate, and for selected candidates
+    the `file` below `to` and whether it `is_original`.
 
     Args:
-        use_originals: Take the user's own files where the candidates came from files; others, and
-            all of them without this, are written as they were trained on, as PNG.
+        use_originals: Copy the user's own files if the candidates came from files. Other
+            candidates, or all if this is false, are written as they were trained on, as PNG.
 
     Raises:
-        InputError: no such run, its inputs have changed since, `to` is not empty, or cannot be
-            written to. Nothing is left of an export that fails.
+        InputError: there is no such run, its inputs have changed since, or `to` is not empty or
+            cannot be written to. A failed export leaves no files.
     """
     table = read_selection(run_dir)
     require_empty(to)
@@ -138,7 +138,7 @@ def _without_any(candidates: SampleSet, kept: np.ndarray) -> tuple[str, ...]:
 
 
 class _Writer:
-    """Puts images into the folders of their classes and remembers what they are called there."""
+    """Writes images into the folders of their classes and records the names of their files."""
 
     def __init__(self, folder: Path, candidates: ImageSet) -> None:
         self._folder, self._candidates = folder, candidates
@@ -163,8 +163,8 @@ class _Writer:
 
 
 def _make_folders(folder: Path, class_names: tuple[str, ...]) -> list[str]:
-    """The folders of the classes, called exactly so where the file system lets them be."""
-    # The table lies beside them; what is called as it is would be in its way.
+    """Make the folders of the classes, with the exact class names if the file system allows it."""
+    # The table is written beside the folders, so no folder may have its name.
     _, *names = distinct_names((FILE_NAME, *map(folder_name, class_names)))
     try:
         for name in names:
@@ -180,7 +180,7 @@ def _make_folders(folder: Path, class_names: tuple[str, ...]) -> list[str]:
 
 
 def _without_suffix(id_: str, class_name: str) -> str:
-    """An id without what the folder and the suffix of its file say already."""
+    """An id without the class name and the suffix, which folder and file show anyway."""
     path = PurePosixPath(id_)
     known = path.suffix.lower() in IMAGE_SUFFIXES
     parts = (path.with_suffix("") if known else path).parts
@@ -188,7 +188,7 @@ def _without_suffix(id_: str, class_name: str) -> str:
 
 
 def _as_file(payload: Payload) -> tuple[bytes, str]:
-    """A user's image, byte for byte where it is encoded, and the suffix that it goes by."""
+    """A user's image, with its original bytes if it is encoded, and the suffix for its file."""
     data = payload.data
     try:
         if isinstance(data, Path):
@@ -211,8 +211,8 @@ def _as_png(pixels: np.ndarray) -> bytes:
 
 
 def _with_files(table: pa.Table, writer: _Writer, are_originals: set[int]) -> pa.Table:
-    """The selection with what lies where; `file` and `is_original` are empty for what was not
-    kept."""
+    """The selection with the places of its files; `file` and `is_original` are empty for discarded
+    candidates."""
     folder_of = writer.folder_of
     rows = range(len(table))
     known = {

@@ -25,13 +25,13 @@ def generate(experiment: Experiment, out: Path, resume: bool = False, command: s
 
     Args:
         out: A folder for checkpoint, grids, figures and pool.
-        resume: Go on with an interrupted training in `out`.
+        resume: Continue an interrupted training in `out`.
 
     Returns:
-        the path of the pool.
+        The path of the pool.
 
     Raises:
-        InputError: something the user gave is wrong.
+        InputError: an input of the user is wrong.
     """
     if experiment.generator is None:
         raise InputError(
@@ -75,15 +75,14 @@ def sample(
     to: Path,
     classes: Sequence[str] | None = None,
 ) -> Pool:
-    """Write a pool made by a checkpoint, without training.
+    """Write a pool of candidates made by a checkpoint, without training.
 
     Args:
-        classes: Those to make; None makes all that it was trained on.
-        seed: None is that of the training, whose candidates are then the first ones.
+        classes: Names of the classes to make; None makes all on which it was trained.
+        seed: None takes that of the training. The pool then begins with the same candidates.
 
     Raises:
-        InputError: the checkpoint is missing or damaged or knows no such class, or `to` is there
-            already.
+        InputError: the checkpoint is missing, is damaged or lacks a class, or `to` exists already.
     """
     if to.exists():
         raise InputError(f"{to}: is there already; choose another --out")

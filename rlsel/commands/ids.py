@@ -1,4 +1,4 @@
-"""The ids of all images as CSV, for whoever computes features of them elsewhere."""
+"""The ids of all images as CSV, to compute features of the images elsewhere."""
 
 import csv
 import io
@@ -12,16 +12,16 @@ from rlsel.pool import Pool
 
 
 def write_ids(path: Path, splits: Splits, pool: Pool | None) -> int:
-    """A row for each image: part, id, class, and patient where some patient is known.
+    """Write a row for each image: part, id, class, and patient if any patient is known.
 
-    A part is the name of a split, held_back or candidates. Images of test and held_back are there
-    as another seed may have them in train.
+    A part is the name of a split, held_back or candidates. Images of test and held_back are
+    included, because another seed may have them in train.
 
     Args:
-        pool: None where a generator is still to make it.
+        pool: None if a generator is still to make it.
 
     Returns:
-        How many images there are.
+        The number of images.
 
     Raises:
         InputError: the folder is full or cannot be written to.

@@ -1,10 +1,11 @@
-"""`rlsel import`: images of any other generator become a pool, with the audit of our own."""
+"""`rlsel import`: turn images of any other generator into a pool, with the same audit as ours."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rlsel.data import ImageSet, load_splits
+from rlsel.data import EmbeddingSet, ImageSet, load_splits
 from rlsel.data.image_set import as_images
+from rlsel.data.kinds import known
 from rlsel.data.pattern import pattern_by_class, warn_of_pattern
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
@@ -20,14 +21,15 @@ from rlsel.reporting.copies import draw_pairs
 
 @dataclass(frozen=True)
 class Imported:
-    """What was written, and what the audit found."""
+    """The written pool, and the findings of the audit."""
 
     pool: Pool
     copies: str
-    """What the audit found; copies are still in the pool unless they were to be dropped."""
+    """The findings of the audit. Copies stay in the pool unless `drop_copies` was set."""
     warnings: tuple[str, ...]
     picture: Path | None
-    """The candidates most like a training image, each above it; None of embeddings."""
+    """A picture of the candidates most similar to a training image, each above it; None for
+    embeddings."""
 
 
 def import_pool(
@@ -42,19 +44,22 @@ def import_pool(
 
     Args:
         images: A folder with a folder for each class, a Parquet file or glob, or an NPZ file.
-        to: The Parquet file to write; the picture lies beside it.
-        source: Where the images come from, for the record; None names the path.
+        to: The Parquet file to write; the picture is written beside it.
+        source: The origin of the images, for the record; None names the path.
         label: The column of the classes, for Parquet; None finds it.
         drop_copies: Leave out candidates that copy a training image, as `audit.drop_copies` does.
 
     Raises:
-        InputError: the images or the real ones are wrong, or `to` is there already.
+        InputError: the images or the real ones are wrong, or `to` exists already.
     """
     if to.exists():
         raise InputError(f"{to}: is there already; choose another --to")
     splits = load_splits(experiment.data, experiment.seed)
-    is_images = isinstance(splits.train, ImageSet)
-    config = recognise_pool(images, label) if is_images else EmbeddingsPool(path=images)
+    match known(splits.train):
+        case ImageSet():
+            config = recognise_pool(images, label)
+        case EmbeddingSet():
+            config = EmbeddingsPool(path=images)
     pool = build_pool(config, splits, experiment.data, experiment.seed)
     pool = replace(pool, source=source) if source else pool
     audit = audit_of(splits, pool, None, experiment.seed)

@@ -85,7 +85,7 @@ ControllerConfig = Annotated[TransformerConfig | GRUConfig | MLPConfig, Field(di
 
 
 def build_controller(
-    config: TransformerConfig | GRUConfig | MLPConfig,
+    config: ControllerConfig,
     problem: SelectionProblem,
     keep_ranges: KeepRanges | None = None,
 ) -> Controller:

@@ -1,8 +1,8 @@
 """Real images: from a folder, Parquet, NPZ, HDF5, torchvision or the phantom to `Splits`.
 
-In: a `DataConfig` and a seed. Out: train, reward-val, selection-val, test and what training left
-over, each an `ImageSet` of one size and one order of classes, with notes on what was changed.
-Read `splits.py` first, then `sources/part.py` and `image_set.py`.
+In: a `DataConfig` and a seed. Out: train, reward-val, selection-val, test and the training images
+that were not drawn. Each is an `ImageSet`, all have one size and one order of classes, and notes
+list what was changed. Read `splits.py` first, then `sources/part.py` and `image_set.py`.
 """
 
 from rlsel.data.config import DataConfig, Ratios

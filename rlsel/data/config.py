@@ -34,11 +34,11 @@ class Ratios:
     """How a source that is not split yet is divided; the paper's 7 : 1 : 2."""
 
     train: Fraction = 0.7
-    """Share of the images that is trained on. The three shares sum to 1."""
+    """Share of the images used for training. The three shares sum to 1."""
     val: Fraction = 0.1
-    """Share that is validated on; it is cut in two by `data.reward_val_fraction`."""
+    """Share used for validation; `data.reward_val_fraction` cuts it in two."""
     test: Fraction = 0.2
-    """Share that the final scores are measured on."""
+    """Share on which the final scores are measured."""
 
     def __post_init__(self) -> None:
         if abs(self.train + self.val + self.test - 1) > 1e-6:
@@ -52,25 +52,27 @@ class DataConfig:
     source: DataSource = Field(default_factory=PhantomSource)
     """Where the images come from; `name` picks the kind."""
     size_px: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
-    """Side of the square, or (height, width), that every image is resized to by area. None keeps
-    the commonest size. For the phantom set source.size_px instead."""
+    """Size to which every image is resized by area: the side of a square, or (height, width). None
+    takes the commonest size. For the phantom set source.size_px instead."""
     num_train: PositiveInt | None = None
-    """Training images to draw, keeping class proportions; the others become `held_back`, from which
-    a planted pool takes its candidates. They may be of the same patients. None uses all."""
+    """Training images to draw, keeping class proportions. The others become `held_back`, from which
+    a planted pool takes its candidates; training and held-back images may share patients. None uses
+    all."""
     num_val: PositiveInt | None = None
     """Validation images to draw, both halves together. None uses all."""
     num_test: PositiveInt | None = None
     """Test images to draw. None uses all."""
     ratios: Ratios = Field(default_factory=Ratios)
-    """For a source without splits; and train : val, for one that gives train and test alone."""
+    """Shares of the splits of a source that has none. If a source lacks only val or only test, that
+    split is cut from train in the ratio of the two shares."""
     reward_val_fraction: Fraction = 0.5
     """Share of validation that the reward sees; the rest is selection-val, which chooses among
     checkpoints. Half and half is our choice; the paper used one set for both."""
     positive_class: str | None = None
-    """Of two classes, the one that sensitivity is the recall of. None takes the second by name,
-    with a warning where the names suggest the other."""
+    """The positive one of two classes: sensitivity is its recall. None takes the second in
+    alphabetical order, and warns if the names suggest the other."""
     skip_bad: bool = False
-    """Go on without images that cannot be read, and say which; otherwise they are an error."""
+    """Leave out images that cannot be read, and list them; otherwise they are an error."""
 
     def __post_init__(self) -> None:
         if isinstance(self.source, PhantomSource) and self.size_px is not None:

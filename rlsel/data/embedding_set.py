@@ -1,6 +1,6 @@
-"""`EmbeddingSet`: labelled vectors that somebody computed elsewhere.
+"""`EmbeddingSet`: labelled vectors that were computed elsewhere.
 
-Shape letters: N samples, F numbers of an embedding.
+Shape letters: N samples, F width of an embedding.
 """
 
 from dataclasses import dataclass

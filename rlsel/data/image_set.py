@@ -39,10 +39,10 @@ class ImageSet(SampleSet):
 
 
 def as_images(samples: SampleSet) -> ImageSet:
-    """The samples as what they are, for modules that work on images alone.
+    """The same samples, typed as images, for modules that work on images alone.
 
     Raises:
-        ValueError: they are of another kind.
+        ValueError: the samples are of another kind.
     """
     if not isinstance(samples, ImageSet):
         raise ValueError(f"images are needed, not {samples.noun}s")

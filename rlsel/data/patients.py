@@ -1,4 +1,4 @@
-"""Patients: one way of writing an id, and where to look for ids that nobody pointed out."""
+"""Patients: one spelling of each id, and a search for ids that the config does not name."""
 
 import re
 import unicodedata
@@ -21,23 +21,24 @@ FORMS = (
     "prefix",
     r"([^/]*-\d+)-\d+\.\w+$",
 )
-"""Values of `patient_from` that people's files suit, the surest first."""
+"""Values of `patient_from` that are tried on the file names, the most reliable first."""
 FEWEST_PATIENTS = 5
-"""Fewer names than that are more likely of magnifications or scanners."""
+"""Fewer distinct names than this are more likely to be of magnifications or scanners."""
 IMAGES_EACH = 1.5
-"""Of a patient and class, on average. With fewer the names count images."""
+"""Fewest images per patient and class, on average. With fewer, the names seem to number images."""
 COLUMN = re.compile(
     r"(patient|subject|case|participant|person|donor|slide|wsi)s?([ _.-]?(id|nr|no|number|name))?"
 )
-"""What a column of patients is called, in lower case."""
+"""Names of a column of patients, in lower case."""
 NUMBER = re.compile(r"\+?0*(\d+)(\.0*)?", re.ASCII)
 
 
 def in_one_writing(parts: Mapping[str, SampleSet]) -> tuple[dict[str, SampleSet], tuple[str, ...]]:
-    """The same images, with every patient called the same in all of them; and a note.
+    """The same samples, with one spelling for each patient in all parts; and a note.
 
-    Blanks around an id, upper and lower case, zeros before a number and a point after it are no
-    difference: "007", 7 and "7.0" are one patient. An id that is written one way stays as it is.
+    Ids are taken as equal if they differ only in blanks around them, in upper and lower case, in
+    zeros before a number or in a decimal point after it: "007", 7 and "7.0" are one patient. An id
+    that is always spelt the same way stays as it is.
     """
     known = [images.patients for images in parts.values() if images.patients is not None]
     writings: dict[str, set[str]] = {}
@@ -74,7 +75,9 @@ def _renamed(images: SampleSet, called: Mapping[str, str]) -> SampleSet:
 def tell_of_patients(
     source: FileSource | EmbeddingsSource, parts: Mapping[str, SampleSet]
 ) -> tuple[str, ...]:
-    """A line where patients are unknown, yet names say who an image is of; with the setting.
+    """A warning if patients are unknown but file or column names seem to give them.
+
+    The line names the setting that would read them.
 
     Args:
         parts: train, val and test.
@@ -87,16 +90,16 @@ def tell_of_patients(
         return ()
     key, name = setting
     return (
-        f"patients are unknown, so splits may share them, and there is a column {name!r}; if "
-        f"that tells them, set data.source.{key}: {name}",
+        f"patients are unknown, so splits may share them; if the column {name!r} names them, set "
+        f"data.source.{key}: {name}",
     )
 
 
 def patient_setting(
     source: FileSource | EmbeddingsSource, parts: Mapping[str, SampleSet]
 ) -> tuple[Literal["patient_from", "patient_column"], str] | None:
-    """The setting of a source by which patients seem to be told, and its value; None where they are
-    known, or nothing tells them."""
+    """The setting of a source that would read the patients, and its value. None if they are known
+    already, or if no name seems to give them."""
     if isinstance(source, FolderSource) and source.patient_from == "none":
         everything = [name for images in parts.values() for name in _below_class(images)]
         labels = np.concatenate([images.labels for images in parts.values()]).tolist()
@@ -119,14 +122,14 @@ def _in_file_names(parts: Mapping[str, SampleSet], form: str) -> tuple[str, ...]
     setting = form if form.isalpha() else f"'{form}'"
     shared = f": {num_shared:,} of {len(patients):,} are in more than one" if num_shared else ""
     return (
-        f"patients are unknown, so splits may share them, and file names seem to tell them "
+        f"patients are unknown, so splits may share them, but file names seem to contain them "
         f"({everything[0]} is of {found_by(form, everything[:1])[0]}){shared}; if so, set "
         f"data.source.patient_from: {setting}",
     )
 
 
 def _in_class_names(parts: Mapping[str, SampleSet]) -> tuple[str, ...]:
-    """A line where the folders may be of patients, with the classes in them: 8863/0/a.png."""
+    """A warning if the outer folders may be patients with class folders inside: 8863/0/a.png."""
     class_names = parts["train"].class_names
     numbered = all(any(map(str.isdigit, name)) for name in class_names)
     below = [name for images in parts.values() for name in _below_class(images)]
@@ -143,7 +146,7 @@ def _in_class_names(parts: Mapping[str, SampleSet]) -> tuple[str, ...]:
 
 
 def _below_class(images: SampleSet) -> list[str]:
-    """File names below the folder of their class, which follows that of the split."""
+    """Paths below the class folder. The class folder itself lies in that of the split, if any."""
     names = []
     for name, label in zip(images.ids.tolist(), images.labels.tolist(), strict=True):
         before, _, below = name.partition(f"{images.class_names[label]}/")
@@ -160,7 +163,7 @@ def _suits(form: str, names: list[str], labels: list[int]) -> bool:
 
 
 def found_by(form: str, names: list[str]) -> list[str]:
-    """The patients of those names in which this `patient_from` finds one."""
+    """The patients that this `patient_from` finds; names in which it finds none are skipped."""
     pattern = patient_pattern(form)
     found = [pattern.search(name) for name in names] if pattern else []
     return [match.group(1) for match in found if match]

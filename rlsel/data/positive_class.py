@@ -1,4 +1,4 @@
-"""Which of two classes sensitivity is the recall of: the one with index 1."""
+"""The positive one of two classes, whose recall is the sensitivity: the class with index 1."""
 
 import re
 from collections.abc import Mapping
@@ -16,19 +16,19 @@ POSITIVE = re.compile(
     r"tumou?r|cancer|carcinoma|malign|positiv|disease|lesion|melanoma|patholog|abnormal|sick|present|"
     r"krank|恶性|阳性|癌|肿瘤|異常|悪性|злокач|рак|болезн",
 )
-"""Words by which a class is taken for the negative or the positive one; a name with a word of each,
-such as abnormal, is positive."""
+"""Patterns for the name of the negative and of the positive class. A name that matches both, such
+as abnormal, counts as positive."""
 SWAPPED = (("positive", ""), ("positive", "negative"), ("", "negative"))
-"""Kinds of first and second class that look the wrong way round."""
+"""Pairs (kind of the first class, kind of the second) that look the wrong way round."""
 
 
 def with_positive_last(
     parts: Mapping[str, SampleSet], positive_class: str | None
 ) -> dict[str, SampleSet]:
-    """The same image sets, with the positive class at index 1; unchanged where none is named.
+    """The same sets, with the positive class at index 1; unchanged if no positive class is named.
 
     Raises:
-        InputError: there is no such class, or there are more than two.
+        InputError: the class does not exist, or there are more than two classes.
     """
     if positive_class is None:
         return dict(parts)
@@ -51,7 +51,7 @@ def with_positive_last(
 
 
 def describe_positive(class_names: tuple[str, ...]) -> str:
-    """What sensitivity and specificity are of, in a sentence without a full stop."""
+    """Which classes sensitivity and specificity refer to, as a sentence without a full stop."""
     if len(class_names) != 2:
         return "sensitivity and specificity are means over classes, each against the rest"
     negative, positive = class_names
@@ -59,7 +59,7 @@ def describe_positive(class_names: tuple[str, ...]) -> str:
 
 
 def doubts(class_names: tuple[str, ...], positive_class: str | None) -> tuple[str, ...]:
-    """A warning where the names suggest that the classes are the other way round."""
+    """A warning if the class names suggest that the positive class is the other one."""
     if positive_class is not None or len(class_names) != 2:
         return ()
     first, second = (_kind(name) for name in class_names)

@@ -21,7 +21,7 @@ from rlsel.data.sources import (
 from rlsel.errors import InputError
 
 ORDER = (WHOLE, "train", "val", "test")
-"""Training first: its size and classes are what the others have to match."""
+"""Training comes first, because the other splits have to match its size and classes."""
 
 
 def read_parts(
@@ -30,14 +30,14 @@ def read_parts(
     skip_bad: bool,
     some_classes: bool = False,
 ) -> tuple[dict[str, SampleSet], tuple[str, ...]]:
-    """Every part of a source with its samples, and what the user should know.
+    """The samples of every part of a source, and notes for the user.
 
     Args:
-        size: of every image; None takes the commonest of the first part for all.
-        some_classes: take one class alone, and names of classes that have no image.
+        size: of every image; None takes the commonest size in the first part for all parts.
+        some_classes: also accept a source with one class only, or with classes without images.
 
     Returns:
-        Samples by split, or under `WHOLE`, with ids that are unique over all of them; notes.
+        Samples by split, or under `WHOLE`, with ids that are unique over all splits; and notes.
 
     Raises:
         InputError: something is missing or cannot be read.
@@ -79,10 +79,12 @@ def _read_images(
 def read_whole(
     source: FileSource | EmbeddingsSource, size: Size | None, skip_bad: bool
 ) -> tuple[SampleSet, tuple[str, ...]]:
-    """All samples of a source that is one set, of whatever classes: the candidates of a pool.
+    """All samples of a source without splits, such as the candidates of a pool.
+
+    Classes may be absent.
 
     Raises:
-        InputError: it has splits.
+        InputError: the source has splits.
     """
     parts, notes = read_parts(source, size, skip_bad, some_classes=True)
     if WHOLE not in parts:
@@ -98,7 +100,7 @@ def read_part(
     full_scale: int | None = None,
     some_classes: bool = False,
 ) -> Decoded:
-    """One part, from the cache where it was decoded before."""
+    """One part, decoded now or read from the cache if it was decoded before."""
 
     def build() -> Decoded:
         listing = part.read()
@@ -106,7 +108,8 @@ def read_part(
             raise InputError(listing.lacking)
         return decode(listing, size, skip_bad, description, full_scale)
 
-    # What the cache has of real images was not lacking anything.
+    # Cached real images have passed the check for absent classes. Candidates skip that check, so
+    # their entries have a key of their own.
     told = (size, skip_bad, full_scale, *(("some classes",) if some_classes else ()))
     return through_cache(part, settings=repr(told), build=build)
 
@@ -115,7 +118,7 @@ def in_class_order(images: S, class_names: tuple[str, ...], what: str) -> S:
     """The same samples with labels that index `class_names`, matched by name.
 
     Raises:
-        InputError: a sample of theirs is of a class that is not among `class_names`.
+        InputError: a sample has a class that is not among `class_names`.
     """
     if images.class_names == class_names:
         return images

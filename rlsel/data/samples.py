@@ -1,7 +1,7 @@
-"""What a sample is to the rest of the program: a label, an id, perhaps a patient, and a content.
+"""`SampleSet`: samples with a label, an id, perhaps a patient, and a content.
 
-Whether the content is an image or an embedding matters to the modules that read, show and train
-on it, and to no other: the import contract "The middle does not know what a sample is" holds that.
+The content is an image or an embedding. Only the modules that read, show or train on it know which;
+the import contract "The middle does not know what a sample is" enforces that.
 
 Shape letters: N samples.
 """
@@ -20,9 +20,10 @@ S = TypeVar("S", bound="SampleSet")
 
 
 class SampleSet(ABC):
-    """Labelled samples of one kind. `ImageSet` and `EmbeddingSet` are the kinds there are.
+    """Labelled samples of one kind. The two kinds are `ImageSet` and `EmbeddingSet`.
 
-    A kind is a frozen dataclass that has the fields below and names that of its content.
+    A kind is a frozen dataclass with the fields below, one field more for its content, and the name
+    of that field in `content`.
     """
 
     labels: Int[np.ndarray, " n"]
@@ -31,9 +32,9 @@ class SampleSet(ABC):
     ids: np.ndarray
     """(n,) strings, unique, the same in every run over the same source."""
     patients: np.ndarray | None
-    """(n,) strings: who the sample comes from. A split never divides a patient. None if unknown."""
+    """(n,) strings: the patient of each sample; None if unknown. Splits never divide a patient."""
     noun: ClassVar[str]
-    """What one sample is called: image, embedding."""
+    """The word for one sample in messages: image, embedding."""
     content: ClassVar[str]
     """The field that holds one row for each sample."""
 
@@ -61,7 +62,7 @@ class SampleSet(ABC):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one sample."""
+        """Shape of one sample."""
         return self.values.shape[1:]
 
     @property
@@ -75,7 +76,7 @@ class SampleSet(ABC):
         return {name: int(n) for name, n in zip(self.class_names, numbers, strict=True)}
 
     def take(self: S, which: np.ndarray | Sequence[int]) -> S:
-        """The samples at these indices, or where this boolean mask is true, in that order."""
+        """The samples at these indices, in that order, or those where a boolean mask is true."""
         which = np.asarray(which)
         given = {name: getattr(self, name) for name in (self.content, "labels", "ids", "patients")}
         return self.changed(
@@ -83,7 +84,7 @@ class SampleSet(ABC):
         )
 
     def changed(self: S, **fields: object) -> S:
-        """The same samples with other fields."""
+        """The same samples with some fields replaced."""
         return replace(self, **fields)  # pyright: ignore[reportArgumentType]
 
     @cached_property
@@ -102,7 +103,7 @@ class SampleSet(ABC):
 
     @cached_property
     def digest(self) -> str:
-        """Hash of content, labels, class names and ids: the data version a ledger key holds."""
+        """Hash of content, labels, class names and ids: the data version in a ledger key."""
         state = hashlib.blake2b(digest_size=16)
         for part in (*self.value_digests, *self.labels, *self.class_names, *self.ids):
             state.update(f"{part}\0".encode())

@@ -1,4 +1,4 @@
-"""`load_splits`: a source to train, reward-val, selection-val, test and what training left over."""
+"""`load_splits`: from a source to train, reward-val, selection-val, test and held-back samples."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,23 +21,23 @@ from rlsel.seeding import rng
 
 @dataclass(frozen=True)
 class Splits:
-    """The real samples. No patient is in two of train, validation and test where they are known."""
+    """The real samples. If patients are known, none is in two of train, validation and test."""
 
     train: SampleSet
     reward_val: SampleSet
     """The half of validation that the reward sees."""
     selection_val: SampleSet
-    """The other half: it chooses among checkpoints and raises the alarm on overfitting."""
+    """The other half, which chooses among checkpoints and shows overfitting."""
     test: SampleSet
-    """It scores, and nothing is chosen by it."""
+    """The final scores come from it, and nothing is chosen by it."""
     held_back: SampleSet | None = None
-    """Images of the training split that `num_train` did not draw; None where it drew all."""
+    """Samples of the training split that `num_train` did not draw; None if it drew all."""
     notes: tuple[str, ...] = ()
     """What was resized, converted or left out."""
     cautions: tuple[str, ...] = ()
-    """What could spoil a result, seen while reading."""
+    """Problems found while reading that could spoil a result."""
     ratios: Ratios | None = None
-    """By which validation was cut; None where the source gave it or `num_val` limits it."""
+    """The ratios by which validation was cut. None if the source gave it or `num_val` limits it."""
 
     def __post_init__(self) -> None:
         held_back = {} if self.held_back is None else {"held_back": self.held_back}
@@ -63,7 +63,7 @@ class Splits:
 def load_splits(config: DataConfig, seed: int) -> Splits:
     """Read, resize, split and draw the real images.
 
-    Each step has random numbers of its own: asking for other test images changes no training image.
+    Each step has its own random numbers, so asking for other test images changes no training image.
 
     Raises:
         InputError: something about the source is wrong, or it has too few images.
@@ -92,17 +92,17 @@ def load_splits(config: DataConfig, seed: int) -> Splits:
 
 
 class _Parts(NamedTuple):
-    """Train, val and test, before anything is drawn from them."""
+    """Train, val and test, before `num_train`, `num_val` and `num_test` draw from them."""
 
     images: dict[str, SampleSet]
     cut: tuple[str, ...] = ()
-    """Those that were cut by ratio, from train or from the whole."""
+    """The splits among val and test that were cut by ratio, from train or from the whole."""
     notes: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
 
 
 def _three_parts(config: DataConfig, seed: int) -> _Parts:
-    """As the source gives them, or cut by ratio."""
+    """Train, val and test as the source gives them, or cut by ratio."""
     if isinstance(config.source, PhantomSource):
         return _Parts({**draw_splits(config.source, rng(seed, "splits", "phantom"))})
     parts, notes = read_parts(config.source, config.size, config.skip_bad)
@@ -143,7 +143,7 @@ def require_every_class(splits: Mapping[str, SampleSet]) -> None:
     """Refuse a split without an image of some class.
 
     Raises:
-        InputError: names the first such split and what it lacks.
+        InputError: a split lacks a class; names the first such split and what it lacks.
     """
     for split, images in splits.items():
         if absent := [name for name, count in images.counts.items() if not count]:

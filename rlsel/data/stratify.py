@@ -1,4 +1,4 @@
-"""Cutting and drawing that keep class proportions and never divide a patient.
+"""Cut a set into parts, or draw from it, keeping class proportions. `cut` never divides a patient.
 
 Shape letters in this file: N images, S shares, C classes, G patients.
 """
@@ -22,9 +22,11 @@ def cut(
 ) -> list[np.ndarray]:
     """Cut a set into disjoint parts that together are the whole.
 
-    Without patients every class is cut at `shares`, exact to one image, and each part gets an image
-    of a class that has enough. With patients whole patients are dealt out, those that weigh most
-    first, each to the part that is furthest below its share; no part stays empty.
+    Without patients, every class is cut by `shares`, exact to one image. Each part gets at least
+    one image of every class that has enough of them.
+
+    With patients, each patient goes whole to one part: the part that is furthest below its share.
+    Patients with the largest share of images are placed first. No part stays empty.
 
     Args:
         shares: positive, sum to one.
@@ -43,9 +45,13 @@ def cut(
 
 
 def draw(labels_N: Labels, num: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted indices of `num` images with the class proportions of the whole, and of the others.
+    """Draw `num` images with the class proportions of the whole.
 
-    The first k of a class are the same for every `num`: a larger draw mostly contains a smaller.
+    The first k images of a class are the same for every `num`, so a larger draw contains nearly all
+    of a smaller one.
+
+    Returns:
+        Sorted indices of the drawn images, and of the others.
     """
     counts_C = np.bincount(labels_N)
     wanted_C = apportion(counts_C, num)
@@ -58,8 +64,8 @@ def draw(labels_N: Labels, num: int, rng: np.random.Generator) -> tuple[np.ndarr
 def apportion(weights: np.ndarray, total: int) -> np.ndarray:
     """Whole numbers that sum to `total` and are proportional to `weights` to within one.
 
-    By largest remainder; then whoever has a weight but got nothing takes one from the largest, as
-    long as there are enough.
+    Uses the largest-remainder method. After that, every entry with a positive weight but number 0
+    takes one from the largest entry, as long as that has more than one.
     """
     exact = weights * total / weights.sum()
     numbers = np.floor(exact + 1e-9).astype(np.int64)
@@ -94,7 +100,7 @@ def _cut_patients(
         )
     counts_GC = np.zeros((len(names), int(labels_N.max()) + 1))
     np.add.at(counts_GC, (patient_N, labels_N), 1)
-    # As fractions of a class, so that a rare class counts as much as a frequent one.
+    # Counts become fractions of their class, so a rare class weighs as much as a frequent one.
     weight_GC = counts_GC / np.maximum(counts_GC.sum(axis=0), 1)
     shuffled = rng.permutation(len(names))
     order = shuffled[np.argsort(-weight_GC.sum(axis=1)[shuffled], kind="stable")]
@@ -102,7 +108,7 @@ def _cut_patients(
 
 
 def _deal(weight_GC: np.ndarray, order: np.ndarray, shares_S: np.ndarray) -> np.ndarray:
-    """(g,) the part of each patient: greedy least squares between what a part has and its share."""
+    """(g,) the part of each patient, by greedy least squares between each part and its share."""
     part_G = np.full(len(order), -1)
     missing_SC = np.outer(shares_S, weight_GC.sum(axis=0))
     for num_dealt, patient in enumerate(order):

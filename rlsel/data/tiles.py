@@ -11,7 +11,7 @@ GAP_PX = 3
 
 
 def lay_out(rows: Sequence[Sequence[UInt8[np.ndarray, "h w 3"]]]) -> UInt8[np.ndarray, "y x 4"]:
-    """One row of tiles below the other, RGB and opacity; gaps and places left over let through.
+    """One row of tiles below the other, as RGBA; gaps and unused places are transparent.
 
     Args:
         rows: Tiles of one size; rows may differ in length.

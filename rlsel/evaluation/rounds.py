@@ -34,7 +34,9 @@ def score_selections(
     """
     asked = [(selection, r) for r in range(config.rounds) for selection in selections]
     jobs = [
-        Job(selection.mask_of_round(r), "full", derive_seed(seed, "round", r), "test")
+        Job(
+            selection.mask_of_round(r), "full", derive_seed(seed, "round", r), "test", SCORE_METRICS
+        )
         for selection, r in asked
     ]
     if not jobs:

@@ -1,4 +1,4 @@
-"""`Experiment`: the stages' own Configs put together; read from YAML, which states differences."""
+"""`Experiment`: the Configs of all stages, read from YAML that states differences from defaults."""
 
 import hashlib
 import json
@@ -33,53 +33,54 @@ from rlsel.schema import config
 from rlsel.selectors.config import SelectionConfig
 
 DOES_NOT_CHANGE_RESULTS = ("name", "seed", "folder", "evaluators")
-"""Left out of the hash, so runs of one experiment share it whatever their seed or machine."""
+"""Left out of the hash, so that runs of one experiment share it on any seed and machine."""
 MOST_NAMED = 4
-"""Settings that a message names; others are counted."""
+"""Most settings that a message names; the others are counted."""
 OF_EMBEDDINGS = {"classifier": {"name": "mlp"}}
-"""Settings that go without saying where the samples are embeddings."""
+"""Settings that are the default if the samples are embeddings."""
 MOVED_TOGETHER = ("epochs", "batch_size", "lr", "precision", "weights")
-"""Settings of the classifier that say nothing of the extractor's."""
+"""Settings that users may expect to hold for classifier and extractor, but are set separately."""
 OF_SEVERAL_KINDS = {
     **dict.fromkeys(("source", "pool", "controller")),
     **dict.fromkeys(("classifier", "extractor"), DEFAULT_KIND),
 }
-"""Blocks whose `name` says which settings they have, and the name where it is left out."""
+"""Blocks whose `name` decides which settings they have -> the name if it is left out."""
 
 
 @config
 class Experiment:
-    """Everything a run depends on. Every default is what our own benchmarks show to work."""
+    """Everything on which a run depends. Our own benchmarks support the defaults."""
 
     name: Annotated[str, Field(pattern=r"^\w[\w.-]*$")] = "default"
-    """What run folders and reports are called: letters of any script, digits and . _ -"""
+    """The name of run folders and reports: letters of any script, digits and . _ -"""
     seed: Annotated[int, Field(ge=0)] = 0
-    """The one seed of a run; every stage derives its own from it by name."""
+    """The one seed of a run; every stage derives its own seed from it by name."""
     folder: str = ""
-    """Where relative paths begin: the folder of the config file, filled in when that is read."""
+    """The folder at which relative paths begin: that of the config file, filled in on reading."""
     data: DataConfig = Field(default_factory=DataConfig)
     """The real images and their splits."""
     pool: PoolConfig = Field(default_factory=PhantomPool)
     """The candidates."""
     generator: HistoGANConfig | None = None
-    """Trained on the real training images to make the candidates, in the place of `pool`."""
+    """The GAN that is trained on the real training images and makes the candidates, in place of
+    `pool`."""
     audit: AuditConfig = Field(default_factory=AuditConfig)
-    """How candidates are judged as images, and what is done about copies of training images."""
+    """How candidates are judged as images, and how copies of training images are treated."""
     classifier: AnyClassifierConfig = Field(default_factory=ClassifierConfig)
-    """What is trained for full rewards and for the final scores: a ResNet34 on images, an MLP on
-    embeddings."""
+    """The classifier that is trained for full rewards and for the final scores: a ResNet34 on
+    images, an MLP on embeddings."""
     features: FeaturesConfig = Field(default_factory=FeaturesConfig)
-    """Features, batches, and what the controller sees."""
+    """Features, batches, and the inputs of the controller."""
     reward: RewardConfig = Field(default_factory=RewardConfig)
-    """What the controller is paid for."""
+    """The reward of the controller."""
     evaluators: EvaluatorsConfig = Field(default_factory=EvaluatorsConfig)
     """The pool of workers that carry out evaluations."""
     controller: ControllerConfig = Field(default_factory=TransformerConfig)
     """The network that decides."""
     algorithm: AlgorithmConfig = Field(default_factory=AlgorithmConfig)
-    """How it learns."""
+    """How the controller learns."""
     selection: SelectionConfig = Field(default_factory=SelectionConfig)
-    """Which methods compete, and for how many places."""
+    """The methods that select, and how many candidates they keep."""
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     """The final scores."""
 
@@ -106,7 +107,7 @@ class Experiment:
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """What is allowed, and probably not what is wanted."""
+        """Warnings on settings that are allowed but probably not intended."""
         found = []
         if self.selection.has_range and self.features.order != "random":
             found.append(
@@ -117,14 +118,15 @@ class Experiment:
             self.pool, PhantomPool | PlantedPool
         ):
             found.append(
-                f"features.extractor goes by ids, and a {self.pool.name} pool has other images "
-                f"under the same ids with another seed: the file is for seed {self.seed} alone"
+                f"features.extractor finds images by id, and a {self.pool.name} pool has other "
+                f"images under the same ids with another seed: use the file only with seed "
+                f"{self.seed}"
             )
         return tuple(found)
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Settings that people expect to move together and that differ."""
+        """Notes on settings of classifier and extractor that differ but may be meant to agree."""
         standard, extractor = ClassifierConfig(), self.features.extractor
         both = (self.classifier, extractor)
         if not all(isinstance(one, ClassifierConfig) for one in both):
@@ -143,7 +145,7 @@ class Experiment:
 
     @property
     def hash(self) -> str:
-        """Twelve hex digits, shared by experiments that differ in name, seed or machine alone."""
+        """Twelve hex digits, the same for experiments that differ only in name, seed or machine."""
         content = relative_paths(to_dict(self), self.folder)
         for name in DOES_NOT_CHANGE_RESULTS:
             content.pop(name)
@@ -160,7 +162,7 @@ def load_experiment(path: Path | str | None) -> Experiment:
     """Read a YAML file, whose relative paths begin at its folder; None gives the built-in default.
 
     Raises:
-        InputError: no such file, no YAML, an unknown key, a wrong type or value.
+        InputError: the file is missing or no YAML, or has an unknown key, wrong type or value.
     """
     if path is None:
         return default_experiment()
@@ -169,27 +171,27 @@ def load_experiment(path: Path | str | None) -> Experiment:
     if "experiment" in content or "grid" in content:
         raise InputError(f"{path}: is a sweep; run it with: rlsel tune {path}")
     folder = content.get("folder")
-    if folder != "":  # which complete configs have that were never read from a file
+    if folder != "":  # empty in complete configs that were not read from a file
         content = at_folder(content, path.parent / str(folder or ""), str(path))
     content.setdefault("name", name_after(path))
     return build_experiment(content, str(path))
 
 
 def name_after(path: Path) -> str:
-    """What an experiment is called by the file of its config: `my run.yaml` gives my-run."""
+    """The name of an experiment from its config file: `my run.yaml` gives my-run."""
     words = re.sub(r"[^\w.-]+", "-", unicodedata.normalize("NFC", path.stem))
     return words.strip("-.") or "unnamed"
 
 
 def default_experiment() -> Experiment:
-    """What `rlsel run` does without a config: the phantom, small enough for two cores."""
+    """The experiment of `rlsel run` without a config: the phantom, small enough for two cores."""
     return build_experiment({"preset": "default"}, "the built-in default")
 
 
 def build_experiment(content: dict[str, Any], origin: str) -> Experiment:
-    """An experiment from nested settings, as YAML has them. `origin` is named in errors.
+    """An experiment from nested settings, as read from YAML. `origin` is named in errors.
 
-    The key `preset` names the settings that these are laid over.
+    The key `preset` names the settings over which these are laid.
     """
     require_none_gone(content, origin)
     source = (
@@ -204,7 +206,8 @@ def build_experiment(content: dict[str, Any], origin: str) -> Experiment:
         PRESETS[preset] if preset else {}, {k: v for k, v in content.items() if k != "preset"}
     )
     try:
-        # JSON, because strict validation lets lists be tuples and text be paths only there.
+        # As JSON, because only there does strict validation accept lists for tuples and text for
+        # paths.
         return _experiment.validate_json(json.dumps(laid_over, default=str))
     except ValidationError as error:
         raise InputError(f"{origin}: {explain(error, Experiment)}") from None
@@ -213,7 +216,8 @@ def build_experiment(content: dict[str, Any], origin: str) -> Experiment:
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """`over` laid over `base`, key by key.
 
-    A block of another kind replaces the whole block; another algorithm keeps all that it knows.
+    A block of another kind replaces the whole block. Another algorithm keeps the settings that it
+    has too.
     """
     merged = dict(base)
     for key, value in over.items():
@@ -245,7 +249,7 @@ def to_yaml(experiment: Experiment) -> str:
 
 
 def describe_differences(there: Experiment, here: Experiment) -> str:
-    """The settings that differ, by their dotted keys, but for those that change no result."""
+    """The settings that differ, by their dotted keys, except those that change no result."""
     theirs, ours = (_flattened(to_dict(experiment)) for experiment in (there, here))
     differing = [
         f"{key} is {theirs.get(key)!r} there and {ours.get(key)!r} here"

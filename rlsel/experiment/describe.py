@@ -1,7 +1,7 @@
 """Every setting of a config with its type in words, its default and its meaning, by dotted key.
 
-Read from `rlsel.schema.json`, which is made from the Configs and their docstrings: so no stage is
-imported, and `rlsel config` and completion answer at once.
+The settings are read from `rlsel.schema.json`, which is made from the Configs and their docstrings.
+So no stage is imported, and `rlsel config` and completion answer at once.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,14 @@ from rlsel.experiment.type_words import type_in_words, value_in_yaml, without_nu
 
 SCHEMA = Path(__file__).with_name("rlsel.schema.json")
 END = re.compile(r"(?<!\bal)(?<!\be\.g)(?<!\bi\.e)\.(?=\s|$)")
-"""Where a sentence may end: not after "et al"."""
+"""The end of a sentence, which is not after "et al"."""
 MOST_NAMED = 3
 ALIKE = 0.8
-"""How much of two keys must be the same for one to be a slip of the other."""
+"""Least similarity of two keys for one to count as a misspelling of the other."""
 NEARLY_AS_ALIKE = 0.03
+WORD = re.compile(r"[a-z]+")
+SHORTEST_STEM, STEM = 4, 0.6
+"""Letters that the beginnings of two forms of a word share, and their share of the longer one."""
 
 
 @dataclass(frozen=True)
@@ -32,25 +36,26 @@ class Setting:
     """One key of a config: a value, a block of settings, or a block of one of several kinds."""
 
     key: str
-    """Dotted, as `rlsel config` takes it; with the kind, where its block has several."""
+    """The dotted key for `rlsel config`; it includes the kind if its block has several kinds."""
     written: tuple[str, ...]
-    """The keys by which YAML has it, from the top."""
+    """The nested keys in YAML, from the top."""
     type: str
-    """In words."""
+    """The type in words."""
     default: str | None = None
-    """As YAML has it. None of a block, of what has to be given and of what follows from others."""
+    """The default in YAML. None for a block, for a required setting, and for one whose default
+    follows from other settings."""
     required: bool = False
-    """Whether it has to be given, where its block is."""
+    """Whether it must be given if its block is given."""
     meaning: str = ""
-    """The docstring, in one line; that of the class where a field has none."""
+    """The docstring in one line; that of the class if the field has none."""
     presets: Mapping[str, str] = field(default_factory=dict)
-    """Name of a preset -> what that sets it to."""
+    """Name of a preset -> the value that it sets."""
     below: "tuple[Setting, ...]" = ()
     """The settings of a block."""
     kinds: "tuple[Setting, ...]" = ()
-    """The kinds of a block that may be of several, in the place of `below`."""
+    """The kinds of a block that has several, in place of `below`."""
     about: str = ""
-    """Of a block: what its class says of it."""
+    """For a block: the docstring of its class."""
 
     @property
     def is_block(self) -> bool:
@@ -58,7 +63,7 @@ class Setting:
 
     @property
     def first_sentence(self) -> str:
-        """The meaning up to the first full stop that is in no brackets."""
+        """The meaning up to the first full stop outside of brackets."""
         for end in END.finditer(self.meaning):
             sentence = self.meaning[: end.end()]
             if sentence.count("(") == sentence.count(")"):
@@ -67,7 +72,7 @@ class Setting:
 
     @property
     def default_in_words(self) -> str:
-        """What holds where it is left out."""
+        """The behaviour if the setting is left out."""
         if self.required:
             return "has to be given"
         if self.default is None:
@@ -75,7 +80,7 @@ class Setting:
         return self.default
 
     def walk(self) -> "Iterator[Setting]":
-        """It itself and all that is below it."""
+        """This setting and all settings below it."""
         yield self
         for one in (*self.kinds, *self.below):
             yield from one.walk()
@@ -83,7 +88,7 @@ class Setting:
 
 @cache
 def settings(text: str | None = None) -> tuple[Setting, ...]:
-    """The settings at the top of a config, with all that is below them.
+    """The settings at the top of a config, with all settings below them.
 
     Args:
         text: The schema; None reads the file.
@@ -93,17 +98,20 @@ def settings(text: str | None = None) -> tuple[Setting, ...]:
 
 
 def every_setting() -> Iterator[Setting]:
-    """All of them, each block before what is in it."""
+    """All settings, each block before its contents."""
     return (one for top in settings() for one in top.walk())
 
 
 def find_settings(key: str) -> list[Setting]:
-    """What a dotted key may stand for: `reward.metric`, `data.source.folder.path`, or as YAML has
-    it, `data.source.path`, which several kinds have.
+    """The settings that a dotted key may mean.
+
+    The key is `reward.metric`, `data.source.folder.path`, or without the kind `data.source.path`,
+    which several kinds have.
 
     Raises:
-        InputError: nothing; names what is nearest, or what holds in the place of a setting that
-            earlier versions had.
+        InputError: there is no such setting. The message names the nearest keys and those that are
+            described in the same words, or the present behaviour in place of a setting of earlier
+            versions.
     """
     if key in GONE:
         raise InputError(f"{key} is gone since {SINCE}: {GONE[key]}")
@@ -113,12 +121,35 @@ def find_settings(key: str) -> list[Setting]:
     if not found:
         near = _nearest(key, [name for one in known for name in (one.key, ".".join(one.written))])
         hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+        alike = ", ".join(one for one in _described_as(key, known) if one not in near)
+        hint += f"; {key.rpartition('.')[2]!r} is in the meaning of {alike}" if alike else ""
         raise InputError(f"there is no setting {key!r}{hint}; `rlsel config` lists all")
     return found
 
 
+def _described_as(key: str, known: list[Setting]) -> list[str]:
+    """Keys whose descriptions have the words of the last part; those of the same block first."""
+    block, _, last = key.rpartition(".")
+    wanted = WORD.findall(last.lower())
+    places: dict[str, tuple[bool, int]] = {}
+    for one in known:
+        words = WORD.findall(one.meaning.lower())
+        first = [next((i for i, word in enumerate(words) if _same(word, w)), None) for w in wanted]
+        if one.is_block or not wanted or None in first:
+            continue
+        outside = bool(block) and not one.key.startswith(f"{block}.")
+        places[one.key] = (outside, max(at for at in first if at is not None))
+    return sorted(places, key=lambda name: places[name])[:MOST_NAMED]
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two words are one but for their ends: smoothing and smoothed."""
+    stem = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+    return one == other or (stem >= SHORTEST_STEM and stem >= STEM * max(len(one), len(other)))
+
+
 def _nearest(key: str, known: list[str]) -> list[str]:
-    """Keys that end the same; else those that look most alike as a whole, or in their last part."""
+    """Keys with the same last part; else the most similar keys, as a whole or in the last part."""
     last = key.rpartition(".")[2]
     ending = [name for name in known if name.endswith(f".{last}")]
     by_part = {name: _alike(last, name.rpartition(".")[2]) for name in known}
@@ -137,36 +168,36 @@ def _alike(one: str, other: str) -> float:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where in a config a block is."""
+    """The place of a block in a config."""
 
     key: tuple[str, ...]
     written: tuple[str, ...]
     presets: Mapping[str, Any]
-    """Name of a preset -> what it has there."""
+    """Name of a preset -> its settings at this place."""
 
     def at(self, name: str) -> "_Place":
-        """The place of a setting in this block."""
+        """The place of one of this block's settings."""
         inside = {
             p: has[name] for p, has in self.presets.items() if isinstance(has, dict) and name in has
         }
         return _Place((*self.key, name), (*self.written, name), inside)
 
     def of_kind(self, names: list[str]) -> "_Place":
-        """The same place, where the block is of a kind that answers to these names."""
+        """The same place, for a block whose kind has these names."""
         inside = {p: has for p, has in self.presets.items() if has.get("name", names[0]) in names}
         return _Place((*self.key, names[0]), self.written, inside)
 
 
 @dataclass(frozen=True)
 class _Reader:
-    """Turns the schema into settings."""
+    """Reads settings from the schema."""
 
     definitions: dict[str, Any]
 
     def below(
         self, block: dict[str, Any], place: _Place, defaults: Mapping[str, Any] | None = None
     ) -> tuple[Setting, ...]:
-        """The settings of a block, some of whose defaults may be its own."""
+        """The settings of a block, which may override defaults of its class."""
         own = defaults or {}
         return tuple(
             self._setting(
@@ -228,11 +259,11 @@ def _default_in_yaml(node: dict[str, Any], own: Any, kinds: bool) -> str | None:
 
 
 def _kinds(block: dict[str, Any]) -> list[tuple[list[str], dict[str, Any]]]:
-    """The names and the schema of each kind of a block; a kind may answer to several names."""
+    """The names and the schema of each kind of a block; a kind may have several names."""
     grouped: dict[str, tuple[list[str], dict[str, Any]]] = {}
     for condition in block.get("allOf", ()):
         if "properties" not in condition["if"]:
-            continue  # that of a block without a name
+            continue  # the condition for a block without a name
         one = condition["then"]
         names, _ = grouped.setdefault(json.dumps(one), ([], one))
         names.append(condition["if"]["properties"]["name"]["const"])

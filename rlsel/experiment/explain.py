@@ -1,4 +1,4 @@
-"""What pydantic found wrong with settings, in one line that says what may stand there."""
+"""Errors of pydantic in settings as one line that names the allowed values."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 
 def explain(error: ValidationError, root: type) -> str:
-    """One line for the first thing that is wrong: where, what stands there, what may.
+    """One line for the first error: its place, the value there, and the allowed values.
 
     Args:
-        root: The Config that was to be built.
+        root: The Config that should have been built.
     """
     first: Mapping[str, Any] = error.errors()[0]
     where, owner = _locate(first["loc"], root)
@@ -85,7 +85,7 @@ _MESSAGES: dict[str, Callable[[Mapping[str, Any], list[str], Any], str]] = {
 
 
 def _locate(location: tuple[int | str, ...], root: type) -> tuple[list[str], Any]:
-    """The keys of a pydantic location without the tags of unions, and the Config it lies in."""
+    """The keys of a pydantic location without the tags of unions, and the Config it belongs to."""
     where: list[str] = []
     owner: Any = root
     for i, part in enumerate(location):
@@ -99,13 +99,13 @@ def _locate(location: tuple[int | str, ...], root: type) -> tuple[list[str], Any
 
 
 def _type_of(owner: Any, name: str) -> Any:
-    """The Config that a field holds; a tuple of them where it is one of several; else None."""
+    """The Config that a field holds; a tuple of Configs if it holds one of several; else None."""
     annotation = next((f.type for f in fields(owner) if f.name == name), None)
     if is_dataclass(annotation):
         return annotation
     found = tuple(t for t in _flatten(annotation) if is_dataclass(t))
     if len(found) == 1 and type(None) in get_args(annotation):
-        return found[0]  # it may be left out
+        return found[0]  # a union with None
     return found or None
 
 
@@ -115,7 +115,7 @@ def _flatten(annotation: Any) -> list[Any]:
 
 
 def _kinds(cls: Any) -> tuple[Any, ...]:
-    """The names that a Config of a union answers to."""
+    """The values of `name` that select a Config of a union."""
     return next((get_args(f.type) for f in fields(cls) if f.name == "name"), ())
 
 

@@ -1,4 +1,4 @@
-"""Settings that earlier versions had: refused in a new config, passed over in an old run folder."""
+"""Settings of earlier versions: refused in a new config, ignored in an old run folder."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ GONE = {
     "algorithm.value_coeff": "the value loss weighs 0.5",
     "algorithm.max_grad_norm": "gradients are scaled down to a norm of 0.5",
     "algorithm.credit.noise": "noise counts as much as what the candidates explain",
-    "reward.climb": "reward.fidelity pays for the whole run; reward.final_fidelity may be dearer",
+    "reward.climb": "reward.fidelity pays for the whole run; reward.final_fidelity may cost more",
     "reward.enough": "every evaluation takes all of its reward.repeats",
     "reward.noise_floor_seeds": "a run always measures the noise of its reward, by 3 seeds",
     "reward.smoothing_scope": "smoothing runs on over episodes, as in the paper",
@@ -28,14 +28,15 @@ GONE = {
         for name in ("optimizer", "schedule", "weight_decay")
     },
 }
-"""Dotted key -> what holds in its place."""
+"""Dotted key -> the present behaviour in its place."""
 
 
 def require_none_gone(content: dict[str, Any], origin: str) -> None:
-    """Refuse settings that earlier versions had.
+    """Refuse settings of earlier versions.
 
     Raises:
-        InputError: names them, and says what holds in the place of the first.
+        InputError: there are such settings; the message names them, and the behaviour in place of
+            the first.
     """
     first, *others = [key for key in _keys(content) if key in GONE] or [""]
     if first:
@@ -46,7 +47,7 @@ def require_none_gone(content: dict[str, Any], origin: str) -> None:
 
 
 def without_gone(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The config of an old run folder, without the settings that are gone."""
+    """The config of an old run folder, without the settings that no longer exist."""
     return {
         name: without_gone(value, f"{prefix}{name}.") if isinstance(value, dict) else value
         for name, value in content.items()

@@ -1,8 +1,8 @@
 """The JSON schema of a config, made from the Configs: for editors, and for `describe.py`.
 
-It is strict where `load_experiment` is, and so knows every key; what depends on two settings at
-once, or on files, is left to `rlsel check`. The file `rlsel.schema.json` beside this one holds the
-same, so that `rlsel config` and completion need not import the stages (`make docs` writes it).
+The schema is as strict as `load_experiment`, and so knows every key. Rules on two settings at once,
+or on files, are left to `rlsel check`. The file `rlsel.schema.json` beside this one holds the
+schema, so that `rlsel config` and completion need not import the stages (`make docs` writes it).
 """
 
 import json
@@ -19,7 +19,7 @@ from rlsel.experiment.presets import PRESETS
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 KIND = "name"
-"""The setting of a block that says which of several kinds it is."""
+"""The setting that gives the kind of a block with several kinds."""
 PRESET = {
     "enum": [*PRESETS, None],
     "default": None,
@@ -30,9 +30,9 @@ PRESET = {
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema of a config as people write it: every key may be left out, `preset` may be given.
+    """The schema of a config file: every key may be left out, and `preset` may be given.
 
-    Keys stand in the order of the Configs, and every default that is no block is there.
+    Keys are in the order of the Configs, and every default that is not a block is included.
     """
     made = TypeAdapter(Experiment).json_schema(schema_generator=_Generator)
     properties = {"preset": PRESET, **made["properties"]}
@@ -49,12 +49,12 @@ def json_schema() -> dict[str, Any]:
 
 
 def json_schema_text() -> str:
-    """As it lies in the file."""
+    """The schema as text, as in the file."""
     return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
 class _Generator(GenerateJsonSchema):
-    """Keys in the order of the class, without titles; blocks of several kinds told by `name`."""
+    """Keys in the order of the class, without titles; `name` distinguishes the kinds of a block."""
 
     def dataclass_schema(self, schema: Any) -> JsonSchemaValue:
         made = super().dataclass_schema(schema)
@@ -67,8 +67,7 @@ class _Generator(GenerateJsonSchema):
         return made
 
     def tagged_union_schema(self, schema: Any) -> JsonSchemaValue:
-        """A condition for each kind, as editors then complain of the key that is wrong and not of
-        the block as a whole."""
+        """A condition for each kind, so that editors mark the wrong key and not the whole block."""
         kinds = {str(kind): self.generate_inner(one) for kind, one in schema["choices"].items()}
         made = {
             "type": "object",
@@ -85,11 +84,11 @@ class _Generator(GenerateJsonSchema):
 
 
 def _told(made: JsonSchemaValue, field: FieldInfo) -> JsonSchemaValue:
-    """A setting with its default; of a block, what is not the default of its own settings."""
+    """A setting with its default. For a block, only the defaults that differ from its class."""
     made = {key: value for key, value in made.items() if key not in ("title", "default")}
     default = field.get_default(call_default_factory=True, validated_data={})
     if field.is_required() or (default is None and not _may_be_null(made)):
-        return made  # it has to be given, or follows from other settings
+        return made  # required, or follows from other settings
     if is_dataclass(default):
         kind = {KIND: getattr(default, KIND)} if "allOf" in made else {}
         default = kind | _unlike_its_class(default)
@@ -99,13 +98,13 @@ def _told(made: JsonSchemaValue, field: FieldInfo) -> JsonSchemaValue:
 
 
 def _unlike_its_class(block: Any) -> dict[str, Any]:
-    """The settings of a block that were given, so that the defaults of its class do not tell."""
+    """The settings of a block that differ from the defaults of its class."""
     fields_of: dict[str, FieldInfo] = type(block).__pydantic_fields__
     return {
         name: getattr(block, name)
         for name, field in fields_of.items()
         if not field.is_required()
-        and field.default is not None  # or it follows from others
+        and field.default is not None  # None here: it follows from other settings
         and getattr(block, name) != field.get_default(call_default_factory=True, validated_data={})
         and not is_dataclass(getattr(block, name))
     }
@@ -116,7 +115,7 @@ def _may_be_null(made: JsonSchemaValue) -> bool:
 
 
 def _kind_of_unnamed(discriminator: Any) -> str:
-    """The kind of a block without a name; none where it has to have one."""
+    """The kind of a block without a name; empty if the name is required."""
     return str(discriminator({})) if callable(discriminator) else ""
 
 
@@ -125,9 +124,9 @@ def _where_unnamed(kind: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kinds_by_other_settings(properties: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The kind of a block without a name, where a preset or the source of the data says it.
+    """Conditions for the kind of a block without a name that a preset or the data source decides.
 
-    What holds otherwise is taken out of the block, and put here.
+    The rule for all other cases is moved from the block to these conditions.
     """
     says = [(_preset_is(name), settings) for name, settings in PRESETS.items()]
     says.append((_has_embeddings(), OF_EMBEDDINGS))
@@ -135,7 +134,7 @@ def _kinds_by_other_settings(properties: dict[str, Any]) -> Iterator[dict[str, A
         block = properties[key]
         cases = [(case, said[key][KIND]) for case, said in says if KIND in said.get(key, {})]
         if not cases or "allOf" not in block:
-            continue  # its name is a setting like any other
+            continue  # no preset decides its kind
         *named, last = block["allOf"]
         kinds = {one["if"]["properties"][KIND]["const"]: one["then"] for one in _named(block)}
         for case, kind in cases:

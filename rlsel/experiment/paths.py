@@ -1,4 +1,4 @@
-"""Where relative paths in a config begin: at the folder that the config lies in."""
+"""Relative paths in a config: they begin at the folder of the config file."""
 
 import glob
 import os
@@ -10,33 +10,33 @@ from rlsel.features.extractors.config import is_word
 from rlsel.machine.progress import console
 
 BLOCKS = ("source", "pool", "extractor")
-"""Blocks whose texts under `IN_BLOCKS` are paths."""
+"""Blocks in which the keys of `IN_BLOCKS` hold paths."""
 IN_BLOCKS = ("path", "train", "val", "test")
 ANYWHERE = "weights"
-"""A path in whatever block it stands, but for words that name weights of a network."""
+"""A key that holds a path in every block, except for words that name weights of a network."""
 NETWORKS = ("torchvision", "timm")
-"""Names of the blocks that know such words."""
+"""Names of the blocks in which such words are allowed."""
 FOLDER = "local-dir:"
-"""What a path follows in `model` of such a block."""
+"""Prefix of a path in the key `model` of such a block."""
 
 
 def at_folder(content: dict[str, Any], folder: Path, origin: str) -> dict[str, Any]:
     """The same settings with every relative path made absolute, and `folder` filled in.
 
-    A path begins at the config's folder, as people expect. One that is not there but in the working
-    folder is taken from there, and that is said.
+    Relative paths begin at the folder of the config. If a path exists only below the working
+    folder, it is taken from there, and a note is printed.
 
     Args:
-        content: Settings as YAML has them, nested.
-        folder: Of the config.
-        origin: What the config is called in notes.
+        content: Nested settings, as read from YAML.
+        folder: The folder of the config.
+        origin: The name of the config in notes.
     """
     base = Path(os.path.abspath(folder))
 
     def resolved(key: str, text: str) -> str:
         written = os.path.expanduser(os.path.expandvars(text))
         if not written or os.path.isabs(written) or written.startswith(("~", "$")):
-            return text  # the last two name a variable or a user that there is not
+            return text  # "~" or "$" left over: no such user or variable
         beside, here = (os.path.normpath(start / written) for start in (base, Path.cwd()))
         if _is_there(beside) or not _is_there(here):
             return beside
@@ -51,13 +51,13 @@ def at_folder(content: dict[str, Any], folder: Path, origin: str) -> dict[str, A
 
 @cache
 def _say(note: str) -> None:
-    """Once, as all points of a sweep have it."""
+    """Print a note once, even if all points of a sweep have it."""
     console.print(note, markup=False)
 
 
 def relative_paths(content: dict[str, Any], folder: str) -> dict[str, Any]:
-    """The same settings with paths below `folder` as they stood in the config, so that a hash does
-    not depend on where a project lies."""
+    """The same settings with paths relative to `folder`, so that a hash does not depend on the
+    place of a project."""
 
     def relative(key: str, text: str) -> str:
         return os.path.relpath(text, folder) if os.path.isabs(text) else text

@@ -1,4 +1,4 @@
-"""What may stand at a key, in words: the type of a JSON schema as a sentence would have it."""
+"""The allowed values of a key in words, from the type in a JSON schema."""
 
 import json
 from typing import Any
@@ -10,8 +10,8 @@ def type_in_words(node: dict[str, Any], definitions: dict[str, Any]) -> str:
     """integer >= 1; number in [0, 1); one of probe, full; list of text; or null: ...
 
     Args:
-        node: A schema, as pydantic makes it.
-        definitions: What its references name.
+        node: A schema made by pydantic.
+        definitions: The schemas to which its references point.
     """
     if "$ref" in node:
         return type_in_words(definitions[node["$ref"].rpartition("/")[2]], definitions)
@@ -28,13 +28,13 @@ def type_in_words(node: dict[str, Any], definitions: dict[str, Any]) -> str:
 
 
 def without_null(node: dict[str, Any]) -> dict[str, Any]:
-    """What else may stand there, where null may; the node itself where it is one thing alone."""
+    """The alternative to null, if null is allowed; else the node itself."""
     others = [one for one in node.get("anyOf", ()) if one != {"type": "null"}]
     return others[0] if len(others) == 1 else node
 
 
 def value_in_yaml(value: Any) -> str:
-    """A value in one line, as YAML may have it."""
+    """A value as one line of YAML."""
     if isinstance(value, list):
         return "[" + ", ".join(map(value_in_yaml, value)) + "]"
     if isinstance(value, dict):

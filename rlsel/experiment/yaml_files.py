@@ -1,4 +1,4 @@
-"""Settings as YAML: UTF-8 whatever the locale, numbers as YAML 1.2 has them, no key given twice."""
+"""Settings as YAML: UTF-8 in every locale, numbers as in YAML 1.2, no key given twice."""
 
 import json
 import math
@@ -15,17 +15,17 @@ TEXT, MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads 1e-3 as a number, as YAML 1.2 does; to PyYAML's own loaders it is text.
+    """Reads 1e-3 as a number, as in YAML 1.2; PyYAML's own loaders read it as text.
 
-    A key is text as it is written: 0, no and 2020-01-01 may be names of classes. One that is given
-    twice is refused, where PyYAML takes the last and forgets the first.
+    Keys are read as text: 0, no and 2020-01-01 may be names of classes. A key that is given twice
+    is refused, whereas PyYAML would take the last and drop the first.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: dict[str, int] = {}
         for key_node, _ in node.value:
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == MERGE:
-                continue  # <<: takes what an anchor has, and is meant to be overridden
+                continue  # the merge key <<, whose settings may be overridden
             key, line = key_node.value, key_node.start_mark.line + 1
             if key in seen:
                 raise yaml.constructor.ConstructorError(
@@ -45,7 +45,7 @@ def _as_text(key: yaml.Node) -> yaml.Node:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes text that `_Loader` would take for a number, such as the name 1e3."""
+    """Quotes text that `_Loader` would read as a number, such as the name 1e3."""
 
 
 for _kind_of_yaml in (_Loader, _Dumper):
@@ -60,7 +60,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises:
-        InputError: no such file, no YAML in UTF-8, a key given twice, or no mapping.
+        InputError: the file is missing, is no YAML in UTF-8, has a key twice, or is no mapping.
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8-sig"), _Loader)
@@ -73,7 +73,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise InputError(f"{path}: is not valid YAML: blocks are nested too deep") from None
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
-        # The last four come of a tag that does not suit its value, such as !!int x.
+        # The last four come from a tag that does not fit its value, such as !!int x.
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: is not valid YAML: {reason}") from None
     if content is None:
@@ -95,19 +95,19 @@ def _require_plain(content: dict[str, Any], path: Path) -> None:
 
 
 def to_yaml_text(content: dict[str, Any]) -> str:
-    """What `read_yaml` reads back; Unicode stays as it is."""
+    """Settings as text that `read_yaml` reads back; Unicode is not escaped."""
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def to_yaml_line(key: str, value: Any) -> str:
-    """A setting in a line of its own, however long: lists in brackets, odd characters escaped."""
+    """A setting as one line of any length: lists in brackets, unprintable characters escaped."""
     return f"{key}: {_in_one_line(value)}"
 
 
 def _in_one_line(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_in_one_line, value))}]"
-    # PyYAML breaks a text at its line breaks, unless it escapes them.
+    # PyYAML would write line breaks as line breaks, unless the text is in double quotes.
     style = '"' if isinstance(value, str) and not value.isprintable() else None
     text = yaml.dump(
         [value],

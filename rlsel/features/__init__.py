@@ -1,8 +1,8 @@
-"""What is known of every candidate before anything is decided.
+"""Features and scores of every candidate, computed before any decision.
 
 In: the classifier trained on the real images, the splits, the pool. Out: `Features` (vectors of
-every image), a `CandidateTable` (distances, neighbours, probabilities) and, cut into batches, the
-`SelectionProblem` the environment is handed. Read `candidates.py` first.
+every image), a `CandidateTable` (distances, neighbours, probabilities), and the `SelectionProblem`
+for the environment, which is cut into batches. Read `candidates.py` first.
 """
 
 from rlsel.features.candidates import CandidateTable, describe_candidates

@@ -1,4 +1,4 @@
-"""Cutting a sorted pool into batches with equal counts of every class.
+"""Cut a sorted pool into batches with equal counts of every class.
 
 Shape letters: N candidates, D batches, K places in a batch.
 """
@@ -13,11 +13,11 @@ from rlsel.errors import InputError
 def cut_into_batches(
     sort_key_N: Float[np.ndarray, " n"], labels_N: Int[np.ndarray, " n"], num_batches: int
 ) -> Int[np.ndarray, "d k"]:
-    """Sort each class by `sort_key_N` and deal it into `num_batches`, nearest first.
+    """Sort each class by `sort_key_N` and cut it into `num_batches`, smallest key first.
 
-    Classes need not be of equal size, nor divide by `num_batches`: counts of one class differ by
-    at most one between batches, and places left over are padded with -1 at the end of a row.
-    Within a batch candidates stand in the order of their key, whatever their class.
+    The size of a class may be any, and need not divide by `num_batches`: counts of one class differ
+    by at most one between batches, and unused places are padded with -1 at the end of a row.
+    Within a batch, candidates of all classes are ordered by their key.
 
     Raises:
         InputError: there are so many batches that one would stay empty.

@@ -1,7 +1,7 @@
-"""`CandidateTable`: one row a candidate, one column for each thing known of it beforehand.
+"""`CandidateTable`: one row per candidate, with columns that are known before any decision.
 
-The same columns are what the controller sees, what stands in `selection.parquet`, and the free
-scores every learned selection is compared with.
+The same columns are the inputs of the controller, are written to `selection.parquet`, and are the
+free scores with which every learned selection is compared.
 """
 
 from dataclasses import dataclass
@@ -25,39 +25,39 @@ from rlsel.features.neighbours import (
 from rlsel.machine.cache.kept import ARRAYS, Arrays, Work, kept
 
 TABLE_VERSION = 2
-"""Raise it when a column is computed otherwise."""
+"""Raise it when a change of the code changes a column."""
 MOST_COMPARED_WITH_EACH_OTHER = 20_000
-"""Candidates up to which `nearest_candidate`, whose time grows with the square of their number, is
-computed without being asked for: 5 s on two cores."""
+"""Candidates up to which `nearest_candidate` is computed even if no input asks for it. Its time
+grows with the square of their number; for so many it is some seconds."""
 NUM_NEIGHBOURS = 25
-"""Real neighbours that vote in the label agreement, the nearer the more."""
+"""Real neighbours that vote in the label agreement; nearer ones have more weight."""
 
 
 @dataclass(frozen=True)
 class CandidateTable:
-    """Known of every candidate from the real images alone; nothing of test or selection-val."""
+    """Columns on every candidate, computed without the images of test and selection-val."""
 
     labels: Int[np.ndarray, " n"]
     own_distance: Float[np.ndarray, " n"]
-    """Cosine distance to the centroid of the own class, in [0, 2]."""
+    """Cosine distance to the centroid of the candidate's class, in [0, 2]."""
     other_distance: Float[np.ndarray, " n"]
     """Cosine distance to the nearest centroid of another class, in [0, 2]."""
     knn_label_agreement: Float[np.ndarray, " n"]
-    """Share of the nearest images of train and reward-val that have its label, the nearer the
-    more, in [0, 1]."""
+    """Share of the nearest images of train and reward-val that have the candidate's label, with
+    more weight for nearer ones, in [0, 1]."""
     label_log_probability: Float[np.ndarray, " n"]
-    """Log-probability that the extractor gives its label, in nats, at most 0."""
+    """Log-probability of the candidate's label by the extractor, in nats, at most 0."""
     margin: Float[np.ndarray, " n"]
-    """Logit of its label less the largest other one."""
+    """Logit of the candidate's label minus the largest other logit."""
     nearest_real: Float[np.ndarray, " n"]
     """Cosine distance to the nearest image of train, in [0, 2]."""
     nearest_candidate: Float[np.ndarray, " n"] | None = None
-    """Cosine distance to the nearest other candidate, in [0, 2]: small where it is redundant. None
-    where it was not asked for and would take more than seconds."""
+    """Cosine distance to the nearest other candidate, in [0, 2]; small if one is redundant. None if
+    no input asks for it and the pool is so large that it would take minutes."""
 
     @property
     def free_scores(self) -> dict[str, Float[np.ndarray, " n"]]:
-        """Scores that cost no training beyond the extractor; higher means rather keep."""
+        """Scores that cost no training beyond the extractor. A higher score means: keep."""
         scores = {
             "own_distance": -self.own_distance,
             "knn_label_agreement": self.knn_label_agreement,
@@ -77,12 +77,13 @@ def describe_candidates(
     num_neighbours: int = NUM_NEIGHBOURS,
     needs_nearest_candidate: bool = False,
 ) -> CandidateTable:
-    """Compute the table, or find it in the cache. Neighbours are sought among train and reward-val,
-    which the reward sees anyway: the extractor has fitted train itself, so its training images
-    alone agree too well.
+    """Compute the table, or read it from the cache.
+
+    Neighbours are searched in train and in reward-val, which the reward sees anyway. Train alone
+    would agree too well, because the extractor has been fitted to it.
 
     Args:
-        needs_nearest_candidate: Compute this column however long it takes.
+        needs_nearest_candidate: Compute this column however large the pool is.
     """
     compares = needs_nearest_candidate or len(candidates) <= MOST_COMPARED_WITH_EACH_OTHER
     inputs = (

@@ -13,7 +13,7 @@ BLOCK_BYTES = 2**26
 
 
 def normalise_rows(x_NF: Float[np.ndarray, "n f"]) -> Float[np.ndarray, "n f"]:
-    """Rows of length one; a row of zeros stays zero, at distance 1 from everything."""
+    """Rows of length one. A row of zeros stays zero, and has distance 1 to everything."""
     return x_NF / np.maximum(np.linalg.norm(x_NF, axis=1, keepdims=True), 1e-12)
 
 
@@ -23,7 +23,7 @@ def class_centroids(
     """Mean feature of each class.
 
     Args:
-        features_NF: Of real training images alone; synthetic ones never move a centroid.
+        features_NF: Features of real training images only; synthetic ones never move a centroid.
 
     Raises:
         ValueError: a class has no image.
@@ -54,7 +54,7 @@ def row_blocks(x_NF: Float[np.ndarray, "n f"]) -> Iterator[slice]:
 def own_and_other_distance(
     distances_NC: Float[np.ndarray, "n c"], labels_N: Int[np.ndarray, " n"]
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Distance to the centroid of the own class, and to the nearest of the others."""
+    """Distance to the centroid of the candidate's class, and to the nearest of the others."""
     rows = np.arange(len(labels_N))
     others_NC = distances_NC.copy()
     others_NC[rows, labels_N] = np.inf

@@ -1,4 +1,4 @@
-"""Settings of the features, the batches and what the controller sees."""
+"""Settings of the features, the batches and the inputs of the controller."""
 
 from typing import Annotated, Literal
 
@@ -30,16 +30,17 @@ class FeaturesConfig:
 
     extractor: ExtractorConfig = ClassifierConfig()
     """Where features come from: a ResNet34, trained on the real images alone; a frozen network of
-    torchvision or timm; or a file that has them (docs/features.md)."""
+    torchvision or timm; or a file of features (docs/features.md)."""
     num_batches: Annotated[int, Field(ge=1)] = 8
-    """Batches the pool is cut into: the decisions of an episode (paper: 8)."""
+    """Number of batches into which the pool is cut, which is the number of decisions of an episode
+    (paper: 8)."""
     max_batch_size: Annotated[int, Field(ge=1)] = 512
     """Most candidates of a batch (paper: 512). A pool with more than `num_batches` times as many is
-    dealt to shards, each an even sample of the pool, and an iteration learns on one of them. So
-    the cost of an iteration does not grow with the pool."""
+    dealt to shards, each an even sample of the pool, and an iteration learns on one of them. So the
+    cost of an iteration does not grow with the pool."""
     order: Order = "label_free"
-    """By what candidates are sorted before the cut: cosine distance to the centroid of their own
-    class (paper), to the nearest centroid whatever the label (`label_free`), or at random."""
+    """How candidates are sorted before the cut: by cosine distance to the centroid of their own
+    class (paper), by distance to the nearest centroid of any class (`label_free`), or at random."""
     inputs: Annotated[tuple[Input, ...], Field(min_length=1)] = (
         "class",
         "own_distance",
@@ -47,8 +48,9 @@ class FeaturesConfig:
         "knn_label_agreement",
         "label_log_probability",
     )
-    """What the controller sees of a candidate. `features` are the raw numbers (paper: 512),
-    `principal_components` their first 16; `nearest_candidate` is what tells a near duplicate."""
+    """Inputs of the controller for each candidate. `features` are the raw features (paper: 512),
+    `principal_components` the first 16 of these; `nearest_candidate` reveals near duplicates."""
     context: tuple[Context, ...] = ("decision", "kept_share", "kept_mean")
-    """What it sees of the state: which decision it is, the share of each class kept so far, and the
-    mean input of the kept (with the input `features` their mean feature)."""
+    """Inputs of the controller on the state: the number of the decision, the share of each class
+    kept so far, and the mean input of the kept candidates (with the input `features`, their mean
+    feature)."""

@@ -1,4 +1,4 @@
-"""Penultimate features of every image a reward may use.
+"""Penultimate features of every image that a reward may use.
 
 Shape letters in this package: N candidates, M reference images, F size of a feature, C classes.
 """
@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from rlsel.classifier import ClassifierConfig, Resident, fit
 from rlsel.classifier import extract_features as extract_features_of
-from rlsel.data import SampleSet, Splits
-from rlsel.data.image_set import ImageSet, as_images
+from rlsel.data import EmbeddingSet, ImageSet, SampleSet, Splits
+from rlsel.data.image_set import as_images
+from rlsel.data.kinds import known
 from rlsel.features.config import FeaturesConfig
 from rlsel.features.extractors import frozen_features, identity_of
 from rlsel.heads import head_logits
@@ -33,23 +34,24 @@ FEATURES, WEIGHTS = "features.npz", "features.pt"
 
 @dataclass(frozen=True)
 class Features:
-    """Features by split, float32, as the extractor gives them (not normalised)."""
+    """Features by split, float32, unnormalised outputs of the extractor."""
 
     train: Float[np.ndarray, "t f"]
     candidates: Float[np.ndarray, "n f"]
     reward_val: Float[np.ndarray, "r f"]
     selection_val: Float[np.ndarray, "s f"]
     candidate_logits: Float[np.ndarray, "n c"]
-    """What the extractor itself says of the candidates, or a logistic head where it has none."""
+    """Logits of the candidates by the extractor's last layer, or by a logistic head if it has none.
+    """
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """Features of all images, and the network that made them where somebody asked for it."""
+    """Features of all images, and on request the network that made them."""
 
     features: Features
     weights: dict[str, Tensor] = field(default_factory=dict)
-    """State dict on the CPU; empty unless asked for."""
+    """State dict on the CPU; empty unless requested."""
 
 
 def extraction(
@@ -69,19 +71,29 @@ def extraction(
 def extract_features(
     config: FeaturesConfig, splits: Splits, pool: Pool, seed: int, keep_weights: bool = False
 ) -> Extracted:
-    """Features of all images but those of test, by a network trained on train or from elsewhere.
+    """Features of all images except test, by a network trained on train or a configured one.
 
     Raises:
+        InputError: a frozen network, or a file of features, is missing or wrong.
         DeviceFullError: the images do not fit into the memory of the GPU.
     """
-    if not isinstance(splits.train, ImageSet):
-        return Extracted(_with_head(_as_they_are(splits, pool), splits.train))
+    match known(splits.train):
+        case EmbeddingSet():
+            return Extracted(_with_head(_as_they_are(splits, pool), splits.train))
+        case ImageSet():
+            return _of_images(config, splits, pool, seed, keep_weights)
+
+
+def _of_images(
+    config: FeaturesConfig, splits: Splits, pool: Pool, seed: int, keep_weights: bool
+) -> Extracted:
     if not isinstance(config.extractor, ClassifierConfig):
         found = frozen_features(config.extractor, splits, pool.candidates, seed)
         release()  # evaluators may be on the same GPU
         return Extracted(_with_head(found, splits.train))
     device = best_device()
-    train = Resident.put(splits.train.images, splits.train.labels, device)
+    train_images = as_images(splits.train)
+    train = Resident.put(train_images.images, train_images.labels, device)
     with few_threads():
         fitted = fit(
             config.extractor,
@@ -95,7 +107,7 @@ def extract_features(
         features = extract(
             fitted.model,
             device,
-            train=splits.train,
+            train=train_images,
             candidates=as_images(pool.candidates),
             reward_val=as_images(splits.reward_val),
             selection_val=as_images(splits.selection_val),
@@ -109,7 +121,7 @@ def extract_features(
 
 
 def _as_they_are(splits: Splits, pool: Pool) -> dict[str, np.ndarray]:
-    """Ready-made embeddings are features already."""
+    """Ready-made embeddings, which serve as features unchanged."""
     return {
         "train": splits.train.values,
         "candidates": pool.candidates.values,
@@ -119,7 +131,7 @@ def _as_they_are(splits: Splits, pool: Pool) -> dict[str, np.ndarray]:
 
 
 def _with_head(found: dict[str, np.ndarray], train: SampleSet) -> Features:
-    """Features that come without a last layer; a head on those of train gives the logits."""
+    """Features without a last layer. A logistic head fitted on train gives the logits."""
     logits_NC = head_logits(found["train"], train.labels, found["candidates"], train.num_classes)
     return Features(**found, candidate_logits=logits_NC)
 
@@ -133,7 +145,7 @@ def extract(
     reward_val: ImageSet,
     selection_val: ImageSet,
 ) -> Features:
-    """Run every image through `model`. Test images are not among them: no reward may see them."""
+    """Run every image through `model`, except test images, which no reward may see."""
 
     def run(images: ImageSet) -> tuple[np.ndarray, np.ndarray]:
         resident = Resident.put(images.images, images.labels, device)
@@ -156,14 +168,14 @@ def _write(extracted: Extracted, folder: Path) -> None:
 
 
 def _write_both(extracted: Extracted, folder: Path) -> None:
-    buffer = BytesIO()  # torch would hide from us that a disk is full
+    buffer = BytesIO()  # torch.save to a file would hide that the disk is full
     torch.save(extracted.weights, buffer)
     write_bytes(folder / WEIGHTS, buffer.getbuffer())
     _write(extracted, folder)
 
 
 def _read(folder: Path) -> Extracted:
-    # Opened here: NumPy leaves a file open that it cannot read.
+    # Opened here, because NumPy would leave a file open that it cannot read.
     with (folder / FEATURES).open("rb") as file, np.load(file) as stored:
         return Extracted(Features(**{name: stored[name] for name in Features.__annotations__}))
 

@@ -1,6 +1,6 @@
-"""How far the real images around a candidate agree with its label, and how near anything is.
+"""Agreement of a candidate's label with those of near real images, and nearest distances.
 
-Shape letters: N images asked about, M reference images, K neighbours, F size of a feature, B of a
+Shape letters: N query images, M reference images, K neighbours, F size of a feature, B images of a
 chunk.
 """
 
@@ -25,8 +25,8 @@ def knn_label_agreement(
 ) -> Float[np.ndarray, " n"]:
     """Share of the nearest real images that have the candidate's label, in [0, 1].
 
-    Votes weigh as the inverse of the cosine distance. With fewer reference images than
-    `num_neighbours` all of them vote.
+    Votes are weighted by the inverse of the cosine distance. With fewer reference images than
+    `num_neighbours`, all of them vote.
     """
     k = min(num_neighbours, len(reference_MF))
     shares = []
@@ -48,7 +48,7 @@ def nearest_distance(
 
 
 def nearest_other_distance(features_NF: Float[np.ndarray, "n f"]) -> Float[np.ndarray, " n"]:
-    """Cosine distance to the nearest of the other images, in [0, 2]; 2 where there is none.
+    """Cosine distance to the nearest of the other images, in [0, 2]; 2 if there is no other.
 
     Its time grows with the square of the number of images: 100,000 take minutes on two cores.
     """
@@ -65,7 +65,7 @@ def nearest_other_distance(features_NF: Float[np.ndarray, "n f"]) -> Float[np.nd
 def _similarities(
     features_NF: np.ndarray, reference_MF: np.ndarray
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Cosine similarities of some rows at a time to all reference images."""
+    """Cosine similarities to all reference images, one block of rows at a time."""
     reference_FM = normalise_rows(reference_MF).T
     rows = max(1, MOST_DISTANCES // len(reference_MF))
     for start in range(0, len(features_NF), rows):

@@ -1,4 +1,4 @@
-"""From the table of candidates to the problem the environment is handed."""
+"""From the table of candidates to the `SelectionProblem` for the environment."""
 
 import numpy as np
 from jaxtyping import Float
@@ -11,7 +11,7 @@ from rlsel.features.extract import Features
 from rlsel.features.sharding import cut_into_shards
 
 NUM_COMPONENTS = 16
-"""Principal components of the input `principal_components`."""
+"""Number of components in the input `principal_components`."""
 
 
 def build_problem(
@@ -21,7 +21,7 @@ def build_problem(
     num_classes: int,
     rng: np.random.Generator,
 ) -> SelectionProblem:
-    """Sort the pool, cut it into batches, and standardise what the controller sees."""
+    """Sort the pool, cut it into batches, and standardise the inputs of the controller."""
     sort_key_N = {
         "own_distance": table.own_distance,
         "label_free": np.minimum(table.own_distance, table.other_distance),

@@ -1,4 +1,4 @@
-"""A pool of what a trained generator makes: so many of each class, each with its latent seed."""
+"""A pool of candidates made by a trained generator, each with its latent seed."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,10 @@ from rlsel.seeding import derive_seed, rng
 
 
 def require_known(classes: Sequence[str] | None, class_names: Sequence[str], setting: str) -> None:
-    """Refuse classes to be made that there are not.
+    """Refuse unknown classes.
 
     Raises:
-        InputError: names the first of them, and those that there are.
+        InputError: a class is unknown; the message names the first one and the known classes.
     """
     if unknown := [name for name in classes or () if name not in class_names]:
         raise InputError(
@@ -28,12 +28,12 @@ def require_known(classes: Sequence[str] | None, class_names: Sequence[str], set
 def make_candidates(
     checkpoint: Checkpoint, num_per_class: int, seed: int, classes: Sequence[str] | None = None
 ) -> Pool:
-    """Candidates in an order that says nothing about them; the same for the same seed.
+    """Make candidates, shuffled. The same seed gives the same candidates.
 
-    With more of them per class, or of more classes, the first ones stay the same.
+    A larger number per class, or more classes, leaves the images of the smaller request unchanged.
 
     Args:
-        classes: Those to make, known to the checkpoint; None makes all.
+        classes: Names of the classes to make, known to the checkpoint; None makes all.
     """
     class_names = tuple(checkpoint.about.class_names)
     wanted = [c for c, name in enumerate(class_names) if classes is None or name in classes]

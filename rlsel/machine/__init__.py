@@ -1,4 +1,4 @@
-"""Plain machinery that knows nothing of samples or rewards: files, threads, progress, Ray, cache.
+"""Machinery independent of samples and rewards: files, threads, progress, Ray, cache.
 
-Everything may import it, and it imports nothing of rlsel but `errors`.
+Every package may import it. It imports nothing of rlsel except `errors`.
 """

@@ -1,7 +1,8 @@
-"""Files that are either the old one or the whole new one, whatever happens while they are written.
+"""Atomic writing: after any interruption a file is either the old one or the complete new one.
 
-The new text goes to a hidden file in the same folder, reaches the disk, and only then takes the
-name. A full disk or a folder without write permission is the user's to mend: an `InputError`.
+The new content is written to a hidden file in the same folder, synced to disk, and only then
+renamed. A full disk or a folder without write permission raises `InputError`, because only the user
+can help.
 """
 
 import errno
@@ -28,7 +29,7 @@ REMEDIES = {
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Say what the user can do where `path` cannot be written.
+    """Turn errors of writing `path` into messages that say what the user can do.
 
     Raises:
         InputError: the folder is full or cannot be written to.
@@ -44,10 +45,11 @@ def writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Hand out a temporary path beside `path`; what the caller writes there becomes `path` at once.
+    """Yield a temporary path beside `path`; at the end it is renamed to `path` in one step.
 
-    If the body raises, `path` stays as it was and the temporary file is removed. The folder is
-    made where it is missing. The temporary name ends like `path`, as writers go by the suffix.
+    If the body raises, `path` stays as it was and the temporary file is removed. A missing folder
+    is made. The temporary name has the suffix of `path`, because some writers choose the format by
+    it.
 
     Raises:
         InputError: the folder is full or cannot be written to.
@@ -62,7 +64,7 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.replace(path)
             sync(path.parent)
     finally:
-        with suppress(OSError):  # gone already, where the rename went through
+        with suppress(OSError):  # after the rename it is gone already
             temporary.unlink(missing_ok=True)
 
 
@@ -70,7 +72,7 @@ UNFINISHED = ".unfinished"
 
 
 def require_empty(folder: Path) -> None:
-    """Refuse a folder with something in it; what a killed `filling` left does not count.
+    """Refuse a folder that is not empty. The remainder of a killed `filling` does not count.
 
     Raises:
         InputError: `folder` is a file, or not empty.
@@ -85,9 +87,9 @@ def require_empty(folder: Path) -> None:
 
 @contextmanager
 def filling(folder: Path) -> Iterator[Path]:
-    """Hand out an empty folder within `folder`; all that is put there moves up in the end.
+    """Yield an empty folder within `folder`; at the end its contents are moved up into `folder`.
 
-    If the body raises, nothing of it is left, and neither is `folder` where it was not there.
+    If the body raises, its files are removed, and so is `folder` if it did not exist before.
 
     Raises:
         InputError: `folder` is not empty, or cannot be written to.
@@ -108,21 +110,21 @@ def filling(folder: Path) -> Iterator[Path]:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
         shutil.rmtree(work, ignore_errors=True)
         if not was_there:
-            with suppress(OSError):  # it never came to be, or somebody else has put something there
+            with suppress(OSError):  # it was never made, or others have put files there
                 folder.rmdir()
         raise
 
 
 def make_folder(folder: Path) -> None:
-    """Make it where it is missing, and what it lies in.
+    """Make a folder and its parents if they are missing.
 
     Raises:
-        InputError: the system takes no folder there.
-        OSError: anything else; within `writing` that is told as well.
+        InputError: the system allows no folder there.
+        OSError: any other error; `writing` turns it into a message.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except FileNotFoundError as error:  # as /proc answers, which holds what the system puts there
+    except FileNotFoundError as error:  # as in /proc, where no folders can be made
         raise InputError(f"{folder}: cannot be made: choose another folder") from error
 
 
@@ -138,18 +140,18 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Have the disk hold a folder with all that is in it."""
+    """Sync a folder and all its contents to disk."""
     for path in folder.rglob("*"):
         sync(path)
     sync(folder)
 
 
 def sync(path: Path) -> None:
-    """Have the disk hold it. For a folder this makes the new name last; some systems refuse it."""
+    """Sync a file or folder to disk. For a folder this saves renames; some systems refuse it."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except PermissionError:
-        if path.is_dir():  # may be written to but not listed
+        if path.is_dir():  # a folder may be writable but not listable
             return
         raise
     try:

@@ -1,4 +1,4 @@
-"""Which device a process computes on, and in which arithmetic."""
+"""The device and the arithmetic with which a process computes."""
 
 from typing import Literal
 
@@ -14,21 +14,22 @@ def best_device() -> torch.device:
 
 
 def arithmetic(precision: Precision, device_type: str, has_bf16: bool) -> str:
-    """What `precision` comes to on a device, such as `cpu fp32`: scores of two are not compared."""
+    """Device and actual precision, such as `cpu fp32`. Scores are compared only if it is equal."""
     is_bf16 = precision == "bf16" or (precision == "auto" and has_bf16)
     return f"{device_type} {'bf16' if is_bf16 else 'fp32'}"
 
 
 def multiplies_bf16(device: torch.device) -> bool:
-    """Whether the hardware does it natively."""
+    """Whether the hardware multiplies bf16 natively."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    # Emulated bf16 is several times slower than fp32; these two instruction sets have it natively.
+    # Only these two instruction sets have bf16. Emulated, it is several times slower than fp32.
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def computed_by() -> tuple[str, ...]:
-    """What a training depends on besides its inputs: the last digits of it, with bf16 more."""
+    """The properties of device and software that affect a training: its last digits, or more for
+    bf16."""
     device = best_device()
     is_gpu = device.type == "cuda"
     name = torch.cuda.get_device_name(device) if is_gpu else torch.backends.cpu.get_cpu_capability()

@@ -1,4 +1,4 @@
-"""Where a GPU is full: name what did not fit, go on with less, give back what nobody uses."""
+"""If a GPU is full: name what did not fit, continue with smaller pieces, free unused memory."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -21,20 +21,19 @@ SIGNS = (
     "CUDNN_STATUS_NOT_INITIALIZED",
     "unable to find an engine",
 )
-"""Parts of messages by which CUDA, cuBLAS, cuDNN and PyTorch say that memory is short. A library
-whose own workspace does not fit says that it cannot start, or finds no kernel."""
+"""Parts of messages by which CUDA, cuBLAS, cuDNN and PyTorch report too little memory. A library
+whose own workspace does not fit reports that it cannot start, or that it finds no kernel."""
 GIB = 2**30
 
 
 class DeviceFullError(InputError):
-    """Memory is short. The message says for what, how much is free, and what helps."""
+    """Memory is short. The message names what did not fit, the free memory, and a remedy."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory was short, whichever library says so.
+    """Whether an error of any of the libraries means that memory was short.
 
-    A recording of a CUDA graph that breaks off raises an error of its own; what it was broken off
-    by is the error's context.
+    An aborted recording of a CUDA graph raises an error of its own, whose context is the cause.
     """
     found: BaseException | None = error
     while found is not None:
@@ -48,11 +47,11 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def room_for(what: str, remedy: str) -> Iterator[None]:
-    """Turn errors of memory inside into `DeviceFullError`; of nested blocks the innermost does.
+    """Turn memory errors in the block into `DeviceFullError`. The innermost of nested blocks acts.
 
     Args:
         what: What needs the memory, such as `the training images (6,688 of 96 x 96 px)`.
-        remedy: What a user may do, such as `lower data.size_px`.
+        remedy: What the user may do, such as `lower data.size_px`.
 
     Raises:
         DeviceFullError: memory is short.
@@ -68,25 +67,26 @@ def room_for(what: str, remedy: str) -> Iterator[None]:
 
 
 def if_it_fits(work: Callable[[], T]) -> T | None:
-    """What `work` returns; None where memory was short, and then all that it held is free again."""
+    """The result of `work`; None if memory was short, after freeing all that `work` held."""
     try:
         return work()
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-    # Out of the handler: the error holds on to the frames of `work`, and they to tensors.
+    # After the handler, because the error references the frames of `work` and so its tensors.
     release()
     return None
 
 
 def in_chunks(work: Callable[[slice], T], num: int, size: int) -> Iterator[T]:
-    """`work` on one slice after the other of `num` rows; slices are halved where one does not fit.
+    """Run `work` on consecutive slices of `num` rows; a slice that does not fit is halved.
 
     Args:
-        size: Rows of the first slice. Without any row `work` is called once, for none.
+        num: Number of rows. If it is 0, `work` is called once, with an empty slice.
+        size: Rows of the first slice.
 
     Raises:
-        whatever memory being short raises, if not even one row fits.
+        the library's memory error, if even one row does not fit.
     """
     start = 0
     while start < num or start == 0:
@@ -102,10 +102,10 @@ def in_chunks(work: Callable[[slice], T], num: int, size: int) -> Iterator[T]:
 
 
 def release() -> None:
-    """Give memory that nobody uses back to the GPU, where other processes find it.
+    """Return unused memory to the GPU, so that other processes can use it.
 
-    PyTorch keeps what it once had. Call it where a stage has ended, outside of the function whose
-    variables still hold its tensors.
+    PyTorch itself keeps all memory that it once had. Call this at the end of a stage, outside of
+    the function whose variables still hold its tensors.
     """
     gc.collect()
     if torch.cuda.is_initialized():
@@ -113,7 +113,7 @@ def release() -> None:
 
 
 def _device() -> str:
-    """Where memory was short, and how much of it others hold."""
+    """The device on which memory was short, and how much of it other processes hold."""
     if not torch.cuda.is_initialized():
         return "this machine"
     free, total = torch.cuda.mem_get_info()

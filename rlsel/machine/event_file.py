@@ -1,7 +1,7 @@
-"""What TensorBoard reads, written by whoever hands it over.
+"""TensorBoard event files, written in the thread of the caller.
 
-tensorboardX's own `SummaryWriter` writes from a thread. Where the disk is full, that thread ends
-with a traceback, and whoever hands over the next figures waits for it for ever.
+tensorboardX's own `SummaryWriter` writes from a thread. If the disk is full, that thread ends with
+a traceback, and the next caller waits for it for ever.
 """
 
 import shutil
@@ -20,10 +20,10 @@ from rlsel.machine.atomic_files import writing
 
 
 class EventFile:
-    """The one event file of a folder. Every method raises `InputError` where the disk is full."""
+    """The one event file of a folder. Every method raises `InputError` if the disk is full."""
 
     def __init__(self, folder: Path) -> None:
-        """Begin anew: whoever goes on after an interruption hands over all figures once more."""
+        """Begin an empty file. After an interruption the caller adds all figures again."""
         self._folder = folder
         shutil.rmtree(folder, ignore_errors=True)
         with writing(folder):
@@ -31,13 +31,13 @@ class EventFile:
             self._events = EventsWriter(str(folder / "events"))
 
     def add(self, figures: Mapping[str, float], step: int) -> None:
-        """Figures by name, all at one step."""
+        """Add figures by name, all at one step."""
         for name, value in figures.items():
-            # Not `summary.scalar`, which makes one name of "<5mm" and ">5mm".
+            # `summary.scalar` would make the same name of "<5mm" and ">5mm".
             self._add(Summary(value=[Summary.Value(tag=name, simple_value=value)]), step)
 
     def add_image(self, name: str, image_HWC: UInt8[np.ndarray, "h w c"], step: int) -> None:
-        """RGB or RGBA."""
+        """Add an image, RGB or RGBA."""
         self._add(summary.image(name, image_HWC, dataformats="HWC"), step)
 
     def flush(self) -> None:

@@ -1,7 +1,7 @@
-"""Names of files and folders out of a user's text: any file system takes them, and no two are one.
+"""File and folder names from a user's text that are valid and distinct on every file system.
 
-File systems differ in what a name may hold, in how long it may be, and in which names they take
-for the same: most of Windows and macOS know neither capitals nor how an accent was typed.
+File systems differ in the characters and the length that they allow, and in which names they treat
+as equal: most on Windows and macOS ignore case and the Unicode form of accents.
 """
 
 import hashlib
@@ -10,17 +10,17 @@ import unicodedata
 from collections.abc import Iterable
 
 MAX_BYTES = 255
-"""Of a name, on ext4, XFS, APFS and NTFS alike where it is plain text."""
+"""Longest name, the same on ext4, XFS, APFS and (for ASCII) NTFS."""
 REFUSED = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]+')
-"""What some file system takes for something else."""
+"""Characters that some file system refuses or gives a special meaning."""
 DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
-"""Names that Windows keeps for itself, whatever their suffix."""
+"""Names that Windows reserves for devices, with any suffix."""
 
 
 def plain_name(text: str, suffix: str = "") -> str:
-    """A name like `text`, with `suffix`, that any file system takes. Letters of all scripts stay.
+    """A name like `text`, with `suffix`, that is valid on any file system. All scripts are kept.
 
-    Texts that differ can get one name; `distinct_names` keeps them apart.
+    Different texts can get the same name; `distinct_names` keeps them apart.
     """
     name = REFUSED.sub("_", unicodedata.normalize("NFC", text)).strip(" .") or "_"
     name = f"_{name}" if DEVICE.match(name) else name
@@ -28,22 +28,23 @@ def plain_name(text: str, suffix: str = "") -> str:
 
 
 def folder_name(text: str) -> str:
-    """`text` itself where a folder can be called so here, for a user's class keeps its name."""
+    """`text` itself if it is a valid folder name here, so that classes keep their names."""
     unlike = not text or text.startswith(".") or re.search(r"[/\x00]", text)
     return plain_name(text) if unlike or _size(text) > MAX_BYTES else text
 
 
 class DistinctNames:
-    """Hands out names of which no file system takes two for one.
+    """Hands out names of which no file system treats two as equal.
 
-    Goes by case, Unicode normalisation, and blanks and dots at the end.
+    Names that differ only in case, in Unicode normalisation, or in blanks and dots at the end count
+    as equal.
     """
 
     def __init__(self) -> None:
         self._taken: dict[str, int] = {}
 
     def take(self, name: str) -> str:
-        """`name` itself where it is free, else `name` with a number before its suffix."""
+        """`name` itself if it is free, else `name` with a number before its suffix."""
         new, key = name, folded(name)
         while folded(new) in self._taken:
             self._taken[key] += 1
@@ -53,19 +54,19 @@ class DistinctNames:
 
 
 def distinct_names(names: Iterable[str]) -> list[str]:
-    """The same names, of which those that are one with an earlier name get a number."""
+    """The same names; a name equal to an earlier one gets a number."""
     distinct = DistinctNames()
     return [distinct.take(name) for name in names]
 
 
 def folded(name: str) -> str:
-    """Equal for names that some file system takes for the same."""
+    """A key that is equal for names that some file system treats as equal."""
     decomposed = unicodedata.normalize("NFKD", name).casefold()
     return unicodedata.normalize("NFKD", decomposed).rstrip(" .")
 
 
 def shortened(text: str, num_bytes: int) -> str:
-    """`text`, or its start and a hash of it all, in at most so many bytes of UTF-8."""
+    """`text` if it fits into so many bytes of UTF-8, else its start and a hash of all of it."""
     if _size(text) <= num_bytes:
         return text
     mark = "~" + hashlib.blake2b(_bytes(text), digest_size=4).hexdigest()

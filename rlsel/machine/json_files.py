@@ -1,7 +1,7 @@
-"""JSON that every reader takes: a figure that is not known is null, and comes back as NaN.
+"""JSON that every reader accepts: an unknown figure is written as null and read as NaN.
 
-Python alone writes a bare NaN and reads it again; JavaScript, jq, DuckDB and others refuse the
-whole file. Files that earlier versions wrote with it are still read.
+Only Python writes and reads a bare NaN; JavaScript, jq, DuckDB and others refuse the whole file.
+Files of earlier versions, which contain a bare NaN, can still be read.
 """
 
 import json
@@ -14,21 +14,21 @@ from rlsel.machine.atomic_files import write_text
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-    """As JSON, with null for whatever is no finite number."""
+    """`value` as JSON, with null for every number that is not finite."""
     return json.dumps(_without_nan(value), indent=indent, allow_nan=False)
 
 
 def from_json(text: str | bytes) -> Any:
-    """The content of JSON in which null stands for a figure that is not known.
+    """The content of JSON in which null stands for an unknown figure.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: the text is no JSON.
     """
     return _with_nan(json.loads(text))
 
 
 def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
-    """Replace `path` with this.
+    """Replace `path` with `value` as JSON.
 
     Raises:
         InputError: the folder is full or cannot be written to.

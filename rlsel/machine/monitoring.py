@@ -1,4 +1,4 @@
-"""`PeakMemory`: how much memory a run held at its worst, over all of its processes."""
+"""`PeakMemory`: the peak memory of a run, over all of its processes."""
 
 import os
 import threading
@@ -9,9 +9,10 @@ import psutil
 
 INTERVAL_S = 1.0
 CPU_SHARE = 0.005
-"""Of one core. Looking is slowed down until each of the two ways of looking costs less."""
+"""Largest share of one core that each of the two kinds of measurement may take. Measurements become
+rarer until their cost is below it."""
 NEWS = 1.01
-"""A total this many times the peak so far is measured properly at once."""
+"""If an estimate exceeds the peak so far by this factor, PSS is measured at once."""
 GIB = 2**30
 VANISHED = (psutil.Error, OSError)
 
@@ -19,26 +20,26 @@ VANISHED = (psutil.Error, OSError)
 class PeakMemory:
     """Measures while a `with` block runs: `with PeakMemory() as memory: ...; memory.gib`.
 
-    What counts is this process and all its descendants. A Ray session that this process starts
+    This process and all its descendants are counted. A Ray session that this process starts
     (`ray.init()` without an address) is among them: the raylet, the store and the dashboard are
-    children of the driver, and workers children of the raylet. A session that was there before,
-    processes on other machines and GPU memory are not counted.
+    children of the driver, and workers are children of the raylet. A Ray session that was there
+    before, processes on other machines and GPU memory are not counted.
 
-    What is summed is the proportional set size (PSS): memory in RAM, a page shared by k processes
-    counting 1/k in each. So Ray's object store and libraries count once, which a sum of resident
-    set sizes (RSS) would not give. Where the system has no PSS (other than Linux) it is the unique
-    set size (USS), which leaves shared pages out.
+    The proportional set size (PSS) is summed: memory in RAM, where a page shared by k processes
+    counts 1/k in each. So Ray's object store and libraries count once; in a sum of resident set
+    sizes (RSS) they would count in every process. Systems other than Linux have no PSS. There the
+    unique set size (USS) is summed, which leaves shared pages out.
 
-    PSS costs 1 to 10 ms a process, so it is read every few seconds. In between, every second, the
-    memory private to each process is summed (RSS - shared; microseconds), and PSS read at once when
-    that points to a new peak. A peak shorter than a second may be missed.
+    Reading PSS costs 1 to 10 ms per process, so it is read every few seconds. Every second in
+    between, the private memory of each process is summed (RSS - shared; microseconds), and PSS is
+    read at once if that sum points to a new peak. A peak shorter than a second may be missed.
     """
 
     def __init__(self, interval_s: float = INTERVAL_S) -> None:
         self._interval_s = interval_s
         self._peak = 0.0
         self._shared = 0.0
-        """What the last full measurement had beyond private memory."""
+        """The last full measurement minus the private memory at that time."""
         self._next_measurement = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="peak-memory", daemon=True)
@@ -72,7 +73,7 @@ class PeakMemory:
             wait_s = max(self._interval_s, cheap_s / CPU_SHARE)
 
     def _look(self, measure: bool) -> float:
-        """Bring the peak up to date; returns the CPU seconds that a full measurement took."""
+        """Update the peak, and return the CPU seconds that a full measurement took."""
         processes = _family()
         private = sum(_private_bytes(process) for process in processes)
         if not measure and private + self._shared <= NEWS * self._peak:
@@ -87,7 +88,7 @@ class PeakMemory:
 
 
 def _family() -> list[psutil.Process]:
-    """This process and its descendants, as far as they are still there."""
+    """This process and its living descendants."""
     own = psutil.Process(os.getpid())
     try:
         return [own, *own.children(recursive=True)]

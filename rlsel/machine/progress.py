@@ -1,4 +1,4 @@
-"""Progress bars with the time left: drawn on a terminal, one line every ten seconds elsewhere."""
+"""Progress bars with the time left: drawn on a terminal, elsewhere one line every ten seconds."""
 
 import sys
 import time
@@ -23,7 +23,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class Bar:
-    """What a stage holds while it works: `advance()` after each piece, `note` for a live figure."""
+    """The progress of a stage: call `advance()` after each piece; `note` shows a current figure."""
 
     def __init__(self, description: str, total: int, done: int = 0, after_s: float = 0.0) -> None:
         self.description, self.total, self.done, self.note = description, total, done, ""
@@ -59,8 +59,8 @@ def progress_bar(
     """A bar over `total` pieces of work, removed from the terminal when it is done.
 
     Args:
-        done: Pieces that an earlier start has done; the time left is told by those of this one.
-        after_s: Work that takes less than so long shows none.
+        done: Pieces done before an interruption. The time left is estimated without them.
+        after_s: Work that takes less time than this shows no bar.
     """
     bar = Bar(description, total, done, after_s)
     if not (console.is_terminal and sys.stdout.isatty()):

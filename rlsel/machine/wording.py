@@ -1,4 +1,4 @@
-"""Numbers and sizes as people write them, for notes and errors."""
+"""Numbers, sizes and lists of names in readable form, for notes and errors."""
 
 import os
 import re
@@ -22,7 +22,7 @@ def first_few(names: Sequence[str], num: int = 4) -> str:
 
 
 def below_here(text: str) -> str:
-    """The same message with paths below the working folder as one would type them there."""
+    """The same message, with paths below the working folder made relative to it."""
     here = os.getcwd()
     if here == os.sep:
         return text

@@ -1,7 +1,7 @@
-"""Candidates: a `PoolConfig` and the real images to one `Pool`, wherever the candidates come from.
+"""Candidates: from a `PoolConfig` and the real images to one `Pool`, for every kind of source.
 
-A pool has the size and classes of the training images, and where it was planted or drawn, the kind
-of every candidate and whether an oracle would keep it. It is written and read as Parquet.
+A pool has the size and classes of the training images. If it was planted or drawn, it also holds
+the kind of every candidate and whether an oracle would keep it. It is written and read as Parquet.
 Read `pool.py` first, then `build.py` and `planted.py`.
 """
 

@@ -1,4 +1,4 @@
-"""`build_pool`: candidates from wherever the config says, made to fit the real images."""
+"""`build_pool`: candidates from the configured source, made to fit the real images."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,15 +25,16 @@ from rlsel.pool.pool import Pool, short_digests
 from rlsel.seeding import rng
 
 MIN_PER_CLASS = 8
-"""Of a class that has any: an episode cuts the pool into 8 batches, and each needs one of them."""
+"""Fewest candidates of a class that has any. An episode cuts the pool into 8 batches, each of which
+needs one candidate of the class."""
 
 
 def build_pool(config: PoolConfig, splits: Splits, data_config: DataConfig, seed: int) -> Pool:
-    """Candidates of the size and with the classes of the training images, none of them real data.
+    """Candidates with the size and classes of the training images, none of them a real image.
 
-    A candidate with the very pixels of a training, validation or test image is dropped, as it adds
-    nothing or gives the answer away. Candidates that are the same as each other stay. Both are
-    noted.
+    A candidate with exactly the pixels of a training, validation or test image is dropped: it adds
+    nothing to training, or leaks validation or test data. Candidates that are identical to each
+    other stay. A note reports both.
 
     Raises:
         InputError: a file is wrong, a class is unknown, or a class has from 1 to 7 candidates.
@@ -43,12 +44,11 @@ def build_pool(config: PoolConfig, splits: Splits, data_config: DataConfig, seed
 
 
 def fit_to(splits: Splits, made: Pool) -> Pool:
-    """The same candidates in the size and order of classes of the training images, no real one
-    among them.
+    """The same candidates, with the size and class order of the training images, without real ones.
 
     Raises:
-        InputError: a class is unknown or has too few, or their generator has seen images that are
-            for validation or test here.
+        InputError: a class is unknown or has too few candidates, or the generator was trained on
+            images that are for validation or test here.
     """
     _require_kind(splits.train, made)
     candidates = in_class_order(made.candidates, splits.class_names, f"the pool ({made.source})")
@@ -69,7 +69,7 @@ def _require_kind(train: SampleSet, made: Pool) -> None:
 
 
 def _shaped_as(train: SampleSet, candidates: SampleSet, source: str) -> SampleSet:
-    """Candidates of the kind and shape of the real samples."""
+    """The candidates, resized to the shape of the real samples."""
     if isinstance(train, ImageSet) and isinstance(candidates, ImageSet):
         return resize_set(candidates, train.size)
     if train.shape != candidates.shape:
@@ -99,7 +99,7 @@ def _planted(
     held_back = splits.held_back
     if held_back is None:
         return plant(config, None, generator)
-    # Before planting, so that the counts of the kinds come out exactly.
+    # Real images are removed before planting, so that the counts of the kinds are exact.
     fresh = ~_is_real(held_back, splits)
     pool = plant(config, held_back.take(fresh), generator)
     return replace(pool, notes=_dropped(int((~fresh).sum()), "held-back image"))
@@ -150,13 +150,14 @@ def _without_real(pool: Pool, splits: Splits) -> Pool:
 
 
 def _require_unseen(pool: Pool, splits: Splits) -> None:
-    """Splits that are drawn by the seed differ from run to run, and a pool goes from run to run.
+    """Refuse a pool whose generator was trained on validation or test images of this run.
 
-    Only images of the size that the generator was trained at are recognised.
+    That can happen because splits drawn by seed differ between runs that share a pool. Images are
+    recognised only at the size at which the generator was trained.
     """
     if pool.trained_on is None:
         return
-    # An image that is in train as well is a matter of the data, of which `describe_inputs` tells.
+    # Images that are also in train here are a leak in the data, which `describe_inputs` reports.
     seen_elsewhere = np.setdiff1d(pool.trained_on, short_digests(splits.train))
     for name, images in splits.named().items():
         num_seen = int(np.isin(short_digests(images), seen_elsewhere).sum())
@@ -169,7 +170,7 @@ def _require_unseen(pool: Pool, splits: Splits) -> None:
 
 
 def _is_real(images: SampleSet, splits: Splits) -> np.ndarray:
-    """(n,) true where a training, validation or test image has the same pixels."""
+    """(n,) true where the pixels equal those of a training, validation or test image."""
     real = np.concatenate([part.value_digests for part in splits.named().values()])
     return np.isin(images.value_digests, real)
 
@@ -180,7 +181,7 @@ def _dropped(count: int, what: str) -> tuple[str, ...]:
 
 
 def _ignored(made: Pool, splits: Splits) -> tuple[str, ...]:
-    """A note on classes that training lacks; those with a candidate have been refused."""
+    """A note on empty classes of the pool that training lacks. Non-empty ones were refused."""
     names = [name for name in made.candidates.class_names if name not in splits.class_names]
     text = f"ignored {', '.join(map(repr, names))}, a class that training lacks, with no candidate"
     return (text,) if names else ()
@@ -193,10 +194,10 @@ def _repeats(pool: Pool) -> tuple[str, ...]:
 
 
 def require_enough(pool: Pool) -> None:
-    """Refuse a pool with no candidate, or too few of a class that it has any of.
+    """Refuse a pool without candidates, or with too few of a class that has any.
 
     Raises:
-        InputError: names the class.
+        InputError: the pool is refused; the message names the class.
     """
     if not len(pool):
         raise InputError(f"the pool ({pool.source}) has no candidate left to choose from")

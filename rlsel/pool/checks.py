@@ -1,4 +1,4 @@
-"""What `rlsel check` shows: counts by split and class, and whatever could spoil a result."""
+"""The report of `rlsel check`: counts by split and class, and problems that may spoil a result."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from rlsel.machine.wording import counted
 from rlsel.pool.pool import Pool
 
 MAX_STANDARD_ERROR = 0.02
-"""Of an accuracy. Above it, validation hardly tells two selections apart."""
+"""Largest standard error of an accuracy at which validation can tell two selections apart."""
 NUM_VALIDATED = round(0.25 / MAX_STANDARD_ERROR**2)
-"""Images that bring it down to that."""
+"""Images needed for that standard error."""
 MIN_TRAIN_PER_CLASS = 20
 BRIGHT = 32
-"""Of 255: where no pixel of any training image is so bright, their scale is wrong."""
+"""Value of 255. If no pixel of any training image is as bright, the scale is likely wrong."""
 PAIRS_NAMED = 3
 
 
@@ -32,9 +32,9 @@ class CountRow:
     counts: dict[str, int]
     """Images per class."""
     shape: str
-    """Of each sample, such as 96 x 96 px."""
+    """Shape of each sample, such as 96 x 96 px."""
     num_patients: int | None
-    """None where patients are unknown."""
+    """None if patients are unknown."""
 
     @property
     def total(self) -> int:
@@ -43,7 +43,7 @@ class CountRow:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing worth saying about the inputs."""
+    """One warning or note on the inputs."""
 
     level: Literal["note", "warning"]
     text: str
@@ -51,7 +51,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class InputReport:
-    """The inputs of a run as plain data, to be printed or put in a report."""
+    """The inputs of a run as plain data, for the terminal and the report."""
 
     rows: tuple[CountRow, ...]
     findings: tuple[Finding, ...]
@@ -67,11 +67,13 @@ def describe_inputs(
     cautions: tuple[str, ...] = (),
     remarks: tuple[str, ...] = (),
 ) -> InputReport:
-    """Count everything and look for what could mislead: leaks, few images, small validation sets.
+    """Count everything and look for problems: leaks, few images, small validation sets.
 
-    `cautions` of the settings stand among the warnings, `remarks` among the notes.
+    Takes seconds on large sets, because it compares the pixels of all splits.
 
-    Takes seconds on large sets, as it compares the pixels of all splits.
+    Args:
+        cautions: of the settings; they are added to the warnings.
+        remarks: on the settings; they are added to the notes.
     """
     parts = dict(splits.named())
     if splits.held_back is not None:
@@ -95,14 +97,14 @@ def describe_inputs(
 
 
 def absent_classes(pool: Pool) -> tuple[str, ...]:
-    """A note where some class has no candidate: it is left as the real images have it."""
+    """A note if some class has no candidate. Such a class is trained on its real images alone."""
     if not pool.absent:
         return ()
     return (f"no candidate of class {', '.join(map(repr, pool.absent))}",)
 
 
 def standard_error(num_images: int) -> float:
-    """The largest standard error that an accuracy over this many images can have."""
+    """Upper bound on the standard error of an accuracy over this many images."""
     return float(np.sqrt(0.25 / num_images))
 
 
@@ -125,7 +127,7 @@ def _standard_errors(splits: Splits) -> list[str]:
 
 
 def _small(splits: Splits) -> list[str]:
-    """Validation sets too small to tell selections apart, and classes hardly trained on."""
+    """Warnings on validation sets too small to tell selections apart, and on small classes."""
     small = [
         f"{name} has {counted(len(images), 'image')}: accuracies within "
         f"{standard_error(len(images)):.3f} of each other cannot be told apart; "
@@ -145,8 +147,10 @@ def _is_small(images: SampleSet) -> bool:
 
 
 def better_ratios(splits: Splits) -> Ratios | None:
-    """The ratios under which both halves of validation had enough images, if they have not and
-    some do."""
+    """Ratios that give both halves of validation enough images.
+
+    None if they have enough already, if the ratios were not used, or if no ratios would do.
+    """
     needed = NUM_VALIDATED
     smaller = min(len(splits.reward_val), len(splits.selection_val))
     if splits.ratios is None or smaller >= needed or not smaller:
@@ -174,7 +178,7 @@ def _mending_ratios(splits: Splits) -> list[str]:
 
 
 def _alike(class_names: tuple[str, ...]) -> list[str]:
-    """Classes that are likely one, written in two ways."""
+    """Warnings on class names that are likely two spellings of one class."""
     by_plain: dict[str, list[str]] = {}
     for name in class_names:
         plain = unicodedata.normalize("NFKC", name).casefold()
@@ -200,7 +204,7 @@ def _dark(splits: Splits) -> list[str]:
 
 
 def _two_labels(splits: Splits) -> list[str]:
-    """Images that stand under more than one label, in one split or in several."""
+    """A warning on images that occur with more than one label, in one split or in several."""
     every = splits.named().values()
     digests = np.concatenate([images.value_digests for images in every])
     labels = np.concatenate([images.labels for images in every])
@@ -218,7 +222,7 @@ def _two_labels(splits: Splits) -> list[str]:
 
 
 def _shared(splits: Splits) -> list[str]:
-    """Images or patients that are in two of train, validation and test."""
+    """Warnings on images or patients that are in two of train, validation and test."""
     found = []
     for (one, first), (other, second) in combinations(splits.named().items(), 2):
         same = int(np.isin(first.value_digests, second.value_digests).sum())

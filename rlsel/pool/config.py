@@ -1,4 +1,4 @@
-"""`PoolConfig`: where candidates come from. Generators of our own write a Parquet pool."""
+"""`PoolConfig`: where candidates come from. The generators of rlsel write a Parquet pool."""
 
 from typing import Annotated, Literal
 
@@ -12,13 +12,13 @@ from rlsel.schema import config
 
 @config
 class FolderPool:
-    """Candidates of any generator in a folder for each class: PNG, JPEG or TIFF."""
+    """Candidates of any generator, in one folder per class: PNG, JPEG or TIFF."""
 
     name: Literal["folder"] = "folder"
     path: str
-    """The folder that holds the class folders, called as the classes of the real images, of which
-    some may be missing or empty; or one in StyleGAN's layout, whose dataset.json has class_names
-    beside the labels."""
+    """The folder that holds the class folders, named after the classes of the real images; some may
+    be missing or empty. Or a folder in StyleGAN's layout, whose dataset.json has class_names beside
+    the labels."""
 
     @property
     def source(self) -> FolderSource:
@@ -57,7 +57,7 @@ class NpzPool:
     path: str
     """The file. `images` is (n, h, w) or (n, h, w, 3); `labels` is (n,) or (n, 1)."""
     class_names: tuple[str, ...] | None = None
-    """Names of the classes 0, 1, ..., as the real images call them."""
+    """Names of the classes 0, 1, ..., the same as those of the real images."""
 
     @property
     def source(self) -> NpzSource:
@@ -66,7 +66,7 @@ class NpzPool:
 
 @config
 class EmbeddingsPool:
-    """Candidates that are vectors, of the width of the real embeddings."""
+    """Candidates that are vectors, as wide as the real embeddings."""
 
     name: Literal["embeddings"] = "embeddings"
     path: str
@@ -76,8 +76,7 @@ class EmbeddingsPool:
     label_column: str = "label"
     """Class numbers or class names."""
     id_column: str | None = None
-    """What each candidate is called. None takes the column `id` if there is one, else file and
-    row."""
+    """The id of each candidate. None takes the column `id` if there is one, else file and row."""
     class_names: tuple[str, ...] | None = None
     """Names of the classes 0, 1, ...; None reads them from the Hugging Face metadata."""
 

@@ -1,4 +1,4 @@
-"""The user's own images behind the candidates, as they were before they were resized."""
+"""The user's original images of the candidates, before they were resized."""
 
 from collections.abc import Iterator
 
@@ -12,10 +12,10 @@ from rlsel.pool.parquet_file import ids_in
 
 
 def originals(config: PoolConfig, ids: np.ndarray) -> Iterator[tuple[str, Payload]]:
-    """Id and image, as the user's files hold it, of those of `ids` that come from files.
+    """Id and original image for those of `ids` that come from files.
 
     Args:
-        ids: Of candidates that were read by this config.
+        ids: Ids of candidates that were read by this config.
 
     Raises:
         InputError: a file is gone or cannot be read.

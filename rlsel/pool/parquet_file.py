@@ -1,8 +1,8 @@
-"""A pool as one Parquet file in the Hugging Face image convention, which others can make too.
+"""A pool as one Parquet file in the Hugging Face image convention, which other tools can write too.
 
 Columns: `image` struct(bytes, path) as PNG, `label`, `class` (its name), `id`, `source`, `kind`,
-`useful`, `latent_seed` and `model`. A file made elsewhere needs `image`, and `label` with class
-names in the metadata or as text, alone.
+`useful`, `latent_seed` and `model`. A file made elsewhere needs only `image` and `label`; `label`
+is text, or numbers with class names in the metadata.
 """
 
 import json
@@ -16,7 +16,9 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from rlsel.data.decoding.resize import Size
+from rlsel.data.embedding_set import EmbeddingSet
 from rlsel.data.image_set import ImageSet
+from rlsel.data.kinds import known
 from rlsel.data.read import read_whole
 from rlsel.data.sources import EmbeddingsSource, ParquetSource
 from rlsel.data.sources.hugging_face import pool_metadata
@@ -49,44 +51,51 @@ OF_EACH = {
 """Column -> field of `Pool`."""
 IMAGE_COLUMN, VECTOR_COLUMN = "image", "embedding"
 ROW_GROUP_BYTES = 64 * 2**20
-"""Of images in a row group. Readers hold one at a time, and most of them (pandas, PyArrow, Hugging
-Face datasets) cannot read 2 GiB of images or more in one."""
+"""Size of the images in a row group. Readers hold one row group at a time, and most readers
+(pandas, PyArrow, Hugging Face datasets) fail on one with 2 GiB of images or more."""
 
 
 def write_pool(pool: Pool, path: Path) -> None:
-    """Write a pool, whole or not at all.
+    """Write a pool, completely or not at all.
 
     Raises:
         InputError: the disk is full or the folder cannot be written to.
     """
-    candidates = pool.candidates
-    width = None if isinstance(candidates, ImageSet) else candidates.shape[0]
-    metadata = pool_metadata(candidates.class_names, OTHERS, width)
-    metadata[NOTES_KEY] = json.dumps(pool.notes)
-    if pool.trained_on is not None:
-        metadata[TRAINED_ON_KEY] = json.dumps(pool.trained_on.tolist())
-    if not isinstance(candidates, ImageSet):
-        _write_embeddings(pool, path, metadata)
-        return
-    schema = _schema(IMAGE_COLUMN, IMAGE, metadata)
+    match known(pool.candidates):
+        case ImageSet() as images:
+            _write_images(pool, images, path)
+        case EmbeddingSet() as embeddings:
+            _write_embeddings(pool, embeddings, path)
+
+
+def _write_images(pool: Pool, images: ImageSet, path: Path) -> None:
+    schema = _schema(IMAGE_COLUMN, IMAGE, _metadata(pool))
     with replacing(Path(path)) as temporary, pq.ParquetWriter(temporary, schema) as writer:
-        for first, cells in _row_groups(candidates):
+        for first, cells in _row_groups(images):
             part = pool.take(np.arange(first, first + len(cells)))
             content = pa.array(cells, IMAGE)
             writer.write_table(_table(part, content, schema), row_group_size=len(cells))
 
 
-def _write_embeddings(pool: Pool, path: Path, metadata: dict[bytes | str, bytes | str]) -> None:
-    values_NF = pool.candidates.values
-    kind = pa.list_(pa.float32(), values_NF.shape[1])
-    content = pa.FixedSizeListArray.from_arrays(pa.array(values_NF.ravel()), type=kind)
-    table = _table(pool, content, _schema(VECTOR_COLUMN, kind, metadata))
+def _write_embeddings(pool: Pool, embeddings: EmbeddingSet, path: Path) -> None:
+    width = embeddings.vectors.shape[1]
+    kind = pa.list_(pa.float32(), width)
+    content = pa.FixedSizeListArray.from_arrays(pa.array(embeddings.vectors.ravel()), type=kind)
+    table = _table(pool, content, _schema(VECTOR_COLUMN, kind, _metadata(pool, width)))
     with replacing(Path(path)) as temporary:
         pq.write_table(table, temporary)
 
 
+def _metadata(pool: Pool, width: int | None = None) -> dict[bytes | str, bytes | str]:
+    metadata = pool_metadata(pool.candidates.class_names, OTHERS, width)
+    metadata[NOTES_KEY] = json.dumps(pool.notes)
+    if pool.trained_on is not None:
+        metadata[TRAINED_ON_KEY] = json.dumps(pool.trained_on.tolist())
+    return metadata
+
+
 def _row_groups(candidates: ImageSet) -> Iterator[tuple[int, list[dict[str, bytes | str]]]]:
-    """Number of the first candidate, and as many images as `ROW_GROUP_BYTES` hold."""
+    """For each row group, the index of its first candidate and its encoded images."""
     first, cells, num_bytes = 0, [], 0
     for index in range(len(candidates)):
         cell = _cell(candidates, index)
@@ -128,9 +137,9 @@ def read_pool(
     """Read a pool that `write_pool` wrote, or any Parquet file of labelled images or embeddings.
 
     Args:
-        source: a path or glob, or a source where the columns have other names.
-        size: what images are resized to; None keeps theirs.
-        skip_bad: go on without candidates that cannot be read.
+        source: a path or glob, or a source if the columns have other names.
+        size: the size to which images are resized; None keeps their size.
+        skip_bad: leave out candidates that cannot be read.
 
     Raises:
         InputError: the file is missing, damaged, or has no images and labels.
@@ -168,7 +177,7 @@ def _source_of(path: str) -> ParquetSource | EmbeddingsSource:
 def _other_columns(
     files: tuple[Path, ...], row_ids: np.ndarray | None
 ) -> dict[str, np.ndarray | None]:
-    """The columns of a pool beside its content; None where one is not whole.
+    """The columns of a pool other than its content; None for a column that is absent or has gaps.
 
     Args:
         row_ids: Names of the rows that were read; None takes all.
@@ -185,12 +194,12 @@ def _other_columns(
 
 
 def ids_in(files: tuple[Path, ...]) -> tuple[str, ...]:
-    """The column `id` of all files together."""
+    """The column `id` of all files, concatenated."""
     return tuple(id_ for file in files for id_ in _known_columns(file)["id"].to_pylist())
 
 
 def _known_columns(file: Path) -> pa.Table:
-    """As text and truth values, whatever integers or dictionaries another writer chose."""
+    """The known columns, cast to our types from the integers or dictionaries of other writers."""
     parquet = open_parquet(file)
     present = [name for name in OTHERS if name in parquet.schema_arrow.names]
     table = parquet.read(columns=present)
@@ -212,7 +221,7 @@ def _values(table: pa.Table, name: str) -> np.ndarray | None:
 
 def _cell(candidates: ImageSet, index: int) -> dict[str, bytes | str]:
     stream = BytesIO()
-    # Level 1 is several times faster than the default and a tenth larger.
+    # Level 1 is several times faster than the default, and files are a tenth larger.
     Image.fromarray(candidates.images[index]).save(stream, format="PNG", compress_level=1)
     name = str(candidates.ids[index])
     path = name if name.lower().endswith(".png") else f"{name}.png"

@@ -1,4 +1,4 @@
-"""Real images with planted faults as a pool: what a selection does is then known exactly.
+"""A pool of real images with planted faults, on which a selection can be judged exactly.
 
 Shape letters in this file: N candidates, H rows, W columns, C classes.
 """
@@ -24,22 +24,23 @@ KINDS = ("right_label", "wrong_label", "blurred", "noise")
 
 @config
 class PlantedPool:
-    """Candidates from the training images that `data.num_train` held back, some of them spoilt.
+    """Candidates from the training images that `data.num_train` held back, some with faults.
 
-    What counts as harmful must be measured, not assumed: pure noise, for one, need not lower a
-    score at all. `useful` is therefore what an oracle of labels would keep, no more.
+    Whether a fault is harmful must be measured, not assumed: pure noise, for example, need not
+    lower a score at all. `useful` therefore says only whether an oracle of labels would keep the
+    candidate.
     """
 
     name: Literal["planted"] = "planted"
     num_candidates: Annotated[int, Field(ge=16)] = 1024
-    """Spread evenly over the classes that the labels claim."""
+    """Number of candidates, spread evenly over the labels."""
     wrong_label: Fraction = 0.5
-    """Share of images, untouched, with the label of another class."""
+    """Share of unchanged images with the label of another class."""
     blurred: Fraction = 0.0
-    """Share with the right label and a Gaussian blur. Is it harmful? That must be measured."""
+    """Share with the right label and a Gaussian blur. Whether it is harmful must be measured."""
     noise: Fraction = 0.0
-    """Share with the right label on random pixels of the image's own colours: no tissue is left.
-    Is it harmful? That must be measured."""
+    """Share with the right label on random pixels in the image's own colours, so that no tissue is
+    left. Whether it is harmful must be measured."""
     blur_px: Annotated[float, Field(gt=0)] = 2.0
     """Standard deviation of the blur."""
 
@@ -49,11 +50,11 @@ class PlantedPool:
 
 
 def plant(config: PlantedPool, held_back: SampleSet | None, rng: np.random.Generator) -> Pool:
-    """Draw candidates, spoil their share, and shuffle.
+    """Draw candidates, plant the faults, and shuffle.
 
-    Every held-back image is used at most once. Each given label has the same number of candidates
-    and the same number of each kind, to within one; the images of wrong labels come from the other
-    classes in equal parts. `useful` is true for the kind right_label alone.
+    Every held-back image is used at most once. All labels have the same number of candidates and
+    the same number of each kind, to within one. Images with wrong labels come from the other
+    classes in equal parts. `useful` is true only for the kind right_label.
 
     Raises:
         InputError: too few images were held back.
@@ -97,13 +98,13 @@ def _provenance(config: PlantedPool) -> str:
 
 
 def _plan(config: PlantedPool, num_classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Given label, true label and kind of every candidate, not shuffled yet."""
+    """Label, true class and kind of every candidate, not shuffled yet."""
     faults = [config.wrong_label, config.blurred, config.noise]
     shares = np.array([round(1 - sum(faults), 6), *faults])
     given, true, kinds = [], [], []
     for label, count in enumerate(apportion(np.ones(num_classes), config.num_candidates)):
         numbers = apportion(shares, int(count))
-        # Counted on from the label, so that a remainder does not fall on one class for all labels.
+        # Starting after the label spreads a remainder over different classes for different labels.
         others = [(label + turn) % num_classes for turn in range(1, num_classes)]
         true_labels = np.full(count, label)
         wrong = slice(numbers[0], numbers[0] + numbers[1])
@@ -135,7 +136,7 @@ def _spoil(
     blur_px: float,
     rng: np.random.Generator,
 ) -> UInt8[np.ndarray, "n h w 3"]:
-    """Blur and noise where the kind says so. Writes into `images_NHWC`, which `take` copied."""
+    """Blur or replace images by their kind. Writes into `images_NHWC`, which `take` copied."""
     change: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "blurred": lambda image: blur(image, blur_px),
         "noise": lambda image: noise_like(image, rng),

@@ -1,4 +1,4 @@
-"""`Pool`: the candidates that a selection chooses from, with what is known of them."""
+"""`Pool`: the candidates that a selection chooses from, and facts about them."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,33 +8,33 @@ import numpy as np
 from rlsel.data.samples import SampleSet
 
 OF_EACH = ("kinds", "useful", "latent_seeds", "models")
-"""What may be known of every candidate."""
+"""Optional fields with one entry per candidate."""
 
 
 SHORT = 16
 
 
 def short_digests(images: SampleSet) -> np.ndarray:
-    """(n,) the first 16 hex digits of `value_digests`: few enough to be handed on with a pool."""
+    """(n,) the first 16 hex digits of `value_digests`, short enough to be stored with a pool."""
     return images.value_digests.astype(f"U{SHORT}")
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Labelled candidates, in an order that says nothing about them."""
+    """Labelled candidates, in an order that carries no information."""
 
     candidates: SampleSet
-    """Of the size and with the class order of the training images."""
+    """Samples with the size and class order of the training images."""
     source: str
-    """Where they come from, for the record and the report."""
+    """Origin of the candidates, for the record and the report."""
     kinds: np.ndarray | None = None
-    """(n,) strings such as right_label or blurred; None for candidates that nobody planted."""
+    """(n,) strings such as right_label or blurred; None for candidates without planted faults."""
     useful: np.ndarray | None = None
-    """(n,) true where an oracle would keep the candidate; None where the truth is unknown."""
+    """(n,) true where an oracle would keep the candidate; None if the truth is unknown."""
     latent_seeds: np.ndarray | None = None
-    """(n,) int64: what a generator of ours made the candidate from; None for others' images."""
+    """(n,) int64: latent seed of each candidate; None if not made by a generator of rlsel."""
     models: np.ndarray | None = None
-    """(n,) hex hashes of the generator's weights; None for others' images."""
+    """(n,) hex hashes of the generator's weights; None if not made by a generator of rlsel."""
     trained_on: np.ndarray | None = None
     """`short_digests` of the real images that the candidates' generator saw; None if unknown."""
     notes: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class Pool:
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """Classes without a candidate, as where the rare one alone is augmented."""
+        """Classes without a candidate, for example if only the rare class is augmented."""
         return tuple(name for name, count in self.candidates.counts.items() if not count)
 
     def take(self, which: np.ndarray) -> "Pool":

@@ -1,4 +1,4 @@
-"""What kind of candidates lie at a path: the pool that reads them, as a config would name it."""
+"""Recognise the kind of candidates at a path and return the `PoolConfig` that reads them."""
 
 from rlsel.data.sources import EmbeddingsSource, FolderSource, NpzSource, ParquetSource
 from rlsel.data.sources.recognise import recognise
@@ -9,7 +9,7 @@ FilePool = FolderPool | ParquetPool | NpzPool | EmbeddingsPool
 
 
 def recognise_pool(text: str, label: str | None = None) -> FilePool:
-    """The pool for what lies at a path. It is not read, so it may still hold what is wrong.
+    """The pool config for the candidates at a path. They are not read, so they may hold errors.
 
     Args:
         text: A folder, file or glob as the user wrote it.

@@ -1,4 +1,4 @@
-"""How good candidates are as images, and whether they are copies; all of it without downloads.
+"""How good candidates are as images, and whether they are copies, measured without downloads.
 
 In: features of candidates, training and held-out real images, or the images themselves. Out: a
 `QualityReport` per class, a classification accuracy score, a `CopyAudit`. Read `report.py` first.

@@ -1,4 +1,4 @@
-"""Classification accuracy score: what a classifier that saw candidates alone knows of real images.
+"""Classification accuracy score: a classifier is trained on candidates only, tested on real images.
 
 Shape letters: N test images, C classes.
 """
@@ -13,14 +13,7 @@ from rlsel.classifier.mlp import MLPConfig, MLPTrainer
 from rlsel.data.image_set import as_images
 from rlsel.data.samples import SampleSet
 from rlsel.machine.device import best_device
-from rlsel.metrics import accuracy, auc, sensitivity, specificity
-
-METRICS = {
-    "accuracy": accuracy,
-    "auc": auc,
-    "sensitivity": sensitivity,
-    "specificity": specificity,
-}
+from rlsel.metrics import METRICS, SCORE_METRICS, accuracy
 
 
 def classification_accuracy_score(
@@ -34,19 +27,19 @@ def classification_accuracy_score(
 ) -> dict[str, list[float]]:
     """Train on candidates only, test on real images.
 
-    Given as many real images in place of the candidates it says what they could reach at best.
+    Computed with as many real images in place of candidates, the score is an upper reference.
 
     Args:
-        candidates: Their labels are what is learned; no real sample is added.
-        test: Real. Only the last epoch meets them, so no epoch is chosen by looking at test.
+        candidates: The training set; no real sample is added.
+        test: Real. Only the last epoch is tested, so that no epoch is chosen on test.
         seeds: One training each.
-        device: None is the best there is.
+        device: None takes the best available.
         description: Show progress bars under this name.
-        validation: Real; what recipes of a generator may be compared by, as test may not.
+        validation: Real. Settings of a generator may be compared on validation, but not on test.
 
     Returns:
-        Metric of `METRICS`, and `validation_accuracy` if asked for -> one value per seed; accuracy
-        is the score of the paper.
+        Metric of `SCORE_METRICS`, and `validation_accuracy` if `validation` is given -> one value
+        per seed; accuracy is the score of the paper.
 
     Raises:
         ValueError: class names or shapes differ.
@@ -60,13 +53,13 @@ def classification_accuracy_score(
         if one != other:
             raise ValueError(f"{what} of candidates and test differ: {one}, {other}")
     sets = [test] if validation is None else [test, validation]
-    scores: dict[str, list[float]] = {name: [] for name in METRICS}
+    scores: dict[str, list[float]] = {name: [] for name in SCORE_METRICS}
     if validation is not None:
         scores["validation_accuracy"] = []
     device = device or best_device()
     for logits in _logits(candidates, sets, config, seeds, device, description):
-        for name, metric in METRICS.items():
-            scores[name].append(metric(logits[0], test.labels))
+        for name in SCORE_METRICS:
+            scores[name].append(METRICS[name].of(logits[0], test.labels))
         if validation is not None:
             scores["validation_accuracy"].append(accuracy(logits[1], validation.labels))
     return scores
@@ -80,17 +73,20 @@ def _logits(
     device: torch.device,
     description: str | None,
 ) -> Iterator[list[np.ndarray]]:
-    """For each seed, what a classifier trained on the candidates says of each set."""
+    """For each seed, the logits on each set of a classifier trained on the candidates."""
     rows, num_classes = torch.arange(len(candidates)), candidates.num_classes
-    if isinstance(config, MLPConfig):
-        mlp = MLPTrainer(config, candidates.values, candidates.labels, num_classes, device)
-        for seed in seeds:
-            found = mlp.logits(rows, seed, [one.values for one in sets], num_validated_epochs=1)
-            yield [of_set[-1] for of_set in found]
-        return
-    data = Resident.put(as_images(candidates).images, candidates.labels, device)
-    trainer = Trainer(config, data, num_classes)
-    for seed in seeds:
-        model = trainer.fit(rows, seed, description=description).model
-        residents = [Resident.put(as_images(one).images, one.labels, device) for one in sets]
-        yield [predict(model, one, config.precision).cpu().numpy() for one in residents]
+    match config:
+        case MLPConfig():
+            mlp = MLPTrainer(config, candidates.values, candidates.labels, num_classes, device)
+            for seed in seeds:
+                found = mlp.logits(rows, seed, [one.values for one in sets], num_validated_epochs=1)
+                yield [of_set[-1] for of_set in found]
+        case ClassifierConfig():
+            data = Resident.put(as_images(candidates).images, candidates.labels, device)
+            trainer = Trainer(config, data, num_classes)
+            for seed in seeds:
+                model = trainer.fit(rows, seed, description=description).model
+                residents = [
+                    Resident.put(as_images(one).images, one.labels, device) for one in sets
+                ]
+                yield [predict(model, one, config.precision).cpu().numpy() for one in residents]

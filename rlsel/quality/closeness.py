@@ -1,4 +1,4 @@
-"""Do the images of one set lie closer to something than those of another?
+"""Do the images of one set lie closer to some reference than those of another set?
 
 Shape letters: N and H images.
 """
@@ -15,9 +15,10 @@ class Closeness:
     """Are the distances of one set smaller than those of another?"""
 
     chance_closer: float
-    """That an image of the first is closer than one of the second; 0.5 is no difference."""
+    """Chance that an image of the first set is closer than one of the second; 0.5 if equal."""
     p_value: float
-    """Of so much closeness or more by luck; one-sided. NaN where the sets share no class."""
+    """Chance of at least so much closeness without a difference; one-sided. NaN if the sets share
+    no class."""
 
 
 def compare_closeness(
@@ -26,10 +27,11 @@ def compare_closeness(
     other_distance_H: Float[np.ndarray, " h"],
     other_labels_H: Int[np.ndarray, " h"],
 ) -> Closeness:
-    """One-sided Mann-Whitney test within classes, so that another mix of classes is no finding.
+    """One-sided Mann-Whitney test within classes, so that a different mix of classes has no effect.
 
     Sources: Meehan et al. 2020, whose C_T is this test of nearest distances within cells (ours are
-    the classes); van Elteren 1960 for the weights. Ties count half, and the variance knows of them.
+    the classes); van Elteren 1960 for the weights. Ties count half, and the variance is corrected
+    for them.
     """
     excess = variance = pairs = 0.0
     for c in np.intersect1d(labels_N, other_labels_H):

@@ -1,4 +1,4 @@
-"""Memorisation audit: is a candidate a training image in disguise?
+"""Memorisation audit: is a candidate a slightly changed training image?
 
 Shape letters: N candidates, H held-out images, M training images, V views (mirrored and turned),
 K neighbours, F size of a descriptor, B images compared at once, C classes.
@@ -11,15 +11,17 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from sklearn.preprocessing import normalize
 
+from rlsel.data.embedding_set import EmbeddingSet
 from rlsel.data.image_set import ImageSet
+from rlsel.data.kinds import known
 from rlsel.data.samples import SampleSet
 from rlsel.quality.nearest import Views, nearest_of, whole
 
 GRID = 8
-"""Cells along the shorter side of an image: coarser than noise, blur and cells of tissue."""
+"""Grid cells along the shorter side of an image; coarser than noise, blur and tissue cells."""
 NUM_NEIGHBOURS = 10
 COPY_RATIO = 0.5
-"""A copy is at most half as far from its original as from what else is near (Carlini et al.)."""
+"""A copy is at most half as far from its original as from its next neighbours (Carlini et al.)."""
 HELD_OUT_QUANTILE = 0.01
 NUM_DEALS = 99
 
@@ -31,49 +33,51 @@ class Nearness:
     nearest: Int[np.ndarray, " n"]
     """Index of the nearest training image."""
     distance: Float[np.ndarray, " n"]
-    """To that image; an exact copy is at 0."""
+    """Distance to that image; 0 for an exact copy."""
     relative: Float[np.ndarray, " n"]
-    """The same over the mean distance of the next `NUM_NEIGHBOURS`, in [0, 1]: plain tissue is near
-    to much and rich tissue to nothing. 1 where all of these are alike."""
+    """`distance` over the mean distance to the next `NUM_NEIGHBOURS`, in [0, 1]. The ratio makes
+    plain tissue, which is near to many images, comparable with rich tissue, which is near to none.
+    1 if all of these distances are equal."""
 
 
 @dataclass(frozen=True)
 class SpaceAudit:
-    """Candidates against training images in one space, with held-out images as the measure."""
+    """Candidates against training images in one space, with held-out images as the reference."""
 
     candidates: Nearness
     held_out: Nearness
     lean: Float[np.ndarray, " n"]
-    """d / (d + d'), of the distances to the nearest of the training images and of as many held-out
-    ones. 0 is a copy; without copying it is 0.5, give or take, for typical and odd images alike."""
+    """d / (d + d'), where d is the distance to the nearest training image and d' that to the
+    nearest of as many held-out images. It is 0 for a copy. Without copying it is about 0.5, for
+    typical and for unusual images."""
     lean_by_luck: Float[np.ndarray, "r n"]
-    """The same with those images dealt out anew between train and held-out, `NUM_DEALS` times."""
+    """`lean` after exchanging training and held-out images at random, `NUM_DEALS` times."""
     threshold: Float[np.ndarray, " c"]
-    """Of `relative`, per class."""
+    """Per class, the largest `relative` that is flagged."""
     flagged: Bool[np.ndarray, " n"]
-    """Candidates nearer to one training image than new images come."""
+    """Candidates that are nearer to one training image than new images are."""
     held_out_flagged: Bool[np.ndarray, " h"]
-    """Held-out images by the same rule: false alarms, or images that two splits share."""
+    """Held-out images flagged by the same rule: false alarms, or images that two splits share."""
 
 
 @dataclass(frozen=True)
 class CopyAudit:
-    """What the audit found of every candidate."""
+    """The findings of the audit on every candidate."""
 
     labels: Int[np.ndarray, " n"]
     held_out_labels: Int[np.ndarray, " h"]
     content: SpaceAudit
-    """By what the samples are themselves: pixels, or the numbers of an embedding."""
+    """The audit in the space of the samples themselves: pixels, or the values of an embedding."""
     features: SpaceAudit | None = None
-    """By the features of an extractor; None where the content is all there is."""
+    """The audit in the features of an extractor; None if there are none besides the content."""
     content_name: str = "pixels"
-    """What the first of these spaces is called."""
+    """The name of the space of `content`."""
 
     @property
     def flagged(self) -> Bool[np.ndarray, " n"]:
         """Near-copies, by content alone.
 
-        Features are a witness, no judge: a classifier need not know a mirrored image again.
+        Features do not decide, because a classifier need not recognise a mirrored image.
         """
         return self.content.flagged
 
@@ -83,7 +87,7 @@ class CopyAudit:
         return {name: audit for name, audit in audits.items() if audit is not None}
 
     def share_flagged(self, mask: Bool[np.ndarray, " n"] | None = None) -> float:
-        """Share of near-copies among the candidates of a mask, or all; NaN among none."""
+        """Share of near-copies among the candidates of a mask, or all; NaN for an empty mask."""
         flagged = self.flagged if mask is None else self.flagged[mask]
         return float(flagged.mean()) if len(flagged) else float("nan")
 
@@ -95,31 +99,33 @@ def audit_copies(
     rng: np.random.Generator,
     features: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
 ) -> CopyAudit:
-    """Look for each candidate's original among all training samples, of whatever class.
+    """Look for each candidate's original among the training samples of all classes.
 
-    Embeddings are compared by angle. Pixels are compared as means of a grid of `GRID` cells, less
-    the image's mean colour, in all mirrored and (where square) turned views: a copy that is
-    mirrored, recoloured, blurred or noisy is still one. A crop, or a shift by a quarter of a cell,
-    is mostly missed.
+    Embeddings are compared by angle. Pixels are compared as means of a grid of `GRID` cells, minus
+    the image's mean colour, in all mirrored and (if square) turned views. So a copy is still found
+    if it is mirrored, recoloured, blurred or noisy. A crop, or a shift by a quarter of a cell, is
+    mostly missed.
 
     A candidate is flagged if its relative distance is at most `COPY_RATIO` and at most the
-    `HELD_OUT_QUANTILE` of the held-out images of its class: the ratio so that honest candidates
-    are not flagged by quota, the quantile where new images come that near as well, as blank ones
-    may. Ten next neighbours where Carlini et al. average 50: with few blank patches in train, new
-    ones then pass for copies less often. More than one, as train may hold an image twice.
+    `HELD_OUT_QUANTILE` of the held-out images of its class. Without the ratio, a fixed share of
+    candidates would be flagged even if none is a copy. The quantile is for classes in which new
+    images come that near as well, as blank ones may. Carlini et al. average 50 neighbours, we the
+    next ten: if train has few blank patches, new blank ones are then less often taken for copies.
+    More than one neighbour is needed because train may hold an image twice.
 
     Args:
-        held_out: Real images that the generator has not seen. Those of other patients lie farther
-            from train than honest candidates may; those of the same can overlap with train.
+        held_out: Real images that the generator has not seen. If they are of other patients, they
+            may lie farther from train than candidates that are not copies. If they are of the same
+            patients, they can overlap with train.
         rng: Draws the references of `lean`, as many of each class from train as from held-out.
-        features: Of candidates, train and held-out, in this order; compared by angle.
+        features: Features of candidates, train and held-out, in this order; compared by angle.
 
     Raises:
-        ValueError: samples differ in shape or classes, features are not one row an image, or there
-            are fewer than two images to compare with.
+        ValueError: samples differ in shape or classes, features do not have one row per image, or
+            there are fewer than two images to compare with.
 
     Sources: Carlini et al. 2023 (distance relative to the neighbourhood); Meehan et
-    al. 2020 (held-out images as the measure); Platzer & Reutterer 2021 (nearer to train or to
+    al. 2020 (held-out images as the reference); Platzer & Reutterer 2021 (nearer to train or to
     held-out?). Grid, views, quantile and the combination are ours.
     """
     sets = (candidates, train, held_out)
@@ -185,10 +191,12 @@ def _judge(
 
 
 def _content(samples: SampleSet) -> Views:
-    """The content of samples, as distances are taken of it."""
-    if isinstance(samples, ImageSet):
-        return lambda part: describe_pixels(samples.images[part])
-    return _angles(samples.values)
+    """The content of samples, prepared for distances."""
+    match known(samples):
+        case ImageSet(images=images):
+            return lambda part: describe_pixels(images[part])
+        case EmbeddingSet(vectors=vectors):
+            return _angles(vectors)
 
 
 def _angles(features_NF: np.ndarray) -> Views:
@@ -196,9 +204,9 @@ def _angles(features_NF: np.ndarray) -> Views:
 
 
 def describe_pixels(images_NHWC: UInt8[np.ndarray, "n h w 3"]) -> Float[np.ndarray, "v n f"]:
-    """Each image as the colours of a coarse grid less its mean colour, in 4 or 8 views.
+    """Each image as the colours of a coarse grid minus its mean colour, in 4 or 8 views.
 
-    View 0 is the image itself; the others are mirrored and, where it is square, turned.
+    View 0 is the image itself. The others are mirrored and, if the image is square, turned.
     """
     grid_NHWC = _grid(images_NHWC)
     square = images_NHWC.shape[1] == images_NHWC.shape[2]
@@ -210,7 +218,7 @@ def describe_pixels(images_NHWC: UInt8[np.ndarray, "n h w 3"]) -> Float[np.ndarr
 def nearest_original(
     views_VNF: Float[np.ndarray, "v n f"], train_MF: Float[np.ndarray, "m f"]
 ) -> Nearness:
-    """Nearest training image of each image, whichever of its views comes nearest; exact.
+    """Nearest training image of each image, over all views of the image; exact.
 
     Raises:
         ValueError: there are fewer than two training images.
@@ -232,8 +240,9 @@ def _lean(
     """`SpaceAudit.lean` and `lean_by_luck`, of the nearest references and the distances to them.
 
     Args:
-        coin_RM: A deal a row; true leaves a pair of references as it is, false exchanges its two.
-            The first half of the references are training images, and the second half held-out ones.
+        coin_RM: One random exchange per row: true leaves a pair of references as it is, false
+            exchanges the two. The first half of the references are training images, and the second
+            half held-out ones.
     """
     deals_RM = np.concatenate((np.ones_like(coin_RM[:1]), coin_RM))
     leans = np.empty((len(deals_RM), len(nearest_NK)), dtype=np.float32)
@@ -251,7 +260,7 @@ def _lean(
 def _draw_references(
     train: SampleSet, held_out: SampleSet, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices into train and held-out, in pairs of one class, as many as there can be."""
+    """Indices into train and held-out, in as many pairs of one class as possible."""
     seen, unseen = [], []
     for c in range(train.num_classes):
         mine, others = (np.flatnonzero(images.labels == c) for images in (train, held_out))
@@ -268,7 +277,7 @@ def _threshold(relative_H: np.ndarray) -> float:
 
 
 def _grid(images_NHWC: np.ndarray) -> np.ndarray:
-    """Mean colour of each cell less that of the image, in grey levels."""
+    """Mean colour of each cell minus that of the image, in grey levels."""
     size = images_NHWC.shape[1:3]
     rows, columns = (round(min(GRID, *size) * length / min(size)) for length in size)
     x_NCHW = torch.from_numpy(images_NHWC.astype(np.float64)).permute(0, 3, 1, 2)

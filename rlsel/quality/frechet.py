@@ -6,9 +6,9 @@ Shape letters: N images of one set, M of the other, F size of a feature, R rows 
 import numpy as np
 from jaxtyping import Float
 
-# Not torchmetrics: three lines of it would be in use, and those take roots of the eigenvalues of
-# S1 S2, which is neither symmetric nor of full rank. In its default float32 they gave 16.9 for 34.2
-# on features of PCam, and -12.1 for equal sets. Its class also wants images and a network.
+# torchmetrics is not used. Its function takes roots of the eigenvalues of S1 S2, which is neither
+# symmetric nor of full rank: in its default float32 it gave 16.9 in place of 34.2 on features of
+# PCam, and -12.1 for equal sets. Its class also requires images and a network.
 
 
 def frechet_distance(one_NF: Float[np.ndarray, "n f"], other_MF: Float[np.ndarray, "m f"]) -> float:
@@ -17,13 +17,13 @@ def frechet_distance(one_NF: Float[np.ndarray, "n f"], other_MF: Float[np.ndarra
     It is |m1 - m2|^2 + Tr S1 + Tr S2 - 2 Tr (S1 S2)^(1/2), in squared units of the features, and
     comparable only within one feature space.
 
-    The plug-in estimate is biased upwards, the more the fewer images there are, and badly so with
-    fewer images than dimensions: two sets from one distribution are not at 0. So never compare
-    values at different numbers of images. At equal numbers a set of little variety still has the
-    smaller bias: read it beside recall and coverage.
+    The plug-in estimate is biased upwards: two sets from one distribution are not at 0. The bias
+    grows as the number of images falls, and is large with fewer images than dimensions. So never
+    compare values at different numbers of images. At equal numbers a set of little variety still
+    has a smaller bias, so read the value beside recall and coverage.
 
     Args:
-        one_NF: At least two images, as few against F as it may be.
+        one_NF: At least two images; N may be smaller than F.
 
     Raises:
         ValueError: a set has fewer than two images.
@@ -37,7 +37,7 @@ def frechet_distance(one_NF: Float[np.ndarray, "n f"], other_MF: Float[np.ndarra
         raise ValueError(f"a covariance needs two images, a set has {smaller}")
     factor_RF, other_factor_RF = _covariance_factor(one_NF), _covariance_factor(other_MF)
     # With S1 = A^T A and S2 = B^T B, the eigenvalues of S1 S2 are the squared singular values of
-    # A B^T. No square root of a rounding error is taken: sets that are equal come out at 1e-14.
+    # A B^T. So no square root of a rounding error is taken, and equal sets come out at 1e-14.
     overlap = np.linalg.svd(factor_RF @ other_factor_RF.T, compute_uv=False).sum()
     shift_F = one_NF.mean(axis=0, dtype=np.float64) - other_MF.mean(axis=0, dtype=np.float64)
     spread = (factor_RF**2).sum() + (other_factor_RF**2).sum() - 2 * overlap
@@ -45,7 +45,7 @@ def frechet_distance(one_NF: Float[np.ndarray, "n f"], other_MF: Float[np.ndarra
 
 
 def _covariance_factor(features_NF: np.ndarray) -> np.ndarray:
-    """A of no more rows than F with A^T A the covariance (divisor n - 1)."""
+    """A matrix A of at most F rows such that A^T A is the covariance (divisor n - 1)."""
     centred_NF = features_NF - features_NF.mean(axis=0, dtype=np.float64)
     factor_RF = np.linalg.qr(centred_NF / np.sqrt(len(features_NF) - 1), mode="r")
-    return np.asarray(factor_RF)  # NumPy's types take it for a pair with Q
+    return np.asarray(factor_RF)  # by its type stub NumPy returns (Q, R)

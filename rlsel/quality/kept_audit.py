@@ -9,15 +9,15 @@ from rlsel.quality.copies import CopyAudit, Nearness, SpaceAudit
 
 
 def to_arrays(audit: CopyAudit) -> Arrays:
-    """`content.candidates.nearest` and so on; what is None is left out."""
+    """Arrays by path, such as `content.candidates.nearest`; fields that are None are left out."""
     return _flat(audit, "") | {"content_name": np.array(audit.content_name)}
 
 
 def from_arrays(arrays: Arrays) -> CopyAudit:
-    """What `to_arrays` was given.
+    """The inverse of `to_arrays`.
 
     Raises:
-        KeyError: something is missing.
+        KeyError: an array is missing.
     """
 
     def space(name: str) -> SpaceAudit:
@@ -50,7 +50,7 @@ def _flat(value: object, prefix: str) -> dict[str, np.ndarray]:
 
 
 def _below(arrays: Arrays, prefix: str) -> dict[str, np.ndarray]:
-    """The arrays right below a name, by the rest of their names."""
+    """The arrays directly below a prefix, by the rest of their names."""
     start = f"{prefix}." if prefix else ""
     names = {name.removeprefix(start): name for name in arrays if name.startswith(start)}
     return {short: arrays[name] for short, name in names.items() if "." not in short}

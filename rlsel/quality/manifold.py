@@ -12,25 +12,29 @@ from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 
 WORKING_MEMORY_MIB = 128
-"""Of one block of distances; 10,000 candidates against as many real images would take 763."""
+"""Size of one block of distances; 10,000 candidates against as many real images would take 763."""
 ROUNDING = 1e-6
-"""Of the mean radius; distances come from dot products and are off by about 1e-8."""
+"""Tolerance as a share of the mean radius. Distances by dot products are off by about 1e-8."""
 
 
 @dataclass(frozen=True)
 class Manifold:
-    """Each set is taken for the union of balls around its images, out to the k-th neighbour."""
+    """Four figures on two sets, each seen as the union of balls around its images.
+
+    The radius of a ball is the distance to the k-th neighbour in the same set.
+    """
 
     precision: float
     """Share of candidates inside the real balls: fidelity."""
     recall: float
     """Share of real images inside the candidates' balls: variety. One stray candidate inflates it,
-    as its ball is large."""
+    because its ball is large."""
     density: float
-    """Real balls that a candidate is in, over k; 1 is what real images have, more is possible."""
+    """Mean number of real balls that hold a candidate, over k. It is 1 for real images, and can
+    be larger."""
     coverage: float
-    """Share of real images whose ball holds a candidate: variety, counted in the real balls. About
-    1 - 1 / 2^k for real images, at equal numbers."""
+    """Share of real images whose ball holds a candidate: variety, measured with the real balls. It
+    is about 1 - 1 / 2^k for real images, at equal numbers."""
 
 
 def compare_manifolds(
@@ -38,11 +42,12 @@ def compare_manifolds(
     real_MF: Float[np.ndarray, "m f"],
     num_neighbours: int = 5,
 ) -> Manifold:
-    """All four, by exact Euclidean neighbours; an image is none of its own.
+    """All four figures, by exact Euclidean neighbours; an image is not its own neighbour.
 
     They depend on both numbers of images, so compare values at equal numbers only. An image on the
-    rim of a ball is inside, as in Kynkäänniemi et al.; the code of Naeem et al. leaves it out,
-    which only tells where candidates are copies. `prdc`, their package, holds three full matrices.
+    rim of a ball counts as inside, as in Kynkäänniemi et al. The code of Naeem et al. counts it as
+    outside, which makes a difference only if candidates are copies. Their package `prdc` is not
+    used because it holds three full distance matrices.
 
     Raises:
         ValueError: a set has no more than `num_neighbours` images.
@@ -53,7 +58,7 @@ def compare_manifolds(
     smaller = min(len(candidates_NF), len(real_MF))
     if smaller <= num_neighbours:
         raise ValueError(f"{num_neighbours} neighbours need more images than {smaller}")
-    # Rounding grows with the distance from the origin, so the origin is put among the images.
+    # Rounding errors grow with the distance from the origin, so the features are centred.
     origin_F = real_MF.mean(axis=0, dtype=np.float64)
     candidates_NF, real_MF = candidates_NF - origin_F, real_MF - origin_F
     candidate_radius_N = _radii(candidates_NF, num_neighbours)
@@ -74,9 +79,9 @@ def compare_manifolds(
 
 
 def _radii(features_NF: np.ndarray, num_neighbours: int) -> np.ndarray:
-    """Distance of each image to its k-th nearest other one, and a hair more.
+    """Distance of each image to its k-th nearest other image, plus a small tolerance.
 
-    The hair keeps rounding from deciding about images on the rim, where copies put each other.
+    Without the tolerance, rounding would decide on images exactly on the rim, as copies are.
     """
     neighbours = NearestNeighbors(n_neighbors=num_neighbours, algorithm="brute").fit(features_NF)
     radius_N = neighbours.kneighbors()[0][:, -1]
@@ -86,7 +91,7 @@ def _radii(features_NF: np.ndarray, num_neighbours: int) -> np.ndarray:
 def _distances(
     candidates_NF: np.ndarray, real_MF: np.ndarray
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Distances of some candidates at a time to all real images."""
+    """Distances of candidates to all real images, one block of candidates at a time."""
     start = 0
     for distance_BM in pairwise_distances_chunked(
         candidates_NF, real_MF, working_memory=WORKING_MEMORY_MIB

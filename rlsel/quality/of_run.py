@@ -1,7 +1,7 @@
-"""What is said of candidates as images: their quality, what they teach, whether they are copies.
+"""Judgement of a run's candidates: image quality, classification accuracy score, and copies.
 
-Held-out real images are those of validation: neither generator nor extractor has seen them. Test
-images are looked at by the classification accuracy score alone.
+Held-out real images are those of validation, which neither generator nor extractor has seen. Test
+images are used only by the classification accuracy score.
 """
 
 import warnings
@@ -15,8 +15,9 @@ from jaxtyping import Bool
 from rlsel.classifier import ClassifierConfig, recipe_of
 from rlsel.classifier.mlp import MLPConfig
 from rlsel.classifier.resnet import build_resnet34
-from rlsel.data import Splits
-from rlsel.data.image_set import ImageSet, as_images
+from rlsel.data import EmbeddingSet, ImageSet, Splits
+from rlsel.data.image_set import as_images
+from rlsel.data.kinds import known
 from rlsel.data.samples import SampleSet, concatenate
 from rlsel.errors import InputError
 from rlsel.features import Features
@@ -26,6 +27,7 @@ from rlsel.machine.cache.kept import ARRAYS, FIGURES, Arrays, Work, kept
 from rlsel.machine.device import best_device, computed_by
 from rlsel.machine.threads import few_threads
 from rlsel.machine.wording import counted
+from rlsel.metrics import SCORE_METRICS
 from rlsel.pool import Pool
 from rlsel.quality.classification import classification_accuracy_score
 from rlsel.quality.copies import CopyAudit, audit_copies
@@ -35,14 +37,14 @@ from rlsel.quality.report import describe_risk, judge, selection_risk
 from rlsel.seeding import derive_seed, rng
 
 AUDIT_VERSION, QUALITY_VERSION = 2, 1
-"""Raise one when the same images get other figures."""
+"""Raise one of these when a change of the code changes its figures for the same images."""
 
 
 def drop_copies(splits: Splits, pool: Pool, seed: int) -> tuple[Pool, Pairs | None]:
     """The pool without its near-copies of training images, and a note that says how many.
 
     Returns:
-        the pool, and the most suspicious pairs if any candidate was dropped.
+        The pool, and the most suspicious pairs if any candidate was dropped.
     """
     audit = audit_of(splits, pool, None, seed)
     pairs = nearest_pairs(splits, pool, audit) if audit.flagged.any() else None
@@ -50,7 +52,7 @@ def drop_copies(splits: Splits, pool: Pool, seed: int) -> tuple[Pool, Pairs | No
 
 
 def without_copies(pool: Pool, audit: CopyAudit) -> Pool:
-    """What the audit did not flag, and a note of how many it did."""
+    """The candidates that the audit did not flag, with a note on how many it did flag."""
     if not audit.flagged.any():
         return pool
     dropped = counted(int(audit.flagged.sum()), "candidate")
@@ -61,8 +63,8 @@ def without_copies(pool: Pool, audit: CopyAudit) -> Pool:
 def quality_of(splits: Splits, pool: Pool, features: Features, seed: int) -> dict[str, Any]:
     """`QualityReport.as_json`, in the space of these features at unit length.
 
-    Their lengths are spread so widely that few images would decide the Fréchet distance; their
-    angles, which centroids go by as well, are not.
+    Features are normalised because their lengths vary so widely that few images would decide the
+    Fréchet distance. Angles do not, and distances to centroids use them too.
     """
     held_out = np.concatenate((features.reward_val, features.selection_val))
     held_out_labels = np.concatenate((splits.reward_val.labels, splits.selection_val.labels))
@@ -88,14 +90,14 @@ def quality_of(splits: Splits, pool: Pool, features: Features, seed: int) -> dic
 
 
 def features_by(weights: Path, splits: Splits, pool: Pool) -> Features:
-    """All images as a user's ResNet34 sees them.
+    """Features of all images by the user's ResNet34.
 
     Raises:
         InputError: `weights` is missing, unreadable or of another architecture.
     """
     require_weights(weights)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its head is of other classes, and nobody asks for it
+        warnings.simplefilter("ignore")  # warns of a head for other classes, which is not used
         model = build_resnet34(splits.train.num_classes, 0, weights)
     device = best_device()
     with few_threads():
@@ -110,7 +112,7 @@ def features_by(weights: Path, splits: Splits, pool: Pool) -> Features:
 
 
 def require_weights(weights: Path | None) -> None:
-    """Refuse a file that is not there before anything is trained."""
+    """Refuse a missing file before anything is trained."""
     if weights is not None and not weights.is_file():
         raise InputError(f"{weights}: audit.weights is no file; give a ResNet34 state dict")
 
@@ -123,9 +125,9 @@ def classification_of(
     seed: int,
     name: str,
 ) -> dict[str, list[float]]:
-    """`classification_accuracy_score`, with the seeds that final scores are trained with.
+    """`classification_accuracy_score`, with the seeds of the final scores.
 
-    Runs of the same images, such as the trials of a sweep, share it.
+    Runs of the same images, such as the trials of a sweep, share the result through the cache.
     """
 
     def compute() -> dict[str, list[float]]:
@@ -140,13 +142,13 @@ def classification_of(
             )
 
     sets = (images, splits.test, splits.reward_val, splits.selection_val)
-    inputs = (recipe_of(config), rounds, seed, *(one.digest for one in sets))
+    inputs = (recipe_of(config), rounds, seed, SCORE_METRICS, *(one.digest for one in sets))
     what = f"classification accuracy score of {name}"
     return kept(Work(what, inputs, compute, FIGURES, made_on=computed_by()))
 
 
 def as_many_of(real: SampleSet, candidates: SampleSet, seed: int) -> SampleSet:
-    """Of each class as many real images as there are candidates, or all if they are fewer."""
+    """For each class as many real images as there are candidates, or all if there are fewer."""
     random = rng(seed, "as many real images")
     rows = [
         random.permutation(np.flatnonzero(real.labels == c))[:num]
@@ -156,12 +158,12 @@ def as_many_of(real: SampleSet, candidates: SampleSet, seed: int) -> SampleSet:
 
 
 def audit_of(splits: Splits, pool: Pool, features: Features | None, seed: int) -> CopyAudit:
-    """By content, which decides, and by features where there are any; from the cache where it was
-    made before. Embeddings are their own features, and are looked at once."""
-    of_three = None
-    if features is not None and isinstance(splits.train, ImageSet):
-        unseen = np.concatenate((features.reward_val, features.selection_val))
-        of_three = (features.candidates, features.train, unseen)
+    """The audit by content, which decides, and by features if there are any.
+
+    It is read from the cache if it was made before. Embeddings are their own features, so they are
+    audited only by content.
+    """
+    of_three = None if features is None else _beside_content(splits, features)
     sets = (pool.candidates, splits.train, _held_out(splits))
     inputs = (AUDIT_VERSION, seed, *(images.digest for images in sets), *(of_three or ()))
 
@@ -171,8 +173,19 @@ def audit_of(splits: Splits, pool: Pool, features: Features | None, seed: int) -
     return from_arrays(kept(Work("copy audit", inputs, compute, ARRAYS)))
 
 
+def _beside_content(
+    splits: Splits, features: Features
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    match known(splits.train):
+        case ImageSet():
+            unseen = np.concatenate((features.reward_val, features.selection_val))
+            return features.candidates, features.train, unseen
+        case EmbeddingSet():
+            return None
+
+
 def risk_of(audit: CopyAudit, selected_N: Bool[np.ndarray, " n"]) -> dict[str, Any]:
-    """`SelectionRisk` as plain numbers, with a sentence that says whether selecting raised it."""
+    """`SelectionRisk` as plain numbers, with a sentence on whether selecting raised the risk."""
     risk = selection_risk(audit, selected_N)
     return asdict(risk) | {"raised": risk.raised, "said": describe_risk(risk)}
 

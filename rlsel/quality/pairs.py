@@ -1,4 +1,4 @@
-"""The candidates that are most like a training sample, to be looked at.
+"""The candidates that are most similar to a training sample, for inspection by eye.
 
 Shape letters: K pairs, H rows, W columns.
 """
@@ -21,7 +21,7 @@ NUM_SHOWN = 8
 
 @dataclass(frozen=True)
 class Pairs:
-    """Candidates and the training samples they are most like, most suspicious first."""
+    """Candidates with their most similar training samples, the most suspicious first."""
 
     candidate_ids: np.ndarray
     """(k,) strings."""
@@ -31,12 +31,12 @@ class Pairs:
     """`Nearness.relative`."""
     flagged: Bool[np.ndarray, " k"]
     candidates: UInt8[np.ndarray, "k h w 3"] | None = None
-    """The images themselves; None where samples are none."""
+    """The images themselves; None if samples are not images."""
     originals: UInt8[np.ndarray, "k h w 3"] | None = None
 
 
 def nearest_pairs(splits: Splits, pool: Pool, audit: CopyAudit) -> Pairs:
-    """The first `NUM_SHOWN`, whether they count as copies or not."""
+    """The `NUM_SHOWN` most suspicious pairs, whether flagged as copies or not."""
     nearness = audit.content.candidates
     order_N = np.lexsort((nearness.relative, ~audit.flagged))[:NUM_SHOWN]
     sets = (pool.candidates.take(order_N), splits.train.take(nearness.nearest[order_N]))
@@ -51,14 +51,14 @@ def nearest_pairs(splits: Splits, pool: Pool, audit: CopyAudit) -> Pairs:
 
 
 def write_pairs(pairs: Pairs, folder: Path) -> None:
-    """Write `copies.npz`, whole or not at all."""
+    """Write `copies.npz`, completely or not at all."""
     arrays = {name: value for name, value in vars(pairs).items() if value is not None}
     with replacing(folder / FILE_NAME) as temporary:
         np.savez_compressed(temporary, **arrays)
 
 
 def read_pairs(folder: Path) -> Pairs | None:
-    """Read it back; None where there is none. Runs of before have images without ids."""
+    """Read `copies.npz`; None if there is none. Files of earlier versions lack the ids."""
     if not (folder / FILE_NAME).exists():
         return None
     with np.load(folder / FILE_NAME) as stored:

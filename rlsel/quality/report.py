@@ -1,4 +1,4 @@
-"""What is said of candidates in figures: their quality per class, and the risk of selecting them.
+"""Figures on candidates: their quality per class, and the risk that a selection prefers copies.
 
 Shape letters: N candidates, M training images, H held-out real images, F size of a feature.
 """
@@ -18,15 +18,15 @@ from rlsel.quality.manifold import compare_manifolds
 
 SIGNIFICANT = 0.01
 MOST_COMPARED = 2048
-"""Images of a set in one comparison, whose cost grows with their square."""
+"""Most images of a set in one comparison, because the cost grows with their square."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """One set of images against a reference; NaN where a class has too few images."""
+    """Figures of one set of images against a reference; NaN if a class has too few images."""
 
     frechet: float
-    """Squared Fréchet distance; biased, so read it against the floor alone."""
+    """Squared Fréchet distance. It is biased, so compare it only with that of the floor."""
     precision: float
     recall: float
     density: float
@@ -35,14 +35,15 @@ class Figures:
 
 @dataclass(frozen=True)
 class ClassQuality:
-    """The candidates of a class, and in their place as many held-out real images (the floor)."""
+    """Figures of the candidates of a class, and of as many held-out real images (the floor)."""
 
     num_images: int
-    """In each set that was compared, in every figure here; 0 where there were too few."""
+    """Images in each compared set, the same for all figures here; 0 if there were too few."""
     against_train: Figures
     train_floor: Figures
-    """Real images that neither generator nor extractor has seen, against train. Candidates may
-    beat it: by being copies, or as those images come from other patients."""
+    """Held-out real images, which neither generator nor extractor has seen, against train.
+    Candidates may beat this floor: because they are copies, or because the held-out images come
+    from other patients."""
     against_held_out: Figures
     held_out_floor: Figures
     """One part of the held-out images against another."""
@@ -50,7 +51,7 @@ class ClassQuality:
 
 @dataclass(frozen=True)
 class QualityReport:
-    """Figures by class name, with what they were computed with."""
+    """Figures by class name, with the settings of the computation."""
 
     classes: dict[str, ClassQuality]
     num_neighbours: int
@@ -69,14 +70,15 @@ class SpaceRisk:
     """Distances of the pool against those of held-out images: does the generator copy?"""
     selected_to_held_out: Closeness
     selected_to_rest: Closeness
-    """Distances of selected candidates against those not selected. Choosing what is typical lowers
-    distances to all real images, seen or not, so this alone is no finding."""
+    """Distances of selected candidates against those not selected. Choosing typical candidates
+    lowers the distances to all real images, seen or not, so a difference here proves nothing."""
     drawn_to_train: Closeness
-    """`SpaceAudit.lean` of the same two: nearer to train than to as many unseen images? Its p-value
-    is beside `lean_by_luck`: which images are in train favours some candidates by luck already."""
+    """`SpaceAudit.lean` of selected candidates against that of the rest: are they nearer to train
+    than to as many unseen images? The p-value is computed from `lean_by_luck`, because the random
+    choice of the images in train already favours some candidates."""
     pool_nearer_to_train: float
     selected_nearer_to_train: float
-    """Share with a lean below 0.5."""
+    """Share of selected candidates with a lean below 0.5."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class SelectionRisk:
     flagged_p_value: float
     """Chance that a random selection of this size holds as many near-copies or more."""
     spaces: dict[str, SpaceRisk]
-    """By name of the space; the first is that of the content, pixels for one, which decides."""
+    """By name of the space. The first space is that of the content, such as pixels; it decides."""
 
     @property
     def of_content(self) -> SpaceRisk:
@@ -101,8 +103,9 @@ class SelectionRisk:
     def raised(self) -> bool:
         """Whether selecting raised the risk: more near-copies, or candidates drawn to train.
 
-        Judged by content, such as pixels. An extractor fitted to train contracts it around its
-        centroids, so in its features honest candidates near a centroid can lean to train as well.
+        The content, such as pixels, decides. An extractor fitted to train pulls the training images
+        towards their centroids, so in its features candidates near a centroid can lean to train
+        without being copies.
         """
         p_values = (self.flagged_p_value, self.of_content.drawn_to_train.p_value)
         return any(p < SIGNIFICANT / len(p_values) for p in p_values)
@@ -128,17 +131,17 @@ def judge(
 ) -> QualityReport:
     """Fréchet distance, precision, recall, density and coverage per class.
 
-    All arrays but the labels are features of one extractor. Every figure depends on the number of
-    images, so within a class all sets compared are of one size: as many as there are candidates,
-    training images, or half the held-out images, whichever is least, and `MOST_COMPARED` at most.
-    Figures are means over `num_draws` draws of that many.
+    All arrays except the labels are features of one extractor. Every figure depends on the number
+    of images, so within a class all compared sets have one size: the smallest of the number of
+    candidates, of training images, and of half the held-out images, and at most `MOST_COMPARED`.
+    Figures are means over `num_draws` draws of that size.
 
-    An extractor fitted to train pulls the classes of train further apart than those of new images;
-    its floor shares that, so only the difference to the floor is the candidates'.
+    An extractor fitted to train separates the classes of train more than those of new images. The
+    floor is affected in the same way, so only the difference to the floor describes the candidates.
 
     Args:
         prepare: What is done to the features of a draw before they are compared, such as scaling
-            each to unit length; of all candidates it would take as much memory again.
+            each to unit length. Doing it to all candidates would take as much memory again.
     """
     labelled = (
         (candidates, candidate_labels),
@@ -160,8 +163,8 @@ def judge(
 def selection_risk(audit: CopyAudit, selected: Bool[np.ndarray, " n"]) -> SelectionRisk:
     """Does the selection hold more near-copies than its pool, or lie closer to train?
 
-    Selected candidates are compared with those left out rather than with the whole pool: it asks
-    the same of two sets that share no image, as a rank test needs.
+    Selected candidates are compared with those left out and not with the whole pool, because a rank
+    test needs two sets that share no image.
     """
     labels_N, held_out_labels_H = audit.labels, audit.held_out_labels
 
@@ -201,7 +204,7 @@ def selection_risk(audit: CopyAudit, selected: Bool[np.ndarray, " n"]) -> Select
 
 
 def describe_copies(audit: CopyAudit) -> str:
-    """One line on a pool of which nothing is selected yet."""
+    """One line on the near-copies in a pool, before any selection."""
     return (
         f"{int(audit.flagged.sum()):,} of {len(audit.flagged):,} candidates copy a training image; "
         f"of held-out real images {_share(audit.content.held_out_flagged):.2%} would be taken for "
@@ -210,7 +213,7 @@ def describe_copies(audit: CopyAudit) -> str:
 
 
 def describe_risk(risk: SelectionRisk) -> str:
-    """One line for the terminal and the report."""
+    """One line on a selection, for the terminal and the report."""
     content = risk.of_content
     return (
         f"selecting {'raised' if risk.raised else 'did not raise'} the risk of copies: "

@@ -1,4 +1,4 @@
-"""What a finished run shows of itself: `report.html`, figures, and tables in the terminal.
+"""The report on a finished run: `report.html`, figures, and tables in the terminal.
 
 In: a run folder, and nothing else. Out: one page that opens offline. Read `page.py` first.
 """

@@ -1,4 +1,4 @@
-"""The candidates most like one training image, each above its original."""
+"""A picture of the candidates most similar to a training image, each above its original."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from rlsel.runs.contact_sheets import enlarged
 
 
 def draw_copies(run_dir: Path) -> tuple[bytes, int] | None:
-    """`draw_pairs` of a run and how many of them, the first ones, count as copies; None where it
-    left none."""
+    """The picture of a run's pairs, and how many of the first pairs count as copies; None if the
+    run wrote no pairs."""
     pairs = read_pairs(run_dir)
     if pairs is None or pairs.candidates is None or pairs.originals is None:
         return None

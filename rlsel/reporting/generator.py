@@ -1,4 +1,4 @@
-"""How the training of a run's own generator went, drawn."""
+"""A figure of the training of a run's own generator."""
 
 from matplotlib.figure import Figure
 
@@ -7,7 +7,7 @@ from rlsel.runs.generator_trace import GeneratorTrace
 
 
 def draw_training(trace: GeneratorTrace) -> Figure | None:
-    """Losses of both networks, and how much images of a class differ."""
+    """Losses of both networks, and the spread of the images of a class."""
     if len(trace.rows) < 2:
         return None
     thousands_T = trace.column("images") / 1000

@@ -1,4 +1,4 @@
-"""Candidates that cannot be looked at, such as embeddings, by the ids of what they are like."""
+"""Candidates without pictures, such as embeddings, listed with the ids of similar samples."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ NUM_OF_EACH = 4
 def neighbour_table(selection: Selection | None) -> Table | None:
     """The candidates that ranked highest among the kept and lowest among the discarded.
 
-    None where nobody ranked them, or the file does not name their nearest training samples.
+    None if no method ranked them, or if the file does not name their nearest training samples.
     """
     if selection is None or selection.nearest_train is None:
         return None
@@ -36,7 +36,7 @@ def neighbour_table(selection: Selection | None) -> Table | None:
 
 
 def pair_table(pairs: Pairs | None) -> Table | None:
-    """The candidates most like a training sample, where there is no picture of them."""
+    """The candidates most similar to a training sample, for samples without pictures."""
     if pairs is None or pairs.candidates is not None:
         return None
     rows = [

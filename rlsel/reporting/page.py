@@ -1,4 +1,4 @@
-"""`report.html`: a run on one page that opens offline and can be passed on as a single file."""
+"""`report.html`: a run on one page that opens offline and can be shared as a single file."""
 
 import base64
 import shlex
@@ -53,17 +53,17 @@ FIGURES: dict[str, tuple[str, Callable[[Run], Figure | None]]] = {
         lambda run: run.selection and selection_figures.draw_distances(run.selection),
     ),
 }
-"""Name in the page and in `figures/` -> what a screen reader says, and who draws it."""
+"""Name in the page and in `figures/` -> (text for screen readers, function that draws it)."""
 
 
 def write_report(run_dir: Path | str) -> Path:
     """Draw `report.html` and `figures/` of a finished run from its folder alone.
 
     Returns:
-        the path of the page.
+        The path of the page.
 
     Raises:
-        InputError: no such run, it is not finished, or the folder cannot be written to.
+        InputError: the run does not exist or is not finished, or the folder cannot be written to.
     """
     run = read_run(run_dir)
     environment = jinja2.Environment(
@@ -110,7 +110,7 @@ def write_report(run_dir: Path | str) -> Path:
 
 
 def _draw_figures(run: Run) -> Iterator[tuple[str, Markup]]:
-    """Save the figures this run has data for, and hand them out for the page."""
+    """Save the figures for which this run has data, and yield them for the page."""
     with house_style():
         for name, (description, draw) in FIGURES.items():
             if figure := draw(run):
@@ -120,7 +120,8 @@ def _draw_figures(run: Run) -> Iterator[tuple[str, Markup]]:
 
 
 def _draw_copies(run_dir: Path) -> tuple[str, int]:
-    """Data URI of the candidates most like a training image, or nothing; how many are copies."""
+    """Data URI of the candidates most similar to a training image, or an empty text; and how many
+    of them are copies."""
     drawn = draw_copies(run_dir)
     if drawn is None:
         return "", 0
@@ -135,7 +136,7 @@ def _draw_contact_sheets(run: Run) -> dict[str, dict[str, tuple[ContactSheet, st
     for sheet in run.contact_sheets:
         groups = drawn.setdefault(sheet.class_name, {})
         png = sheet.png()
-        # The number keeps apart the classes whose names some file system takes for one.
+        # The number separates classes whose names are equal for some file system.
         start = f"contact_sheet_{list(drawn).index(sheet.class_name)}_{sheet.class_name}"
         name = plain_name(start.replace(" ", "-"), f"_{sheet.group}.png")
         write_bytes(run.path / "figures" / name, png)

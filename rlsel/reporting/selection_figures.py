@@ -1,4 +1,4 @@
-"""Figures of what was selected, and of what it is worth on test."""
+"""Figures of the selection, and of the test scores."""
 
 import math
 
@@ -8,14 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from rlsel.metrics import SCORE_METRICS, mean_and_std
+from rlsel.metrics import SCORE_METRICS, mean_and_std, title_of
 from rlsel.reporting.style import BLUE, GRID, INK, MUTED, VERMILLION, new_figure
 from rlsel.reporting.wording import in_order, label
 from rlsel.runs.read import Run, Selection
 
-METRIC_TITLES = {"auc": "AUC"}
 MAX_CLASSES = 12
-"""Panels drawn; more classes would be too small to read."""
+"""Most panels drawn; with more, panels would be too small to read."""
 NUM_BINS = 40
 
 
@@ -33,7 +32,8 @@ def draw_scores(run: Run) -> Figure | None:
         for y, method in enumerate(methods):
             _draw_rounds(panel, y, scores[method].get(metric, []), method)
         _draw_reference(panel, scores.get("uniform", {}).get(metric, []))
-        panel.set_title(METRIC_TITLES.get(metric, metric.capitalize()))
+        title = title_of(metric)
+        panel.set_title(title[0].upper() + title[1:])
         panel.set_ylim(len(methods) - 0.4, -0.6)
         panel.set_yticks(
             range(len(methods)), [label(m) for m in methods] if i % columns == 0 else []
@@ -55,7 +55,7 @@ def _draw_rounds(panel: Axes, y: int, values: list[float], method: str) -> None:
     if math.isfinite(std):
         panel.plot([mean - std, mean + std], [y, y], color=colour, linewidth=1.4)
     panel.plot(mean, y, marker="|", markersize=11, markeredgewidth=2, color=colour)
-    # Spread a little, in the order of the rounds, so that equal values stay visible.
+    # Points are shifted a little, in the order of the rounds, so that equal values stay visible.
     offsets = np.linspace(-0.17, 0.17, len(values)) if len(values) > 1 else np.zeros(1)
     panel.plot(values, y + offsets, "o", markersize=4, color=colour, alpha=0.55, markeredgewidth=0)
 
@@ -71,7 +71,7 @@ def _finite(values: list[float]) -> list[float]:
 
 
 def draw_keep_probability(selection: Selection) -> Figure | None:
-    """Keep probability against distance, one panel a class, coloured by the truth if known."""
+    """Keep probability against distance, one panel per class, coloured by the truth if known."""
     if not np.isfinite(selection.keep_probability).any():
         return None
     figure, panels = _class_panels(selection, row_height_in=2.3)
@@ -129,7 +129,7 @@ def draw_distances(selection: Selection) -> Figure | None:
 def _class_panels(
     selection: Selection, row_height_in: float
 ) -> tuple[Figure, list[tuple[Axes, str]]]:
-    """One panel a class on common axes, with its name, kept and total number as the title."""
+    """One panel per class on common axes; titles give the class, kept and total number."""
     names = selection.class_names[:MAX_CLASSES]
     columns = min(3, len(names)) if len(names) != 4 else 2
     rows = -(-len(names) // columns)

@@ -1,7 +1,7 @@
-"""One quiet look for all figures, and the way from a figure to an SVG that can live in a page.
+"""One plain style for all figures, and the conversion of a figure to an SVG inside a page.
 
-The colours are Okabe and Ito's, told apart by colour-blind readers. In the page they become CSS
-variables of the same names, so that a figure follows the light or dark scheme of its reader.
+The colours are Okabe and Ito's, which colour-blind readers can distinguish. In the page they become
+CSS variables of the same names, so that a figure follows the light or dark scheme of its reader.
 """
 
 import io
@@ -57,7 +57,7 @@ PARAMETERS: dict[Any, Any] = {
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
     "text.color": INK,
-    # A class may be called `$1`: nothing a user names is mathematics.
+    # Names by the user are never mathematics; a class may be called `$1`.
     "text.parse_math": False,
     "legend.frameon": False,
     "legend.fontsize": 8.5,
@@ -73,9 +73,9 @@ PARAMETERS: dict[Any, Any] = {
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw and save within this; it leaves the user's own matplotlib settings as they were."""
+    """Draw and save in this context; the user's own matplotlib settings are restored after it."""
     with mpl.rc_context(PARAMETERS), warnings.catch_warnings():
-        # Text stays text, set in the reader's fonts: what ours lacks is no matter.
+        # Text stays text and is set in the reader's fonts, so glyphs missing here do not matter.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
 
@@ -88,7 +88,7 @@ def new_figure(height_in: float, rows: int = 1, columns: int = 1) -> tuple[Figur
 
 
 def to_svg(figure: Figure) -> str:
-    """The figure as a file of its own; the same figure gives the same text."""
+    """The figure as a stand-alone SVG; the same figure gives the same text."""
     buffer = io.StringIO()
     metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(buffer, format="svg", metadata=metadata, dpi=RASTER_DPI)
@@ -96,15 +96,15 @@ def to_svg(figure: Figure) -> str:
 
 
 def to_inline(svg: str, name: str, description: str) -> Markup:
-    """The figure as a part of a page: no address, ids of its own, colours that follow the scheme.
+    """The figure as a part of a page: no URLs, unique ids, colours that follow the scheme.
 
     Args:
-        name: distinguishes its ids from those of the other figures of the page.
-        description: what a screen reader says.
+        name: makes its ids different from those of the other figures of the page.
+        description: the text for screen readers.
     """
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<style type=\"text/css\">.*?</style>", "", svg, flags=re.DOTALL)
-    # Tags alone: a class may well be called `#1d2126`.
+    # Only tags are changed, since a class may be called `#1d2126`.
     svg = re.sub(r"<[^>]+>", lambda tag: _adapt_tag(tag[0], name), svg)
     opening = Markup('<svg role="img" aria-label="{}"').format(description)
     return Markup(svg.replace("<svg", opening, 1))

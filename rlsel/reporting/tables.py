@@ -1,11 +1,11 @@
-"""The tables of a run as rows of text: the page and the terminal show the same ones."""
+"""The tables of a run as rows of text, the same for the page and the terminal."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rlsel.data.positive_class import describe_positive
-from rlsel.metrics import SCORE_METRICS
+from rlsel.metrics import SCORE_METRICS, title_of
 from rlsel.reporting.verdict import compare
 from rlsel.reporting.wording import (
     NOTHING,
@@ -23,10 +23,10 @@ from rlsel.reporting.wording import (
 from rlsel.runs.record import Record
 
 MARK = "†"
-"""Of a row that has a footnote."""
+"""Mark of a row that has a footnote."""
 GAIN = "accuracy − uniform"
 TRIVIAL = ("real_only", "keep_all")
-"""They keep none and all of every kind."""
+"""Methods that keep none, or all, of every kind."""
 TRUTH_COLUMNS = {"auc": "AUC", "precision": "precision", "recall": "recall"}
 
 SPACES = {"own": "by the run's own extractor", "given": "by the weights that were given"}
@@ -45,7 +45,7 @@ QUALITY_COLUMNS = {
 
 @dataclass(frozen=True)
 class Row:
-    """One method. `emphasis` is `learned`, `oracle`, `free` (costs no evaluation) or empty."""
+    """The row of a method. `emphasis` is `learned`, `oracle`, `free` (no evaluations) or empty."""
 
     label: str
     cells: tuple[str, ...]
@@ -58,10 +58,10 @@ class Table:
 
     title: str
     columns: tuple[str, ...]
-    """Headings of the cells; the labels' own comes first."""
+    """Headings of the columns; that of the labels comes first."""
     rows: tuple[Row, ...]
     footnotes: tuple[str, ...] = ()
-    """Sentences that belong below it, without a full stop."""
+    """Sentences for below the table, without a full stop."""
 
 
 def score_table(record: Record) -> Table:
@@ -76,9 +76,8 @@ def score_table(record: Record) -> Table:
         cells.append(_count(record.num_kept.get(method)))
         mark = f" {MARK}" if rounds_of_one_class(record, method) else ""
         rows.append(Row(label(method) + mark, tuple(cells), _emphasis(method)))
-    metrics = tuple("AUC" if metric == "auc" else metric for metric in SCORE_METRICS)
     gain = (GAIN,) if has_uniform else ()
-    columns = ("method", *metrics, *gain, "kept")
+    columns = ("method", *map(title_of, SCORE_METRICS), *gain, "kept")
     return Table("Test scores", columns, tuple(rows), tuple(_score_footnotes(record, methods)))
 
 
@@ -108,7 +107,7 @@ def _score_footnotes(record: Record, methods: list[str]) -> Iterator[str]:
 
 
 def truth_table(record: Record) -> Table | None:
-    """How well each method, and each score that costs nothing, finds the planted truth."""
+    """How well each method, and each score without evaluations, finds the planted truth."""
     if not record.truth:
         return None
     rows = [
@@ -141,9 +140,9 @@ def kind_table(record: Record) -> Table | None:
 
 
 def quality_tables(record: Record) -> list[Table]:
-    """Candidates of each class against real images; after a slash what real images score there.
+    """Figures of candidates of each class; after a slash those of held-out real images (the floor).
 
-    One table for the features of the run's own extractor, and one for those of the user's.
+    There is one table for the features of the run's own extractor, and one for the user's weights.
     """
     tables = []
     for space, classes in (record.quality or {}).items():
@@ -165,7 +164,7 @@ def quality_tables(record: Record) -> list[Table]:
 
 
 def pattern_table(record: Record) -> Table | None:
-    """By class, how much two images correlate in their fine structure."""
+    """Correlation of the fine structure of two images, by class."""
     if not record.pattern:
         return None
     rows = [
@@ -178,7 +177,7 @@ def pattern_table(record: Record) -> Table | None:
 
 
 def _of_unknown(rows: Sequence[Row]) -> tuple[str, ...]:
-    """What a dash among figures by class stands for, where there is one."""
+    """A footnote on the meaning of a dash, if there is a dash among the figures by class."""
     has_dash = any(NOTHING in cell for row in rows for cell in row.cells)
     return (UNKNOWN_CLASS,) if has_dash else ()
 
@@ -192,13 +191,12 @@ def classification_table(record: Record) -> Table | None:
         Row(CLASSIFICATION_ROWS[name], tuple(mean_with_std(scores[metric]) for metric in metrics))
         for name, scores in record.classification.items()
     ]
-    names = ("AUC" if metric == "auc" else metric.replace("_", " ") for metric in metrics)
-    columns = ("trained on", *names)
+    columns = ("trained on", *map(title_of, metrics))
     return Table("Trained on these alone, tested on real images", columns, tuple(rows))
 
 
 def cost_facts(record: Record) -> list[tuple[str, str, str]]:
-    """(number, what it is, detail) of what the run cost."""
+    """The cost of the run, as (number, what it is, detail)."""
     count = record.evaluations
     fidelities = count["by_fidelity"]
 
@@ -227,12 +225,12 @@ def cost_facts(record: Record) -> list[tuple[str, str, str]]:
 
 
 def noise_rows(record: Record) -> list[tuple[str, str]]:
-    """The reward's own spread: (what, number)."""
+    """The spread of the reward over seeds, as (what, number)."""
     return [(label(name), _significant(value)) for name, value in record.noise.items()]
 
 
 def _truth_order(record: Record) -> list[str]:
-    """Methods, each followed by what it is worth within batches, then free scores, best first."""
+    """Methods, each followed by its ranking within batches, then free scores, best first."""
     truth = record.truth or {}
     methods = in_order([name for name in truth if name in record.scores])
     with_details = [

@@ -1,4 +1,4 @@
-"""The same numbers as on the page, for the terminal."""
+"""The numbers of the report page, printed in the terminal."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -29,7 +29,7 @@ EMPHASIS = {"learned": "bold", "oracle": "dim", "free": "dim"}
 
 
 def print_table(record: Record, console: Console) -> None:
-    """Print scores, the truth where it is known, what it cost, warnings, and last the verdict."""
+    """Print scores, the planted truth if known, the cost, warnings, and last the verdict."""
     _print_tables((score_table(record), truth_table(record), kind_table(record)), console)
     facts = (f"{number} {name}" for number, name, _ in cost_facts(record))
     console.print(Text(" · ".join(facts), style="dim"), soft_wrap=False)
@@ -39,7 +39,7 @@ def print_table(record: Record, console: Console) -> None:
 
 
 def print_candidates(record: Record, console: Console) -> None:
-    """Print what is known of candidates as images, before any is selected."""
+    """Print the figures on candidates as images, before any is selected."""
     tables = (*quality_tables(record), pattern_table(record), classification_table(record))
     _print_tables(tables, console)
     if record.copies:
@@ -62,10 +62,10 @@ def _print_warnings(record: Record, console: Console) -> None:
 
 
 def _drawn(table: Table, width: int) -> RichTable:
-    """Names are `Text`, never markup: a class called `[red]` is printed as it stands.
+    """The table for rich. Names are `Text`, not markup, so a class may be called `[red]`.
 
-    Where the terminal is narrow the gain over uniform is left to the verdict and the page, and a
-    table that is still too wide is turned on its side, so that no number is cut off.
+    On a narrow terminal the column of the gain over uniform is left out, since the verdict and the
+    page show it too. A table that is still too wide is transposed, so that no number is cut off.
     """
     if GAIN in table.columns and _natural_width(table) > width:
         table = _without(table, table.columns.index(GAIN))
@@ -97,7 +97,7 @@ def _turned(table: Table) -> Table:
 
 
 def _least_widths(table: Table) -> list[int]:
-    """Headings and labels may be broken between words where room is short, numbers may not."""
+    """Least width of each column. Headings and labels may be broken between words, numbers not."""
     return [
         max(map(len, column[0].split() + (column[1:] if i else " ".join(column[1:]).split())))
         for i, column in enumerate(_columns(table))
@@ -109,7 +109,7 @@ def _least_width(table: Table) -> int:
 
 
 def _columns(table: Table) -> list[list[str]]:
-    """Each column from its heading down."""
+    """The cells of each column, heading first."""
     lines = [table.columns, *((row.label, *row.cells) for row in table.rows)]
     return [list(column) for column in zip(*lines, strict=True)]
 

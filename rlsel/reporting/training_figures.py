@@ -1,4 +1,4 @@
-"""Figures of how the controller learned: its reward, and the health of its training."""
+"""Figures of the controller's training: its reward, and signs of the training's health."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,11 +17,11 @@ HEALTH = {
     "grad_norm": "Gradient norm",
     "lr": "Learning rate",
 }
-"""Fields of an iteration and what they are called; those that a run lacks are left out."""
+"""Field of an iteration -> its title. Fields that a run lacks are left out."""
 
 
 def draw_reward(run: Run) -> Figure | None:
-    """Rewards paid, and below them the score of the whole selection after each iteration."""
+    """Rewards of the episodes, and below them the score of the whole selection per iteration."""
     x_T, x_label = _x_axis(run)
     reward_T = run.column("reward_mean")
     validation_T = run.column("selection_val")
@@ -58,7 +58,7 @@ def draw_reward(run: Run) -> Figure | None:
 
 
 def draw_health(run: Run) -> Figure | None:
-    """Keep fraction, also per class, and small panels for what tells a collapse."""
+    """Keep fraction, also per class, and small panels of quantities that reveal a collapse."""
     x_T, x_label = _x_axis(run)
     names = [name for name in HEALTH if np.isfinite(run.column(name)).any()]
     has_keep_fraction = bool(np.isfinite(run.column("keep_fraction")).any())
@@ -86,7 +86,7 @@ def draw_health(run: Run) -> Figure | None:
 
 
 def _draw_keep_fraction(panel: Axes, run: Run, x_T: np.ndarray) -> None:
-    """Lines named at their right end, where a legend would cover them."""
+    """Lines with their names at the right end, because a legend would cover the lines."""
     per_class = [row.get("keep_fraction_per_class") or {} for row in run.iterations]
     names = list(dict.fromkeys(name for row in per_class for name in row))
     if len(names) <= len(SERIES):
@@ -112,7 +112,7 @@ def keep_fraction_legend(run: Run) -> list[tuple[str, str]]:
 
 
 def _x_axis(run: Run) -> tuple[np.ndarray, str]:
-    """Evaluations are what training costs; iterations where they were not counted."""
+    """Evaluations, which are the cost of training; iterations if evaluations were not counted."""
     evaluations_T = run.column("evaluations")
     if len(evaluations_T) and np.isfinite(evaluations_T).all():
         return evaluations_T, "evaluations"
@@ -124,7 +124,7 @@ def _band(panel: Axes, x_T: np.ndarray, mean_T: np.ndarray, std_T: np.ndarray) -
 
 
 def _noise(panel: Axes, x_T: np.ndarray, mean_T: np.ndarray, run: Run) -> None:
-    """The spread of one and the same set over seeds, as a bar before the first iteration."""
+    """The spread of the reward of one set over seeds, as a bar before the first iteration."""
     spreads = [v for name, v in run.record.noise.items() if name.endswith("between_seeds")]
     known_T = np.isfinite(mean_T)
     if not spreads or not max(spreads) > 0 or not known_T.any():
@@ -138,7 +138,7 @@ def _noise(panel: Axes, x_T: np.ndarray, mean_T: np.ndarray, run: Run) -> None:
 
 
 def _line(panel: Axes, x_T: np.ndarray, y_T: np.ndarray, colour: str, width: float = 1.6) -> None:
-    """A line over what was measured, with a point at each as long as they can be told apart."""
+    """A line, with a point at each measurement if there are few enough to be distinct."""
     known_T = np.isfinite(y_T)
     marker = "o" if 0 < known_T.sum() <= 30 else None
     size = 2 * width

@@ -1,7 +1,7 @@
-"""What the numbers of a run allow to be said, in words.
+"""The conclusions that the numbers of a run allow, in words.
 
-Methods are compared round by round, as round i trains every method with the same seed. A
-difference is called clear when the 95% interval of its mean (Student's t) leaves zero out.
+Methods are compared round by round, because round i trains every method with the same seed. A
+difference is called clear if the 95% interval of its mean (Student's t) does not contain zero.
 """
 
 import math
@@ -32,12 +32,12 @@ class Comparison:
 
     @property
     def is_clear(self) -> bool:
-        """False also where the interval is not known."""
+        """Whether the interval leaves out zero; False if the interval is unknown."""
         return abs(self.mean) > self.half_width
 
     @property
     def interval(self) -> str:
-        """As `−.004 to +.040`, in one piece when lines are broken; empty where it is not known."""
+        """As `−.004 to +.040`, with no-break spaces; empty if the interval is unknown."""
         if math.isnan(self.half_width):
             return ""
         low, high = self.mean - self.half_width, self.mean + self.half_width
@@ -45,7 +45,7 @@ class Comparison:
 
 
 def compare(record: Record, method: str, reference: str, metric: str = METRIC) -> Comparison | None:
-    """The paired comparison, or None where the two share no round."""
+    """The paired comparison, or None if the two methods share no round."""
     ours = record.scores.get(method, {}).get(metric, [])
     theirs = record.scores.get(reference, {}).get(metric, [])
     pairs = [a - b for a, b in zip(ours, theirs, strict=False) if math.isfinite(a - b)]
@@ -58,7 +58,7 @@ def compare(record: Record, method: str, reference: str, metric: str = METRIC) -
 
 
 def verdict(record: Record) -> str:
-    """One sentence: the learned selection against uniform selection, or what stands in for them."""
+    """One sentence that compares the learned selection with uniform selection, or a substitute."""
     if not _scored(record):
         return _of_candidates(record) or "This run has no test scores."
     if "controller" not in _scored(record):
@@ -83,7 +83,7 @@ def verdict(record: Record) -> str:
 
 
 def remarks(record: Record) -> list[str]:
-    """What a fair reader would add to the verdict: rivals, the ceiling, free scores, limits."""
+    """Sentences that qualify the verdict: best rival, upper bound, free scores, limits."""
     if "controller" not in _scored(record):
         return [MORE_THAN_A_SEED] if _scored(record) else []
     said = [_against_real_only(record), _rival(record), _oracle(record), _free_score(record)]
@@ -91,7 +91,7 @@ def remarks(record: Record) -> list[str]:
 
 
 def _of_candidates(record: Record) -> str:
-    """Where nothing was selected: what candidates alone teach, beside the real images."""
+    """The sentence for a run without a selection: scores of training on candidates alone."""
     said = [
         f"{mean_with_std(record.classification[name][METRIC])} trained on {words} alone"
         for name, words in (("candidates", "candidates"), ("real", "real images"))
@@ -156,7 +156,7 @@ def _against_real_only(record: Record) -> str:
 
 
 def _rival(record: Record) -> str:
-    """The best of the methods that know no truth; picked as such, it is a little lucky."""
+    """The best method that does not know the truth. Picking the best favours it by chance."""
     others = [m for m in _scored(record) if m not in ("controller", "oracle")]
     best = max(others, key=lambda method: _mean(record, method), default=None)
     if best is None:
@@ -167,7 +167,7 @@ def _rival(record: Record) -> str:
     if _mean(record, best) > _mean(record, "controller"):
         return f"The controller is not the best method here: {label(best)} reaches {reached}."
     comparison = compare(record, "controller", best)
-    if comparison is None or best in ("uniform", "real_only"):  # spoken of already
+    if comparison is None or best in ("uniform", "real_only"):  # already mentioned
         return ""
     certainty = _certainty(comparison)
     return f"The best of the other methods, {label(best)}, reaches {reached}; {certainty}."

@@ -1,4 +1,4 @@
-"""How numbers and methods are written, the same in the page, the figures and the terminal."""
+"""The form of numbers and method names, the same in the page, the figures and the terminal."""
 
 import math
 
@@ -21,36 +21,36 @@ LABELS = {
     "data_banzhaf": "Data Banzhaf",
     "tmc_shapley": "TMC-Shapley",
 }
-"""Methods and free scores whose name is not just its key with spaces."""
+"""Names of the methods and free scores whose name is more than their key with spaces."""
 
 WITHIN = "_within_batches"
-"""After the name of a method: its ranking inside each batch alone."""
-ORDER = ("real_only", "keep_all", "uniform", "centroid", "triplet")
+"""Suffix of a method's name for its ranking within each batch."""
+ORDER = ("real_only", "keep_all", "uniform", "centroid")
 LAST = ("controller", "oracle")
 NOTHING = "–"
 
 
 def is_free(record: Record, name: str) -> bool:
-    """Whether an entry of the truth is a score that costs no evaluation, and so no method."""
+    """Whether an entry of the truth table is a score without evaluations, not a method."""
     return name not in record.scores and not name.endswith(WITHIN)
 
 
 def label(method: str) -> str:
     if method.endswith(WITHIN):
         return f"{label(method.removesuffix(WITHIN))}, within batches"
-    if ":" in method:  # a rule of the user's, to be looked up as it is written
+    if ":" in method:  # a rule of the user, shown exactly as the config has it
         return method
     return LABELS.get(method, method.replace("_", " "))
 
 
 def in_order(methods: list[str]) -> list[str]:
-    """From the plainest baseline to the controller and the oracle, others in between as given."""
+    """Simple baselines first, then other methods in the given order, then controller and oracle."""
     between = [method for method in methods if method not in ORDER + LAST]
     return [method for method in (*ORDER, *between, *LAST) if method in methods]
 
 
 def decimal(value: float, digits: int = 3) -> str:
-    """As `.741`: scores lie in [0, 1], and the zero says nothing. A dash for NaN."""
+    """As `.741`, since scores lie in [0, 1] and need no leading zero. A dash for NaN."""
     if not math.isfinite(value):
         return NOTHING
     text = f"{value:z.{digits}f}"  # z: no minus before a zero
@@ -64,8 +64,8 @@ def signed(value: float) -> str:
 
 
 def mean_with_std(values: list[float]) -> str:
-    """As `.741 ± .012`; without the std where there is one value, and with the number of values
-    where some of them are missing."""
+    """As `.741 ± .012`. The std is left out for a single value, and the number of values is added
+    if some are missing."""
     mean, std = mean_and_std(values)
     if not math.isfinite(mean):
         return NOTHING

@@ -6,7 +6,7 @@ first. `pool.py` spreads the same work over Ray actors, which `broker.py` direct
 """
 
 from rlsel.rewards.finetune import FinetuneConfig
-from rlsel.rewards.jobs import Evaluation, Evaluations, Fidelity, Job, Metric, Split
+from rlsel.rewards.jobs import Evaluation, Evaluations, Fidelity, Job, Split
 from rlsel.rewards.ledger import Ledger
 from rlsel.rewards.local import LocalEvaluations
 from rlsel.rewards.probe import ProbeConfig
@@ -21,7 +21,6 @@ __all__ = [
     "Job",
     "Ledger",
     "LocalEvaluations",
-    "Metric",
     "ProbeConfig",
     "RewardConfig",
     "SetReward",

@@ -118,7 +118,7 @@ class Broker:
             asker: Name of the caller. Callers are served in turns.
         """
         run = self._runs[run_id]
-        known = run.ledger.get(key)
+        known = run.ledger.get(key, job.metrics)
         if known is not None:
             self._count(run, job, "ledger")
             return known

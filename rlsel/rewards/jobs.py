@@ -11,16 +11,13 @@ from typing import Literal, Protocol, get_args, runtime_checkable
 import numpy as np
 from jaxtyping import Bool
 
+from rlsel.metrics import METRICS
+
 Fidelity = Literal["probe", "finetune", "full"]
 LADDER: tuple[Fidelity, ...] = get_args(Fidelity)
 """From the cheapest to the dearest."""
-Metric = Literal["accuracy", "auc", "log_loss"]
 Split = Literal["reward_val", "selection_val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
-
-WORST_SCORE: dict[Metric, float] = {"accuracy": 0.0, "auc": 0.0, "log_loss": -5.0}
-"""Score of a training that diverged to NaN or infinity. It is worse than guessing among up to 148
-classes, and not so low that a single reward outweighs all others."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +28,9 @@ class Job:
     fidelity: Fidelity
     seed: int
     split: Split
+    metrics: tuple[str, ...] = ()
+    """Scores that the answer must have. A row of the ledger that lacks one, because it was written
+    before there was that metric, does not count."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +38,21 @@ class Evaluation:
     """The result of a job."""
 
     scores: dict[str, list[float]]
-    """Metric -> its value after each validated epoch, oldest first; a probe has one entry.
-    Higher is better for every metric: `log_loss` is the negative recalibrated log-loss in nats."""
+    """Metric of `METRICS` -> its value after each validated epoch, oldest first; a probe has one
+    entry. Higher is better."""
     num_train: int
     """Images trained on, real + kept."""
     train_s: float
     """Seconds the training took, validation included."""
     worker: str = "local"
 
-    def best(self, metric: Metric) -> float:
+    def best(self, metric: str) -> float:
         """The paper's reward: the best of the validated epochs.
 
-        Values that are not finite are ignored. Without a finite one it is `WORST_SCORE`.
+        Values that are not finite are ignored. Without a finite one it is the worst score.
         """
         finite = [value for value in self.scores[metric] if math.isfinite(value)]
-        return max([WORST_SCORE[metric], *finite])
+        return max([METRICS[metric].worst, *finite])
 
     def last(self, metric: str) -> float:
         """The value after the last epoch; it is used on test, where no epoch may be chosen."""

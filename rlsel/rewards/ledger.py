@@ -8,7 +8,7 @@ import math
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from jaxtyping import Bool
 
 from rlsel.errors import InputError
 from rlsel.metrics import mean_and_std
-from rlsel.rewards.jobs import Evaluation, Fidelity, Job, Metric, Split
+from rlsel.rewards.jobs import Evaluation, Fidelity, Job, Split
 
 LAYOUT = 1
 """Stored in the file as `user_version`. Raise it when the columns or their meaning change."""
@@ -37,6 +37,12 @@ CREATE TABLE IF NOT EXISTS evaluations (
 );
 PRAGMA user_version = {LAYOUT};
 COMMIT;
+"""
+LACKS_A_METRIC = """
+EXISTS (
+    SELECT 1 FROM json_each(excluded.scores) AS new
+    WHERE new.key NOT IN (SELECT old.key FROM json_each(evaluations.scores) AS old)
+)
 """
 REMEDIES = {
     sqlite3.SQLITE_FULL: "free some space, then --resume",
@@ -129,8 +135,8 @@ class Ledger:
                     raise
                 time.sleep(0.01)
 
-    def get(self, key: str) -> Evaluation | None:
-        """The evaluation written under `key`, or None.
+    def get(self, key: str, metrics: Sequence[str] = ()) -> Evaluation | None:
+        """The evaluation written under `key`; None where there is none that has these metrics.
 
         Raises:
             InputError: the file was damaged after it was opened.
@@ -139,10 +145,14 @@ class Ledger:
             row = self._db.execute(
                 "SELECT scores, num_train, train_s, worker FROM evaluations WHERE key = ?", (key,)
             ).fetchone()
-            return row and Evaluation(_from_json(row[0]), *row[1:])
+            scores = _from_json(row[0]) if row else {}
+        has_all = row and all(metric in scores for metric in metrics)
+        return Evaluation(scores, *row[1:]) if has_all else None
 
     def put(self, key: str, job: Job, evaluation: Evaluation) -> None:
-        """Write one evaluation, which is on disk on return. A key written before stays as it was.
+        """Write one evaluation, which is on disk on return.
+
+        A row that was written before stays as it was, unless it lacks a metric that is there now.
 
         Raises:
             InputError: the disk is full or the file cannot be written.
@@ -163,7 +173,8 @@ class Ledger:
                     self._db.execute(
                         f"INSERT INTO evaluations ({', '.join(row)}) VALUES (:{', :'.join(row)}) "
                         # INSERT OR IGNORE would silently drop a row with a NULL.
-                        "ON CONFLICT (key) DO NOTHING",
+                        f"ON CONFLICT (key) DO UPDATE SET {_taken_over(row)} "
+                        f"WHERE {LACKS_A_METRIC}",
                         row,
                     )
 
@@ -172,7 +183,7 @@ class Ledger:
         rows = self._db.execute("SELECT fidelity, COUNT(*) FROM evaluations GROUP BY fidelity")
         return dict(rows.fetchall())
 
-    def repeats(self, fidelity: Fidelity, split: Split, metric: Metric) -> Iterator[Repeats]:
+    def repeats(self, fidelity: Fidelity, split: Split, metric: str) -> Iterator[Repeats]:
         """Every kept set that was evaluated with two or more seeds, in the order of first writing.
 
         A set is identified by its kept candidates alone, so this works on the ledger of one run. If
@@ -187,6 +198,8 @@ class Ledger:
             best_by_seed: dict[tuple[bytes, int], dict[int, float]] = defaultdict(dict)
             for kept, num_candidates, seed, scores, num_train, train_s in rows:
                 evaluation = Evaluation(_from_json(scores), num_train, train_s)
+                if metric not in evaluation.scores:
+                    continue  # the row is of before there was this metric
                 best_by_seed[kept, num_candidates][seed] = evaluation.best(metric)
         for (kept, num_candidates), best in best_by_seed.items():
             if len(best) > 1:
@@ -211,6 +224,10 @@ class Ledger:
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
             remedy = REMEDIES.get(code, START_AFRESH)
             raise InputError(f"{self.path}: cannot be {done} ({error}); {remedy}") from None
+
+
+def _taken_over(columns: Iterable[str]) -> str:
+    return ", ".join(f"{name} = excluded.{name}" for name in columns)
 
 
 def _row(key: str, job: Job, evaluation: Evaluation) -> dict[str, Any]:

@@ -29,8 +29,9 @@ class LocalEvaluations:
 
     def _carry_out(self, jobs: list[Job]) -> list[Evaluation]:
         keys = [self.workbench.keys(job) for job in jobs]
-        known = {key: self.ledger.get(key) for key in dict.fromkeys(keys)}
-        wanted = {key: job for key, job in zip(keys, jobs, strict=True) if known[key] is None}
+        asked = dict(zip(keys, jobs, strict=True))
+        known = {key: self.ledger.get(key, job.metrics) for key, job in asked.items()}
+        wanted = {key: job for key, job in asked.items() if known[key] is None}
         for group in self._groups(wanted):
             found, _ = self.workbench.carry_out([job for _, job in group], len(group))
             answers = [(*item, answer) for item, answer in zip(group, found, strict=True)]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlsel.rewards.jobs import Fidelity, Job, Metric
+from rlsel.metrics import Metric
+from rlsel.rewards.jobs import Fidelity
 from rlsel.rewards.reward import SetReward, repeated_seeds
 from rlsel.seeding import rng
 
@@ -55,8 +56,8 @@ def measure_noise_floor(
     draw = rng(seed, "noise floor")
     sets = [draw.random(num_candidates) < share for _ in range(num_sets)]
     seeds = repeated_seeds(reward.seed, 1 if is_probe else num_seeds)
-    jobs = [Job(kept_N, reward.fidelity, reward.seed, reward.split) for kept_N in sets]
-    jobs += [Job(sets[0], reward.fidelity, other, reward.split) for other in seeds[1:]]
+    jobs = [reward.job(kept_N, reward.seed) for kept_N in sets]
+    jobs += [reward.job(sets[0], other) for other in seeds[1:]]
     values = [found.best(reward.metric) for found in reward.evaluations.many(jobs)]
     of_sets, of_seeds = values[:num_sets], [values[0], *values[num_sets:]]
     return NoiseFloor(

@@ -15,7 +15,7 @@ from rlsel.machine import cluster
 from rlsel.machine.progress import console
 from rlsel.machine.wording import counted
 from rlsel.rewards.broker import Broker
-from rlsel.rewards.jobs import Evaluation, Fidelity, Job, Metric
+from rlsel.rewards.jobs import Evaluation, Fidelity, Job
 from rlsel.rewards.keys import JobKeys
 from rlsel.rewards.ledger import Ledger, Repeats
 from rlsel.rewards.local import LocalEvaluations
@@ -138,7 +138,7 @@ class EvaluationPool:
         """Shares of the evaluators' time that were spent at work, as the record has them."""
         return self._statistics()["utilisation"]
 
-    def repeats(self, fidelity: Fidelity, metric: Metric) -> list[Repeats]:
+    def repeats(self, fidelity: Fidelity, metric: str) -> list[Repeats]:
         """Every set that was evaluated more than once for a reward, with its standard error."""
         with closing(Ledger(Path(self.evaluations.run_id))) as ledger:
             return list(ledger.repeats(fidelity, "reward_val", metric))

@@ -8,8 +8,9 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 
 from envs.episodes import Covers
+from rlsel.metrics import Metric
 from rlsel.rewards.finetune import FinetuneConfig
-from rlsel.rewards.jobs import LADDER, Evaluations, Fidelity, Job, Metric, Split
+from rlsel.rewards.jobs import LADDER, Evaluations, Fidelity, Job, Split
 from rlsel.rewards.probe import ProbeConfig
 from rlsel.schema import config
 from rlsel.seeding import derive_seed
@@ -86,11 +87,13 @@ class SetReward:
     def many(self, masks_MN: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
         """The worth of each set, its mean over repeats. All trainings are asked for together."""
         seeds = repeated_seeds(self.seed, self.repeats)
-        jobs = [
-            Job(mask_N, self.fidelity, seed, self.split) for mask_N in masks_MN for seed in seeds
-        ]
+        jobs = [self.job(mask_N, seed) for mask_N in masks_MN for seed in seeds]
         scores = [found.best(self.metric) for found in self.evaluations.many(jobs)]
         return np.array(scores).reshape(len(masks_MN), self.repeats).mean(axis=1)
+
+    def job(self, kept_N: Bool[np.ndarray, " n"], seed: int) -> Job:
+        """One training of a set."""
+        return Job(kept_N, self.fidelity, seed, self.split, (self.metric,))
 
 
 def repeated_seeds(seed: int, num: int) -> list[int]:

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlsel import metrics
 from rlsel.classifier import ClassifierConfig, recipe_of
 from rlsel.classifier.mlp import MLPConfig
 from rlsel.classifier.resnet import read_weights
@@ -21,6 +20,7 @@ from rlsel.heads import HeadFeatures, LogisticHeads
 from rlsel.machine.device import arithmetic, best_device, multiplies_bf16
 from rlsel.machine.device_memory import if_it_fits, room_for
 from rlsel.machine.wording import counted
+from rlsel.metrics import METRICS
 from rlsel.rewards.embedding_trainings import EmbeddingTrainings
 from rlsel.rewards.finetune import FinetuneConfig
 from rlsel.rewards.image_trainings import ImageTrainings
@@ -204,11 +204,11 @@ class Workbench:
     def trainings(self) -> ImageTrainings | EmbeddingTrainings:
         """The trainings for samples of this kind."""
         samples = (self.train, self.candidates, self._split)
-        if isinstance(self.classifier, MLPConfig):
-            return EmbeddingTrainings(self.classifier, *samples)
-        return ImageTrainings(
-            self.classifier, self.finetune, self.weights, self.extractor, *samples
-        )
+        match self.classifier:
+            case MLPConfig() as mlp:
+                return EmbeddingTrainings(mlp, *samples)
+            case ClassifierConfig() as resnet:
+                return ImageTrainings(resnet, self.finetune, self.weights, self.extractor, *samples)
 
     @cached_property
     def _probe_features(self) -> HeadFeatures:
@@ -249,12 +249,5 @@ def _digest(*parts: object) -> str:
 
 
 def _score(logits_NC: np.ndarray, labels_N: np.ndarray) -> dict[str, float]:
-    scores = {
-        "accuracy": metrics.accuracy(logits_NC, labels_N),
-        "auc": metrics.auc(logits_NC, labels_N),
-        "sensitivity": metrics.sensitivity(logits_NC, labels_N),
-        "specificity": metrics.specificity(logits_NC, labels_N),
-        "log_loss": -metrics.recalibrated_log_loss(logits_NC, labels_N),
-    }
     # The last bits of a probe depend on what is solved beside it, and so on timing.
-    return {name: round(score, DIGITS) for name, score in scores.items()}
+    return {name: round(metric.of(logits_NC, labels_N), DIGITS) for name, metric in METRICS.items()}

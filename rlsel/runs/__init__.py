@@ -1,5 +1,5 @@
-"""What a run leaves behind: its folder, its record and its files, written and read here.
+"""The folder of a run with its record and its files: writing and reading.
 
-In: the values that stages returned. Out: a folder that is enough to resume, to audit and to draw
-the report again. Read `folder.py` first.
+In: the values that stages return. Out: a folder that is enough to resume the run, to audit it and
+to make the report again. Read `folder.py` first.
 """

@@ -1,7 +1,8 @@
-"""Whose a run folder is: a new one, or the one that an interrupted run goes on in."""
+"""Claim a run folder: a new one, or that of an interrupted run which is resumed."""
 
 import itertools
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +19,13 @@ from rlsel.runs.record import LAYOUT, Record, describe_device, installed_version
 
 RUNS = Path("runs")
 LONGEST_STEM = 240
-"""Bytes; leaves room for a number."""
+"""Longest name of a run folder without its number, in bytes."""
+MOST_NAMED = 3
+BEGIN_ANEW = "leave out --resume to begin anew"
 
 
 def new_record(experiment: Experiment, command: str = "", made_by: str = "run") -> Record:
-    """What a run begins with: who it is, and on what it runs."""
+    """The record of a run that has just begun: its identity, device and versions."""
     return Record(
         name=experiment.name,
         config_hash=experiment.hash,
@@ -37,15 +40,16 @@ def new_record(experiment: Experiment, command: str = "", made_by: str = "run") 
 
 
 def claim(experiment: Experiment, out: Path | None, resume: bool, blank: Record) -> RunFolder:
-    """The folder for this run: a fresh one, or with `resume` the one it was interrupted in.
+    """The folder for this run: a new one, or with `resume` that of the interrupted run.
 
     Args:
-        out: Use this very folder; None takes the next free name under `runs/`.
+        out: The folder to use; None takes the next free name under `runs/`.
         blank: The record to start with.
 
     Raises:
-        InputError: `out` holds another experiment's run, what another command made, or this very
-            run and `resume` is off; another process works in it; or it cannot be written to.
+        InputError: `out` holds a run of another experiment, the result of another command, the run
+            of a newer rlsel, or this run while `resume` is off; another process works in it; or it
+            cannot be written to. Without `out`, there is no run of these settings to resume.
     """
     path = out or _choose(experiment, resume)
     if path.exists() and not path.is_dir():
@@ -68,7 +72,8 @@ def claim(experiment: Experiment, out: Path | None, resume: bool, blank: Record)
 
 
 def _record_in(path: Path, experiment: Experiment, resume: bool, blank: Record) -> Record:
-    """The record of a folder that this process holds; what another has begun meanwhile counts."""
+    """The record of a folder that this process holds. The folder is read again, because another
+    process may have begun a run there before the lock."""
     if not (path / CONFIG).exists():
         write_text(path / CONFIG, to_yaml(experiment))
         blank.write(path)
@@ -87,7 +92,7 @@ def _record_in(path: Path, experiment: Experiment, resume: bool, blank: Record) 
             "with that version, or choose another --out to start anew"
         )
     before = read_experiment(path)
-    if before.folder != experiment.folder:  # the project has moved, and its images with it
+    if before.folder != experiment.folder:  # the project was moved, with its images
         now = replace(experiment, name=before.name, evaluators=before.evaluators)
         write_text(path / CONFIG, to_yaml(now))
     return record if record.finished else replace(record, resumed=record.resumed + 1)
@@ -102,6 +107,8 @@ def _gpu_name() -> str | None:
 
 
 def _require_same(path: Path, experiment: Experiment) -> None:
+    if (path / RECORD_NAME).exists():
+        Record.read(path)  # of a newer rlsel, whose settings may be unknown here
     found = read_experiment(path)
     if (found.hash, found.seed) != (experiment.hash, experiment.seed):
         differences = describe_differences(found, experiment)
@@ -111,22 +118,56 @@ def _require_same(path: Path, experiment: Experiment) -> None:
 
 
 def _choose(experiment: Experiment, resume: bool) -> Path:
-    """With `resume` the newest folder of this very run, if there is one; else the next free one."""
+    """With `resume` the newest folder of this run; else the next free name.
+
+    Raises:
+        InputError: there is nothing to resume.
+    """
     end = f"-{experiment.hash[:6]}-seed{experiment.seed}"
-    stem = shortened(experiment.name, LONGEST_STEM - len(end)) + end
-    numbered = re.compile(re.escape(stem) + r"(?:-(\d+))?")
-    taken = {
-        int(match[1] or 1): path
-        for path in RUNS.glob(f"{stem}*")
-        if (match := numbered.fullmatch(path.name))
-    }
+    name = shortened(experiment.name, LONGEST_STEM - len(end))
+    stem = name + end
+    taken = _numbered(re.escape(stem))
     if resume and taken:
-        return taken[max(taken)]
+        return max(taken, key=lambda path: taken[path])
+    if resume:
+        others = _numbered(rf"{re.escape(name)}-[0-9a-f]{{6}}-seed{experiment.seed}")
+        raise InputError(_nothing_to_resume(experiment, filter(_is_unfinished, others)))
     with writing(RUNS / stem):
         make_folder(RUNS)
-        for number in itertools.count(max(taken, default=0) + 1):
+        for number in itertools.count(max(taken.values(), default=0) + 1):
             path = RUNS / (stem if number == 1 else f"{stem}-{number}")
-            with suppress(FileExistsError):  # of two runs that start at once, one can make it
+            with suppress(FileExistsError):  # another run may have just made it
                 path.mkdir()
                 return path
     raise AssertionError("numbers do not end")
+
+
+def _numbered(stem: str) -> dict[Path, int]:
+    """Folder under `runs/` -> its number, of those whose name fits this pattern."""
+    pattern = re.compile(rf"{stem}(?:-(\d+))?")
+    found = {path: pattern.fullmatch(path.name) for path in RUNS.glob("*")}
+    return {path: int(match[1] or 1) for path, match in found.items() if match}
+
+
+def _nothing_to_resume(experiment: Experiment, unfinished: Iterable[Path]) -> str:
+    """One line, with the unfinished runs of this name and seed that other settings began."""
+    nothing = f"{RUNS}: there is nothing to resume, since no run of these settings was begun"
+    newest = sorted(unfinished, key=lambda path: path.stat().st_mtime, reverse=True)
+    if not newest:
+        return f"{nothing}; {BEGIN_ANEW}"
+    more = f" and {len(newest) - MOST_NAMED} more" if len(newest) > MOST_NAMED else ""
+    differences = describe_differences(read_experiment(newest[0]), experiment)
+    return (
+        f"{nothing}; unfinished with other settings: "
+        f"{', '.join(map(str, newest[:MOST_NAMED]))}{more} ({newest[0].name}: {differences}). Go "
+        f"on with one by `rlsel run FOLDER/config.yaml --out FOLDER --resume`, or {BEGIN_ANEW}"
+    )
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether a run was begun there and did not end; False of what cannot be read."""
+    try:
+        read_experiment(path)
+        return not ((path / RECORD_NAME).exists() and Record.read(path).finished)
+    except InputError:
+        return False

@@ -1,4 +1,4 @@
-"""`config.yaml`: the complete settings of a run, as its folder holds them."""
+"""`config.yaml`: the complete settings of a run, in its folder."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ CONFIG = "config.yaml"
 
 
 def read_experiment(run_dir: Path) -> Experiment:
-    """The experiment that a run folder belongs to; settings that are gone are passed over."""
+    """The experiment of a run folder. Settings that no longer exist are ignored."""
     path = run_dir / CONFIG
     if not run_dir.is_dir():
         raise InputError(f"{run_dir}: there is no such run folder")

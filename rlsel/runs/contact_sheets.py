@@ -1,7 +1,7 @@
-"""Contact sheets: what was kept and what was discarded, class by class, to be looked at.
+"""Contact sheets: kept and discarded candidates of each class, for inspection by eye.
 
-Most tiles are drawn at random, as a sheet of favourites would flatter any selection; a last row
-shows the candidates that were ranked highest and lowest, and is labelled so.
+Most tiles are drawn at random, because picked examples would make any selection look good. A last
+row, labelled as such, shows the candidates that were ranked highest and lowest.
 
 Shape letters: N candidates, H rows, W columns.
 """
@@ -21,8 +21,8 @@ NUM_RANDOM = 24
 NUM_SUREST = 8
 TILES_A_ROW = 8
 TILE_PX = (64, 96)
-"""Smaller images are enlarged to at least the first, by whole pixels; larger ones shrunk to the
-second."""
+"""Smaller images are enlarged by a whole factor to at least the first size. Larger images are
+shrunk to the second."""
 GROUPS = ("kept", "discarded", "surest_kept", "surest_discarded")
 
 
@@ -34,12 +34,12 @@ class ContactSheet:
     group: str
     images: UInt8[np.ndarray, "n h w 3"]
     num_total: int
-    """Candidates of this class on this side, of which these are a part."""
+    """All kept, or all discarded, candidates of the class; the images are a part of them."""
     keep_probability: Float[np.ndarray, " n"]
-    """NaN where there was no controller."""
+    """NaN without a controller."""
 
     def png(self) -> bytes:
-        """All tiles on a transparent ground, in rows of `TILES_A_ROW`."""
+        """All tiles on a transparent background, in rows of `TILES_A_ROW`."""
         tiles = [enlarged(image) for image in self.images]
         rows = [tiles[i : i + TILES_A_ROW] for i in range(0, len(tiles), TILES_A_ROW)]
         return to_png(lay_out(rows))
@@ -54,16 +54,16 @@ def save_contact_sheets(
     keep_probability: Float[np.ndarray, " n"] | None,
     rng: np.random.Generator,
 ) -> Path:
-    """Choose and store the tiles that the report will show, so that it needs no pool later.
+    """Choose and store the tiles for the report, so that the report does not need the pool.
 
-    Of each class: `NUM_RANDOM` kept and as many discarded ones, drawn uniformly without
-    replacement; and, given probabilities that differ, the `NUM_SUREST` kept ones of the highest and
-    the discarded ones of the lowest, ties broken at random.
+    For each class, `NUM_RANDOM` kept and as many discarded candidates are drawn uniformly without
+    replacement. If probabilities are given and differ, there are also the `NUM_SUREST` kept
+    candidates with the highest and the discarded ones with the lowest; ties are broken at random.
 
     Args:
-        images: the whole pool; it may be memory-mapped, only the chosen ones are read.
-        keep_probability: the controller's, or whatever else the method ranks by, higher meaning
-            rather keep; None or NaN where it ranks by nothing.
+        images: the whole pool; it may be memory-mapped, since only the chosen images are read.
+        keep_probability: those of the controller, or the scores by which another method ranks, high
+            for keep; None or NaN if the method has no scores.
 
     Raises:
         InputError: the folder is full or cannot be written to.
@@ -79,7 +79,7 @@ def save_contact_sheets(
                 order = np.argsort(sign * probability_N[members], kind="stable")
                 chosen.append((c, side + 2, len(members), members[order[:NUM_SUREST]]))
     picked = np.concatenate([indices for *_, indices in chosen]).astype(np.int64)
-    # Ascending and once each: the order a memory-mapped pool likes to be read in.
+    # Each index once and in ascending order, which is fastest for a memory-mapped pool.
     unique, position = np.unique(picked, return_inverse=True)
     path = Path(run_dir) / FILE_NAME
     with replacing(path) as temporary:
@@ -89,7 +89,7 @@ def save_contact_sheets(
             position=position,
             keep_probability=probability_N[picked].astype(np.float64),
             class_names=np.array(class_names, dtype=np.str_),
-            # One row a sheet: class, group, candidates on that side, tiles.
+            # One row per sheet: class, group, total number of its candidates, number of tiles.
             sheets=np.array([(c, g, n, len(indices)) for c, g, n, indices in chosen]),
         )
     return path

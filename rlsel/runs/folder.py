@@ -1,4 +1,4 @@
-"""The folder of a run, held by one process: every file and figure of a run is written from here."""
+"""The folder of a run, held by one process. This file writes all files and figures of a run."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,15 +36,16 @@ from rlsel.stages.learning import Learning
 
 LEDGER = "ledger.sqlite"
 GENERATOR = "generator"
-"""Folder of a run for the training of its own generator."""
+"""Subfolder of a run for the training of its own generator."""
 T = TypeVar("T")
 
 
 class RunFolder:
-    """One run's folder, claimed by one experiment and seed, and held by this process.
+    """The folder of a run, claimed for one experiment and seed, and held by this process.
 
-    Stages know nothing of it. `pipeline.py` runs each of them within `stage`, and hands over what
-    they return. Use the folder in a `with` block, which lets go of it in the end.
+    Stages do not know the folder. `pipeline.py` runs each stage within `stage`, and passes the
+    returned values on to the folder. Use it in a `with` block, which releases the folder at the
+    end.
     """
 
     def __init__(self, path: Path, record: Record, lock: FolderLock) -> None:
@@ -66,7 +67,8 @@ class RunFolder:
         self._lock.release()
 
     def update(self, **changes: object) -> None:
-        """Change the record and write it, with time and memory so far: a kill loses neither."""
+        """Change the record and write it, with the time and memory so far, so that a kill of the
+        process loses neither."""
         always = {
             "wall_s": self._wall_before_s + time.monotonic() - self._start,
             "peak_memory_gib": max(
@@ -77,23 +79,23 @@ class RunFolder:
         self.record.write(self.path)
 
     def note(self, texts: Iterable[str]) -> None:
-        """Add notes to the record; those that stand there already are not repeated."""
+        """Add notes to the record, without repeating those already there."""
         self.update(notes=[*dict.fromkeys((*self.record.notes, *texts))])
 
     def warn(self, texts: Iterable[str]) -> None:
-        """Add warnings to the record; those that stand there already are not repeated."""
+        """Add warnings to the record, without repeating those already there."""
         self.update(warnings=[*dict.fromkeys((*self.record.warnings, *texts))])
 
     @contextmanager
     def stage(self, name: str) -> Iterator["Stage"]:
-        """Book the time spent within under `name`, in the end and whenever the stage says so."""
+        """Record the time spent in the block under `name`, at the end and at each `book_time`."""
         stage = Stage(self, name)
         yield stage
         stage.book_time()
 
     @contextmanager
     def reading_inputs(self) -> Iterator["Stage"]:
-        """The first stage: a mistake in the inputs leaves no folder behind."""
+        """The first stage. If the inputs are wrong, the new folder is removed."""
         try:
             with self.stage("data") as stage:
                 yield stage
@@ -102,23 +104,23 @@ class RunFolder:
             raise
 
     def abandon(self) -> None:
-        """Give the folder up if no stage was finished: a mistake in the inputs takes no name."""
+        """Remove the folder if no stage was finished, so that wrong inputs use up no name."""
         if not self.record.stage_s:
             for name in (RECORD_NAME, CONFIG):
                 (self.path / name).unlink(missing_ok=True)
             self._lock.give_up()
-            with suppress(OSError):  # it was there before, with something in it
+            with suppress(OSError):  # it was there before and is not empty
                 self.path.rmdir()
 
     def require_same(self, data_digest: str, pool_digest: str = "") -> None:
-        """A run that goes on must find the images that it began with.
+        """Refuse to resume a run with other images than it began with.
 
         Args:
-            data_digest: Of the training images.
-            pool_digest: Of the candidates; empty while they are not there yet.
+            data_digest: Hash of the training images.
+            pool_digest: Hash of the candidates; empty if they are not known yet.
 
         Raises:
-            InputError: the record has another one.
+            InputError: a hash in the record differs.
         """
         for what, before, now in (
             ("training images", self.record.data_digest, data_digest),
@@ -131,7 +133,7 @@ class RunFolder:
                 )
 
     def begin(self, report: InputReport, splits: Splits, candidates: Candidates) -> None:
-        """Write what the run works on, and what is said of it.
+        """Write the inputs of the run, with notes and warnings on them.
 
         Raises:
             InputError: the run began with other images.
@@ -146,7 +148,7 @@ class RunFolder:
         )
 
     def write_examination(self, examined: Examination, dropped: Pairs | None) -> None:
-        """Write what was found of the candidates as images, and the pairs most alike."""
+        """Write the findings on the candidates as images, and the most similar pairs."""
         self.note(examined.notes)
         self.warn(examined.warnings)
         self.update(
@@ -157,9 +159,10 @@ class RunFolder:
         write_pairs(dropped or examined.pairs, self.path)
 
     def write_arithmetic(self, now: str, fidelities: tuple[Fidelity, ...]) -> None:
-        """Write in which arithmetic the evaluators train, with a warning if it has changed.
+        """Write the arithmetic of the evaluators, with a warning if it has changed.
 
-        The ledger answers nothing that was trained in another one; what was learned by it stays.
+        The ledger does not answer with scores of another arithmetic, but what the controller has
+        learned from such scores stays.
         """
         before = self.record.arithmetic
         self.update(arithmetic=now)
@@ -173,7 +176,7 @@ class RunFolder:
             )
 
     def write_learning(self, learned: Learning | None) -> None:
-        """Write how learning went, if anything was learned."""
+        """Write the figures of learning, if anything was learned."""
         if learned is not None:
             self.warn(learned.warnings)
             self.update(learning=learned.figures, noise=learned.noise)
@@ -186,10 +189,10 @@ class RunFolder:
         examined: Examination,
         shown: Selection,
     ) -> None:
-        """Write the selection, what it looks like, and whether selecting raised the risk of copies.
+        """Write the selection, its contact sheets, and whether it raised the risk of copies.
 
         Args:
-            shown: The selection that the run ends with.
+            shown: The final selection of the run.
         """
         batch_N = batch_of_candidates(described.problem)
         nearest_train = splits.train.ids[examined.copies.content.candidates.nearest]
@@ -207,12 +210,12 @@ class RunFolder:
         self.update(copies=risk_of(examined.copies, shown.kept_N))
 
     def write_evaluations(self, evaluators: EvaluationPool) -> None:
-        """Write how many evaluations were paid for, and how busy the evaluators were."""
+        """Write the number of evaluations, and the utilisation of the evaluators."""
         self.warn(evaluators.warnings())
         self.update(evaluations=evaluators.counts(), utilisation=evaluators.utilisation())
 
     def finish(self, scores: Scores, selections: Sequence[Selection], truth: Truth) -> None:
-        """Write the final scores; from now on the run is finished."""
+        """Write the final scores, and mark the run as finished."""
         self.update(
             finished=True,
             scores=scores,
@@ -223,18 +226,18 @@ class RunFolder:
 
 
 class Stage:
-    """A stage at work: what it made before is found, what it makes is kept, its time is booked."""
+    """A running stage: finds earlier results, keeps new results, and records its time."""
 
     def __init__(self, folder: RunFolder, name: str) -> None:
         self._folder, self._name = folder, name
         self._booked_until = time.monotonic()
 
     def keep(self, work: Work[T]) -> T:
-        """The value of `work`: from this folder or the cache, or made now and kept in both."""
+        """The value of `work`, from this folder or the cache, or computed now and kept in both."""
         return kept(work, self._folder.path)
 
     def book_time(self) -> None:
-        """Book the time since this was last called, so that a kill loses none of it."""
+        """Record the time since the last call, so that a kill of the process does not lose it."""
         now = time.monotonic()
         record = self._folder.record
         spent = record.stage_s.get(self._name, 0.0) + now - self._booked_until

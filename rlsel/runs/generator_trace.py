@@ -1,4 +1,4 @@
-"""How a run's own generator came along, as its folder has it: figures, and the last grid it made.
+"""The progress of a run's own generator, read from its folder: figures, and the last image grid.
 
 Shape letters: T rows of figures.
 """
@@ -15,30 +15,30 @@ from rlsel.generators.histogan.watch import GRIDS, STEPS
 from rlsel.machine.json_files import from_json
 
 PLACES = (".", "generator")
-"""Where it may lie in a run folder: `rlsel generate` has one folder, a run one within."""
+"""Places of the generator's files: the folder itself after `rlsel generate`, else a subfolder."""
 
 
 @dataclass(frozen=True)
 class GeneratorTrace:
-    """What the training left to be looked at."""
+    """Figures and image grid of the training."""
 
     rows: list[dict[str, Any]]
     grid: Path | None
-    """The newest: a row for each class, always of the same noise."""
+    """The newest grid: one row per class, always from the same noise."""
 
     def column(self, name: str) -> Float[np.ndarray, " t"]:
         return np.array([row[name] for row in self.rows], dtype=float)
 
     @property
     def grid_uri(self) -> str:
-        """The grid inside the page; empty where there is none."""
+        """The grid as a data URI for the page; empty if there is none."""
         if self.grid is None:
             return ""
         return f"data:image/png;base64,{base64.b64encode(self.grid.read_bytes()).decode()}"
 
 
 def read_trace(run_dir: Path) -> GeneratorTrace | None:
-    """None where the run had no generator of its own."""
+    """Read the figures; None if the run had no generator of its own."""
     for place in PLACES:
         steps = run_dir / place / STEPS
         if steps.exists():

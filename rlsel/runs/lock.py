@@ -1,7 +1,7 @@
-"""A folder that one process works in at a time: a lock, and a note of whose it is.
+"""Exclusive use of a folder by one process: a lock, and a note that names the process.
 
-The lock is the operating system's and goes with its process, however that ends. So a note that a
-killed process left behind says nothing by itself.
+The operating system holds the lock and frees it when the process ends in any way. So a note alone,
+which a killed process may leave behind, does not mean that the folder is in use.
 """
 
 import os
@@ -19,18 +19,19 @@ from rlsel.machine.progress import console
 LOCK = ".lock"
 HOLDER = ".lock-holder"
 PATIENCE_S = 2.0
-"""A command that only asks who holds a folder has the lock for a moment; the workers of a run that
-was killed end within one."""
+"""Seconds to wait for a lock. A command that only asks who holds a folder takes the lock for a
+moment, and the workers of a killed run take a moment to end."""
 
 
 class FolderLock:
     """Holds a folder until it is released or the process ends."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder, which is there already.
+        """Lock a folder, which must exist.
 
         Raises:
-            InputError: another process has it, named in the message; or it cannot be written to.
+            InputError: another process holds the folder (the message names it), or the folder
+                cannot be written to.
         """
         self._folder = folder
         self._lock = FileLock(folder / LOCK, thread_local=False)
@@ -47,14 +48,14 @@ class FolderLock:
             _go_on_without(folder, error)
 
     def release(self) -> None:
-        """Let others have the folder; done twice it changes nothing."""
+        """Release the folder. A second call changes nothing."""
         if self._lock.is_locked:
             with suppress(OSError):
                 (self._folder / HOLDER).unlink(missing_ok=True)
             self._lock.release()
 
     def give_up(self) -> None:
-        """Release a folder of which nothing is to stay."""
+        """Release the folder and remove the lock file, so that the folder can be removed."""
         with suppress(OSError):
             (self._folder / LOCK).unlink(missing_ok=True)
         self.release()
@@ -62,10 +63,10 @@ class FolderLock:
 
 @contextmanager
 def holding(folder: Path) -> Iterator[None]:
-    """Make the folder where it is missing, and hold it within the block.
+    """Make the folder if it is missing, and lock it within the block.
 
     Raises:
-        InputError: as `FolderLock`.
+        InputError: as in `FolderLock`.
     """
     with writing(folder / LOCK):
         make_folder(folder)
@@ -77,7 +78,7 @@ def holding(folder: Path) -> Iterator[None]:
 
 
 def holder_of(folder: Path) -> str | None:
-    """The process and host that work in a folder now, or None."""
+    """The process and host that hold a folder now, or None."""
     if not (folder / LOCK).exists():
         return None
     try:
@@ -85,12 +86,12 @@ def holder_of(folder: Path) -> str | None:
             return None
     except Timeout:
         return _holder(folder)
-    except (OSError, NotImplementedError):  # no locks here, or not for us
+    except (OSError, NotImplementedError):  # no locks on this file system, or no permission
         return None
 
 
 def is_empty(folder: Path) -> bool:
-    """Whether nothing is in a folder but what a lock left."""
+    """Whether a folder holds nothing but the files of a lock."""
     return all(file.name in (LOCK, HOLDER) for file in folder.iterdir())
 
 

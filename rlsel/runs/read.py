@@ -1,4 +1,4 @@
-"""Reads a finished run folder, all of it, so that the report needs nothing else.
+"""Read all of a finished run folder, so that the report needs nothing else.
 
 Shape letters in this package: N candidates, T iterations.
 """
@@ -27,26 +27,26 @@ class Selection:
     """The columns of `selection.parquet` that are drawn."""
 
     method: str
-    """Who selected; empty where the file does not say."""
+    """The method that selected; empty if the file does not name it."""
     class_names: list[str]
     class_name: np.ndarray
     """(n,) strings."""
     distance: Float[np.ndarray, " n"]
     """Cosine distance to the centroid of the candidate's own class."""
     keep_probability: Float[np.ndarray, " n"]
-    """NaN where no controller ran."""
+    """NaN if no controller ran."""
     kept: Bool[np.ndarray, " n"]
     useful: Bool[np.ndarray, " n"] | None
-    """The planted truth; None where it is not known of every candidate."""
+    """The planted truth; None unless it is known for every candidate."""
     ids: np.ndarray
     """(n,) strings."""
     nearest_train: np.ndarray | None
-    """(n,) ids of the training samples that are most like the candidates; None of older runs."""
+    """(n,) ids of the training samples most similar to the candidates; None for older runs."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder in memory. What a run did not leave behind is None or empty."""
+    """A run folder in memory. Parts that the folder lacks are None or empty."""
 
     path: Path
     record: Record
@@ -57,7 +57,7 @@ class Run:
     generator: GeneratorTrace | None = None
 
     def column(self, name: str) -> Float[np.ndarray, " t"]:
-        """One field of all iterations, NaN where an iteration lacks it."""
+        """One field of all iterations; NaN if an iteration lacks it."""
         values = [row.get(name) for row in self.iterations]
         return np.array([np.nan if value is None else value for value in values], dtype=float)
 
@@ -101,7 +101,7 @@ def _not_finished(path: Path, made_by: str) -> InputError:
 
 
 def _read_iterations(path: Path) -> list[dict[str, Any]]:
-    """Iterations in order. A resumed run repeats the last few: the later line counts."""
+    """Iterations in order. A resumed run repeats the last few; of these the later line counts."""
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -111,7 +111,7 @@ def _read_iterations(path: Path) -> list[dict[str, Any]]:
             row = from_json(line)
             rows[int(row["iteration"])] = row
         except (ValueError, KeyError, TypeError):
-            if number == len(lines):  # torn off by the kill that ended the run
+            if number == len(lines):  # incomplete, because the run was killed while writing it
                 break
             raise InputError(f"{path}: line {number} is not an iteration: {line[:80]!r}") from None
     return [rows[iteration] for iteration in sorted(rows)]

@@ -1,6 +1,7 @@
-"""`Record`: everything a run has to say about itself in numbers, as `record.json`.
+"""`Record`: all numbers on a run, as `record.json`.
 
-In: what the stages measured. Out: the one file that tables, reports and the README are made from.
+In: the measurements of the stages. Out: the one file from which tables, reports and the README are
+made.
 """
 
 import math
@@ -19,36 +20,36 @@ from rlsel.machine.atomic_files import write_bytes
 
 FILE_NAME = "record.json"
 LAYOUT = 2
-"""Of a run folder: raised when an unfinished run of before cannot be gone on with."""
+"""Version of the layout of a run folder, raised when unfinished older runs cannot be resumed."""
 PACKAGES = (
     "rlsel", "torch", "torchvision", "ray", "gymnasium", "numpy", "scikit-learn",
 )  # fmt: skip
 
-# JSON has no NaN: it is written as null and comes back as NaN.
+# JSON has no NaN, so NaN is written as null and read as NaN.
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 
 
 class Count(TypedDict):
-    """Evaluations asked for: those that trained, and those the ledger had already."""
+    """Requested evaluations: those that needed a training, and those that the ledger answered."""
 
     trained: int
     from_ledger: int
 
 
 class Evaluations(Count):
-    """All evaluations of a run; the totals are the sums over fidelities."""
+    """All evaluations of a run. The totals are sums over fidelities."""
 
     by_fidelity: dict[str, Count]
 
 
 class KindOfCandidate(TypedDict):
-    """A kind of planted candidate (`good`, `flipped label`, ...) and what became of it."""
+    """A kind of planted candidate (`right_label`, `wrong_label`, ...), with the numbers kept."""
 
     count: int
     kept: dict[str, int]
-    """How many of them each method kept."""
+    """Method -> how many candidates of the kind it kept."""
     mean_keep_probability: Number
-    """The controller's; NaN where no controller ran."""
+    """Mean keep probability by the controller; NaN if no controller ran."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,88 +57,99 @@ class Record:
     """One run, finished or not. Lists of scores hold one value per evaluation round, in order."""
 
     name: str
-    """Of the config."""
+    """Name of the config."""
     config_hash: str
-    """Twelve hex digits, shared by runs that differ in name, seed or machine alone."""
+    """Twelve hex digits, the same for runs that differ only in name, seed or machine."""
     seed: int
     """The one seed of the run."""
     finished: bool
-    """False while stages are still to come; a report is drawn of finished runs only."""
+    """False while stages are still to come. A report is made only of finished runs."""
     layout: int = 1
-    """`LAYOUT` of the version that began the run; records of before had none."""
+    """`LAYOUT` of the version that began the run; older records have no layout."""
     made_by: str = "run"
-    """`run` or `generate`: whose folder it lies in."""
+    """`run` or `generate`: the command that made the folder."""
     command: str = ""
-    """What was typed to start it, as it can be pasted into a shell."""
+    """The command that started the run, ready to be pasted into a shell."""
     device: str = ""
     """Processor or GPU name and the cores that were usable."""
     arithmetic: str = ""
-    """In which evaluators trained last, such as `cuda bf16`; empty where there were none."""
+    """Device and precision of the last evaluators, such as `cuda bf16`; empty without evaluators.
+    """
     versions: dict[str, str] = field(default_factory=dict)
-    """Of Python, rlsel and the packages that results depend on."""
+    """Versions of Python, rlsel and the packages on which results depend."""
     wall_s: Number = 0.0
-    """Working time, summed over the pieces of a run that was resumed."""
+    """Working time, summed over the pieces of a resumed run."""
     stage_s: dict[str, Number] = field(default_factory=dict)
-    """Stage -> seconds, the same way."""
+    """Stage -> seconds, also summed over the pieces of a resumed run."""
     peak_memory_gib: Number = math.nan
     """Highest memory of all processes of the run together."""
     evaluations: Evaluations = field(
         default_factory=lambda: Evaluations(trained=0, from_ledger=0, by_fidelity={})
     )
-    """How many were trained and how many the ledger answered, in all and by fidelity."""
+    """How many evaluations were trained and how many the ledger answered, in all and by fidelity.
+    """
     utilisation: dict[str, Number] = field(default_factory=dict)
-    """Share of the evaluators' time that they were at work, from the start of learning to the
-    last test score: `while_wanted`, of the time when somebody waited for an evaluation, and
-    `of_all_time`. Of a run that was resumed it is the last piece that counts, and in a sweep the
+    """Share of the evaluators' time in which they worked, from the start of learning to the last
+    test score. `while_wanted` counts only the time in which a caller waited for an evaluation,
+    `of_all_time` counts all of it. For a resumed run it covers the last piece, and for a sweep the
     work of all trials."""
     learning: dict[str, Number] = field(default_factory=dict)
     """iterations, chosen_iteration, and reward_val and selection_val of the chosen selection, in
-    units of the reward's metric. Empty where no controller ran."""
+    units of the reward's metric. Empty if no controller ran."""
     scores: dict[str, dict[str, list[Number]]] = field(default_factory=dict)
     """method -> metric of `rlsel.metrics.SCORE_METRICS` -> one test score per round."""
     num_kept: dict[str, int] = field(default_factory=dict)
-    """Candidates each method kept; 0 for real only."""
+    """Method -> number of candidates that it kept; 0 for real only."""
     truth: dict[str, dict[str, Number]] | None = None
-    """method or free score -> auc, precision, recall against the planted truth, where known."""
+    """method or free score -> auc, precision, recall against the planted truth, if known."""
     truth_by_kind: dict[str, KindOfCandidate] | None = None
-    """Kind of planted candidate -> how many there are, and what became of them."""
+    """Kind of planted candidate -> its number, and how many each method kept."""
     quality: dict[str, dict[str, dict[str, dict[str, Number] | int]]] | None = None
-    """`own` or `given` (by `audit.weights`): whose features -> class -> field of
+    """`own` features, or those by the weights `given` in `audit.weights` -> class -> field of
     `quality.ClassQuality` -> figures of the candidates and their floors."""
     classification: dict[str, dict[str, list[Number]]] = field(default_factory=dict)
-    """`candidates`, or as many `real` images (all, where they are fewer): what alone was trained on
-    -> metric -> one score per round, on test but for `validation_accuracy`. Of candidates it is the
-    classification accuracy score."""
+    """The only images trained on: `candidates`, or as many `real` images (all, if there are fewer)
+    -> metric -> one score per round, on test except for `validation_accuracy`. For candidates it is
+    the classification accuracy score."""
     pattern: dict[str, dict[str, Number]] = field(default_factory=dict)
     """`candidates` or `real` -> class -> `data.pattern.shared_pattern`, a mean correlation."""
     copies: dict[str, Any] | None = None
-    """`quality.SelectionRisk` of what was selected, and a sentence `said` that sums it up."""
+    """`quality.SelectionRisk` of the selection, and a sentence `said` that sums it up."""
     noise: dict[str, Number] = field(default_factory=dict)
     """Spread of the reward itself, such as the std over seeds with the same mask."""
     class_names: list[str] = field(default_factory=list)
-    """In the order of labels; of two, sensitivity is the recall of the second."""
+    """In the order of labels; of two classes, sensitivity is the recall of the second."""
     notes: list[str] = field(default_factory=list)
-    """What is worth knowing of the inputs and the settings."""
+    """Notes on the inputs and the settings."""
     warnings: list[str] = field(default_factory=list)
-    """What may make the result worth less, each with what to do about it."""
+    """Problems that may weaken the result, each with a remedy."""
     resumed: int = 0
-    """How often the run was taken up again after it stopped."""
+    """How often the run was resumed."""
     data_digest: str = ""
-    """Of the training images, by which a run that goes on knows them again."""
+    """Hash of the training images, which a resumed run checks."""
     pool_digest: str = ""
-    """Of the candidates, the same way."""
+    """Hash of the candidates, which a resumed run checks."""
 
     @staticmethod
     def read(path: Path | str) -> "Record":
-        """Read `record.json`, given itself or its run folder. Fields from later versions are left.
+        """Read `record.json`, given its path or that of its run folder.
+
+        Fields of later versions are ignored.
 
         Raises:
-            InputError: there is no such file, or it is not a record.
+            InputError: there is no such file, it is not a record, or a newer rlsel made it.
         """
         path = Path(path)
         path = path / FILE_NAME if path.is_dir() else path
         try:
-            return _json.validate_json(path.read_bytes())
+            text = path.read_bytes()
+            layout = _layout_alone.validate_json(text).get("layout", 1)
+            if layout > LAYOUT:
+                raise InputError(
+                    f"{path}: was made by a newer rlsel (layout {layout}, and this one knows "
+                    f"{LAYOUT}); update rlsel"
+                )
+            return _json.validate_json(text)
         except FileNotFoundError:
             raise InputError(f"{path}: there is no such record; is it a run folder?") from None
         except ValidationError as error:
@@ -147,7 +159,7 @@ class Record:
             raise InputError(f"{path}: not a record of rlsel: {problem}") from None
 
     def write(self, run_dir: Path | str) -> Path:
-        """Write `record.json` into `run_dir`, whole or not at all. Returns its path.
+        """Write `record.json` into `run_dir`, completely or not at all, and return its path.
 
         Raises:
             InputError: the folder is full or cannot be written to.
@@ -157,11 +169,18 @@ class Record:
         return path
 
 
+class _Layout(TypedDict, total=False):
+    """What is read of a record before anything else: a newer one may not be understood."""
+
+    layout: int
+
+
 _json = TypeAdapter(Record)
+_layout_alone = TypeAdapter(_Layout)
 
 
 def installed_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that results depend on, none of them imported."""
+    """Versions of Python and of the packages on which results depend, without importing them."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -172,7 +191,7 @@ def installed_versions() -> dict[str, str]:
 
 
 def describe_device(gpu_name: str | None = None) -> str:
-    """Name of the GPU where one was used, then the processor and the cores this process may use."""
+    """Name of the GPU if one was used, then the processor and the cores this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     text = f"{_processor_name()}, {cores} core" + ("" if cores == 1 else "s")
     return f"{gpu_name}; {text}" if gpu_name else text

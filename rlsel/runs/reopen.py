@@ -1,4 +1,4 @@
-"""The candidates of a run that is over, for whoever exports or examines its selection."""
+"""The candidates of a finished run, to export or examine its selection."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from rlsel.stages.candidates import POOL, without_copies
 
 
 def reopen_pool(run_dir: Path) -> Pool:
-    """The very candidates that a run has selected among.
+    """The candidates from which a run has selected, unchanged.
 
-    Candidates that lie in the run folder need nothing else; others are read from where they were.
+    Candidates that are stored in the run folder are read from there, others from their source.
 
     Raises:
-        InputError: no such run, or its inputs are gone or have changed since.
+        InputError: there is no such run, or its inputs are gone or have changed since.
     """
     digest = Record.read(run_dir).pool_digest
     if (run_dir / POOL).exists():

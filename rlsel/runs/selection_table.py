@@ -1,4 +1,4 @@
-"""`selection.parquet`: one row a candidate, with everything its selection was based on."""
+"""`selection.parquet`: one row per candidate, with all values on which the selection was based."""
 
 from pathlib import Path
 
@@ -23,11 +23,11 @@ def write_selection(
     selection: Selection,
     nearest_train: np.ndarray | None = None,
 ) -> None:
-    """Write the learned selection, or that of another method where nothing was learned.
+    """Write the learned selection, or that of another method if nothing was learned.
 
     Args:
-        nearest_train: (n,) id of the training sample that is most like each candidate, by pixels
-            or by the angle of embeddings.
+        nearest_train: (n,) id of the training sample that is most similar to each candidate, by
+            pixels or by the angle of embeddings.
     """
     names = np.array(pool.candidates.class_names)
     learned = selection.method == "controller"
@@ -65,10 +65,10 @@ def write_selection(
 
 
 def read_selection(run_dir: Path) -> pa.Table:
-    """Read it back.
+    """Read `selection.parquet`.
 
     Raises:
-        InputError: the run has none yet.
+        InputError: the run has no such file yet.
     """
     path = run_dir / FILE_NAME
     if not path.exists():
@@ -77,7 +77,7 @@ def read_selection(run_dir: Path) -> pa.Table:
 
 
 def selection_of(run_dir: Path) -> Selection:
-    """The selection that a run ended with, from its file."""
+    """The final selection of a run, from its file."""
     content = read_selection(run_dir)
     method = (content.schema.metadata or {}).get(b"method", b"").decode()
     kept_N = np.array(content.column("kept").to_pylist(), dtype=bool)

@@ -19,7 +19,7 @@ GROUPS = {
     "policy": ("keep_fraction", "entropy", "kl", "clip_fraction", "num_selected"),
     "learning": ("lr", "grad_norm", "explained_variance", "positive_advantages"),
 }
-"""Heading -> figures under it; those that an iteration lacks are left out."""
+"""Heading -> its figures. Figures that an iteration lacks are left out."""
 
 
 class TensorBoard:
@@ -37,8 +37,8 @@ class TensorBoard:
             self._opened.close()
 
     def show(self, row: dict[str, Any]) -> None:
-        """The figures of one iteration, over the evaluations that it took so far."""
-        if self._opened is None:  # only now, as a run without a controller shows nothing
+        """Write the figures of one iteration, at the number of evaluations so far."""
+        if self._opened is None:  # opened late, so that a run without a controller has no file
             self._opened = EventFile(self._folder)
         step = int(row["evaluations"])
         figures = {

@@ -1,4 +1,4 @@
-"""The stages of a run, one a file: values in, a value out. No stage knows of a run folder.
+"""The stages of a run, one per file: values in, a value out. No stage knows the run folder.
 
-`pipeline.py` calls them in order and hands what they return to the run folder.
+`pipeline.py` calls the stages in order and passes their return values to the run folder.
 """

@@ -1,4 +1,4 @@
-"""The candidates of a run: those given, or those that its generator makes."""
+"""The candidates of a run: given ones, or those made by its generator."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,25 +18,25 @@ from rlsel.quality.of_run import drop_copies
 from rlsel.quality.pairs import Pairs, read_pairs, write_pairs
 
 POOL = "pool.parquet"
-"""Candidates that can be read nowhere else: what a run's generator made, and arrays."""
+"""File of candidates that have no other file: those made by the run's generator, and arrays."""
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a run selects among."""
+    """The candidates from which a run selects."""
 
     pool: Pool
     dropped: Pairs | None = None
-    """Pairs that show why candidates were dropped as copies; None where none was."""
+    """Pairs that show why candidates were dropped as copies; None if none was dropped."""
     warnings: tuple[str, ...] = ()
-    """Of the generator's training."""
+    """Warnings from the generator's training."""
 
 
 def without_copies(experiment: Experiment, splits: Splits, pool: Pool) -> Candidates:
-    """The given candidates, less the copies of training images where `audit.drop_copies` is on.
+    """The given candidates, without copies of training images if `audit.drop_copies` is on.
 
     Raises:
-        InputError: too few are left.
+        InputError: too few candidates are left.
     """
     if not experiment.audit.drop_copies:
         return Candidates(pool)
@@ -48,7 +48,7 @@ def without_copies(experiment: Experiment, splits: Splits, pool: Pool) -> Candid
 def generation(
     experiment: Experiment, splits: Splits, within: Path, on_save: Callable[[], object]
 ) -> Work[Candidates]:
-    """`generate` as work that a run keeps, so that a run that goes on has the same candidates."""
+    """`generate` as work that a run keeps, so that a resumed run has the same candidates."""
     images = [part.digest for part in splits.named().values()]
     drops = experiment.audit.drop_copies
     return Work(
@@ -63,11 +63,11 @@ def generation(
 def generate(
     experiment: Experiment, splits: Splits, within: Path, on_save: Callable[[], object]
 ) -> Candidates:
-    """Train the generator on the training images, or take over such a training; make candidates.
+    """Train the generator on the training images, or reuse such a training, and make candidates.
 
     Args:
-        within: A folder for checkpoints and grids, since this takes hours; a training that was
-            interrupted goes on from there.
+        within: A folder for checkpoints and grids. The training can take hours, and an interrupted
+            one continues from there.
         on_save: Called after every checkpoint.
 
     Raises:

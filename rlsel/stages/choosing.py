@@ -1,4 +1,4 @@
-"""Every method's selection, at the budget that the controller has set."""
+"""The stage in which every method selects, with as many candidates as the controller keeps."""
 
 import numpy as np
 
@@ -22,10 +22,10 @@ def choose(
     """The selections of all methods, in the order of the final table.
 
     Args:
-        learned: The controller's; None where it does not compete.
+        learned: The controller's selection; None if it is not among the methods.
 
     Raises:
-        InputError: a rule of the user's own is wrong.
+        InputError: a rule of the user is wrong.
     """
     settings = experiment.selection
     budget = learned.num_kept if learned else round((settings.keep_fraction or 0.5) * len(pool))

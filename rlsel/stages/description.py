@@ -1,4 +1,4 @@
-"""What is known of every candidate before anything is decided, and the problem made of it."""
+"""The stage that describes every candidate before any decision, and builds the problem."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ from rlsel.seeding import rng
 
 @dataclass(frozen=True)
 class Description:
-    """The candidates as the controller and its rivals see them."""
+    """The candidates as seen by the controller and the other methods."""
 
     features: Features
     table: CandidateTable
-    """One row a candidate."""
+    """One row per candidate."""
     problem: SelectionProblem
-    """The same, cut into batches."""
+    """The same candidates, cut into batches."""
 
 
 def describe(experiment: Experiment, splits: Splits, pool: Pool, features: Features) -> Description:

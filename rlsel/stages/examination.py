@@ -1,4 +1,4 @@
-"""The candidates themselves: what is said of them before any is selected."""
+"""The stage that examines the candidates as images, before any is selected."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,17 +23,17 @@ from rlsel.quality.pairs import Pairs, nearest_pairs
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found; figures as the record has them."""
+    """The findings, with figures in the form of the record."""
 
     quality: dict[str, Any]
-    """By whose features -> `QualityReport.as_json`."""
+    """`own` or `given` features -> `QualityReport.as_json`."""
     classification: dict[str, dict[str, list[float]]]
-    """`candidates` or `real` -> `classification_accuracy_score`; empty where nothing scores it."""
+    """`candidates` or `real` -> `classification_accuracy_score`; empty if it is not computed."""
     pattern: dict[str, dict[str, float]]
-    """`candidates` or `real` -> class -> mean correlation of two images; empty of embeddings."""
+    """`candidates` or `real` -> class -> mean correlation of two images; empty for embeddings."""
     copies: CopyAudit
     pairs: Pairs
-    """The candidates most like a training image."""
+    """The candidates most similar to a training image."""
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -48,8 +48,8 @@ def examine(
     """Quality, classification accuracy score, shared patterns and near-copies of the candidates.
 
     Args:
-        with_real: Score a classifier of as many real training images as well; a run scores one of
-            all real images anyway.
+        with_real: Also score a classifier trained on as many real images. A run does not need it,
+            because it scores one trained on all real images.
 
     Raises:
         InputError: `audit.weights` cannot be used.
@@ -88,7 +88,7 @@ def examine(
 
 
 def _is_scored(experiment: Experiment, splits: Splits) -> bool:
-    """Arrays may come without test images, and a sweep may leave them unread."""
+    """Whether test is scored: arrays may lack test images, and a sweep may leave them unread."""
     rounds = experiment.evaluation.rounds and experiment.audit.classification_rounds
     return bool(len(splits.test) and rounds)
 

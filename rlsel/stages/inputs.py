@@ -1,12 +1,13 @@
-"""The first stage: all that an experiment reads, checked before anything is trained."""
+"""The first stage: read all inputs of an experiment, and check them before any training."""
 
 import os
 import sys
 from collections.abc import Iterator
 
 from rlsel.classifier.mlp import MLPConfig
-from rlsel.data import ImageSet, SampleSet, Splits, load_splits
+from rlsel.data import EmbeddingSet, ImageSet, SampleSet, Splits, load_splits
 from rlsel.data.image_set import as_images
+from rlsel.data.kinds import known
 from rlsel.data.positive_class import describe_positive, doubts
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
@@ -19,10 +20,10 @@ from rlsel.selectors.peers import require_packages
 
 
 def read_inputs(experiment: Experiment) -> tuple[Splits, Pool | None]:
-    """All that is read or drawn before anything is trained; no pool where a generator makes it.
+    """Read or draw all inputs. The pool is None if a generator is still to make it.
 
     Raises:
-        InputError: an input is wrong, or the experiment does not go with it.
+        InputError: an input is wrong, or does not match the experiment.
     """
     splits, pool = read_samples(experiment)
     if pool is not None:
@@ -31,7 +32,7 @@ def read_inputs(experiment: Experiment) -> tuple[Splits, Pool | None]:
 
 
 def read_samples(experiment: Experiment) -> tuple[Splits, Pool | None]:
-    """`read_inputs`, without a look into a file of features."""
+    """Like `read_inputs`, but without checking a file of features."""
     require_packages(experiment.selection.methods)
     require_rules(experiment.selection.methods, experiment.folder)
     require_weights(experiment.audit.weights)
@@ -51,23 +52,28 @@ def read_samples(experiment: Experiment) -> tuple[Splits, Pool | None]:
 
 
 def require_same_kind(experiment: Experiment, train: SampleSet) -> None:
-    """Refuse settings that are of another kind of sample than `train` is.
+    """Refuse settings for another kind of sample than `train`.
 
     Raises:
-        InputError: names the setting.
+        InputError: a setting does not fit; the message names it.
     """
-    classifier, extractor = experiment.classifier, experiment.features.extractor
-    if isinstance(train, ImageSet):
-        if isinstance(classifier, MLPConfig):
-            raise InputError(
-                "classifier.name is mlp, which trains on embeddings, and the samples are images: "
-                "leave it out"
-            )
-        return
-    what = f"the samples are {train.noun}s"
+    match known(train):
+        case ImageSet():
+            if isinstance(experiment.classifier, MLPConfig):
+                raise InputError(
+                    "classifier.name is mlp, which trains on embeddings, and the samples are "
+                    "images: leave it out"
+                )
+        case EmbeddingSet():
+            _require_no_images(experiment)
+
+
+def _require_no_images(experiment: Experiment) -> None:
+    what = "the samples are embeddings"
+    extractor = experiment.features.extractor
     wrong = {
         f"classifier trains a ResNet34, and {what}: set classifier.name: mlp": not isinstance(
-            classifier, MLPConfig
+            experiment.classifier, MLPConfig
         ),
         f"reward: finetune goes on from a ResNet34, and {what}: pay by probe or full": "finetune"
         in experiment.reward.fidelities,
@@ -84,10 +90,10 @@ def require_same_kind(experiment: Experiment, train: SampleSet) -> None:
 
 
 def _require_gpus(experiment: Experiment) -> None:
-    """Refuse GPUs that a Ray of our own could never offer, before anything is trained.
+    """Refuse GPUs that a local Ray session could never offer, before anything is trained.
 
     Raises:
-        InputError: evaluators are to have GPUs, and there is neither one here nor a cluster.
+        InputError: evaluators shall have GPUs, but this machine has none and there is no cluster.
     """
     evaluators, ray = experiment.evaluators, sys.modules.get("ray")
     asked = evaluators.count is not None and evaluators.gpus_each is not None
@@ -106,7 +112,7 @@ def _require_gpus(experiment: Experiment) -> None:
 def describe_settings_and_inputs(
     experiment: Experiment, splits: Splits, pool: Pool | None
 ) -> InputReport:
-    """What a check prints and a run records: counts, warnings and notes."""
+    """Counts, warnings and notes, which a check prints and a run records."""
     doubtful = doubts(splits.class_names, experiment.data.positive_class)
     remarks = experiment.remarks
     if not doubtful:
@@ -116,7 +122,7 @@ def describe_settings_and_inputs(
 
 
 def _idle_ranges(experiment: Experiment, pool: Pool | None) -> Iterator[str]:
-    """A warning for each class with a keep range of its own and no candidate that it could bind."""
+    """A warning for each class that has its own keep range but no candidates."""
     made = experiment.generator.classes if experiment.generator else None
     for name in experiment.selection.keep_range_of_class:
         if (name in pool.absent) if pool else (made is not None and name not in made):

@@ -1,4 +1,4 @@
-"""The final word on every selection: scores on test, and how much of a known truth was found."""
+"""The stage of the final scores: every selection on test, and against a known truth."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from rlsel.stages.description import Description
 
 @dataclass(frozen=True)
 class Truth:
-    """How much of the planted truth each method found; None where nobody knows it."""
+    """How much of the planted truth each method found; None if the truth is unknown."""
 
     by_method: dict[str, Any] | None
     by_kind: dict[str, Any] | None
@@ -24,8 +24,8 @@ class Truth:
 def score(
     experiment: Experiment, splits: Splits, evaluations: Evaluations, selections: list[Selection]
 ) -> Scores:
-    """Method -> metric -> one test score a round; empty where there are no test images."""
-    if not len(splits.test):  # arrays may come without
+    """Method -> metric -> one test score per round; empty if there are no test images."""
+    if not len(splits.test):  # arrays may lack test images
         return {}
     return score_selections(experiment.evaluation, evaluations, selections, experiment.seed)
 
@@ -33,10 +33,10 @@ def score(
 def compare_with_truth(
     pool: Pool, described: Description, selections: list[Selection], shown: Selection
 ) -> Truth:
-    """Rankings and masks against what a planted pool is known to hold.
+    """Compare rankings and masks with the known truth of a planted pool.
 
     Args:
-        shown: The selection that the run ends with; free scores get as many places.
+        shown: The final selection of the run. Free scores keep as many candidates as it does.
     """
     learned = shown.score_N if shown.method == "controller" else None
     scores, problem = described.table.free_scores, described.problem

@@ -1,4 +1,4 @@
-"""The stage between features and final scores: the controller learns, under a progress bar."""
+"""The stage in which the controller learns, between the features and the final scores."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,18 +17,19 @@ if TYPE_CHECKING:
     from rlsel.algorithms.task import Task
 
 Row = dict[str, Any]
-"""Figures of one iteration, as `iterations.jsonl` has them."""
+"""Figures of one iteration, in the form of `iterations.jsonl`."""
 MAX_RUNNERS = 64
-"""Env runners at most: each is a process of some 550 MB."""
+"""Most env runners, because each is a process of some 550 MB."""
 
 
 @dataclass(frozen=True)
 class Learning:
-    """What was learned, and how far it can be trusted."""
+    """The learned selection, with figures on learning and on how far to trust it."""
 
     selection: Selection
     figures: dict[str, float]
-    """Iterations, the chosen one, and what its selection scored on both validation sets."""
+    """Number of iterations, the chosen one, and the scores of its selection on both validation
+    sets."""
     noise: dict[str, float]
     """Spread of the reward itself, and whether it carried a signal."""
     warnings: list[str]
@@ -42,16 +43,16 @@ def learn(
     within: Path,
     on_iteration: Callable[[Row], object],
 ) -> Learning | None:
-    """Train the controller; None if it does not compete.
+    """Train the controller; None if it is not among the methods.
 
     Args:
-        within: A folder for checkpoints, since this takes hours; a training that was interrupted
-            goes on from there.
-        on_iteration: Called with the figures of every iteration, those made before included.
+        within: A folder for checkpoints. Learning can take hours, and an interrupted training
+            continues from there.
+        on_iteration: Called with the figures of every iteration, also of those before a resume.
     """
     if "controller" not in experiment.selection.methods:
         return None
-    # Only now: importing RLlib takes seconds, which a run without a controller need not pay.
+    # Imported here, because RLlib takes seconds that a run without a controller need not spend.
     from rlsel.selectors.controller import learn_selection
 
     noise = look_at_noise(experiment, problem, pool)
@@ -98,7 +99,7 @@ def _summary(row: Row, metric: str) -> str:
 
 
 def _noise_floor(experiment: Experiment, known: dict[str, float]) -> dict[str, float]:
-    """What stands beside the rewards of every iteration: how much of them is noise."""
+    """The noise of the reward, to be written beside the rewards of every iteration."""
     fidelity = experiment.reward.fidelity
     return {
         "noise_floor": known[f"{fidelity}.between_seeds"],
@@ -112,7 +113,7 @@ def make_task(
     class_names: tuple[str, ...],
     by: Callable[[Fidelity, Split], RewardFn],
 ) -> "Task":
-    """What an experiment wants learned; `by` gives the worth of sets by a fidelity on a split."""
+    """The learning task of an experiment; `by` makes the reward of a fidelity on a split."""
     from rlsel.algorithms.task import Task
 
     reward, final = experiment.reward, experiment.reward.final_fidelity
@@ -129,9 +130,10 @@ def make_task(
 
 
 def num_env_runners(experiment: Experiment, num_evaluators: int) -> int:
-    """Twice as many as evaluators, so that none of those waits; a divisor of the episodes.
+    """Number of env runners: up to twice that of evaluators, so that no evaluator waits.
 
-    None where no evaluator is asked: a message costs more than a probe.
+    It divides the number of episodes. It is 0 if no evaluator is asked, since rewards are then
+    computed in the driver, where a probe costs less than a message.
     """
     algorithm = experiment.algorithm
     if not experiment.reward.needs_evaluators:

@@ -1,7 +1,7 @@
-"""What a run has to say of its own reward and policy, before anybody trusts a number of it.
+"""Checks on the reward and the policy of a run that tell how far its numbers can be trusted.
 
-How much of the reward is noise, whether there is a signal in it, whether the policy has collapsed
-or fits the validation images: figures for the record, lines for the terminal, warnings.
+The checks: how much of the reward is noise, whether it carries a signal, and whether the policy has
+collapsed or overfits the validation images. Out: figures for the record, printed lines, warnings.
 """
 
 import math
@@ -30,13 +30,13 @@ class Noise:
     """How much of a reward is noise, measured before anything is learned."""
 
     figures: dict[str, float]
-    """`fidelity.figure`, as the record has them."""
+    """`fidelity.figure` -> value, in the form of the record."""
     warnings: list[str]
 
 
 @dataclass(frozen=True)
 class Hindsight:
-    """What the rewards and the policy say of themselves when learning has ended."""
+    """Figures and warnings on the rewards and the policy after learning."""
 
     figures: dict[str, float]
     warnings: list[str]
@@ -45,12 +45,13 @@ class Hindsight:
 def set_reward(
     experiment: Experiment, pool: EvaluationPool, fidelity: Fidelity, split: Split
 ) -> SetReward:
-    """The worth of sets by one fidelity, on one split."""
+    """The function that gives the score of sets by one fidelity on one split."""
     reward = experiment.reward
-    # One seed for every set of candidates: sets are to be compared, not seeds.
+    # All sets of candidates share one seed, so that sets are compared and not seeds.
     seed = derive_seed(experiment.seed, "reward")
     repeats = 1 if fidelity == "probe" else reward.repeats
-    # A message costs more than a probe; but env runners can only ask the evaluators.
+    # A probe costs less than a message to an evaluator, so it runs in this process. Env runners
+    # have no choice: they can only ask the evaluators.
     is_cheap = fidelity == "probe" and not reward.needs_evaluators
     evaluations = pool.here if is_cheap else pool.evaluations
     return SetReward(evaluations, fidelity, reward.metric, seed, split, repeats)
@@ -59,8 +60,8 @@ def set_reward(
 def look_at_noise(experiment: Experiment, problem: SelectionProblem, pool: EvaluationPool) -> Noise:
     """Measure and print how much of the reward is noise."""
     reward = experiment.reward
-    # A coin for each candidate that a reward covers; of a gain, which is the difference of two
-    # such sets, this is the noise of one.
+    # The random sets keep each covered candidate with chance 1/2. A gain is the difference of two
+    # such sets, and the noise measured here is that of one of them.
     of_shard = 0.5 / problem.num_shards
     share = of_shard if reward.covers in ("kept", "gain") else of_shard / problem.num_decisions
     floor = measure_noise_floor(
@@ -82,7 +83,7 @@ def look_at_noise(experiment: Experiment, problem: SelectionProblem, pool: Evalu
 
 
 def _standard_errors(experiment: Experiment, pool: EvaluationPool) -> dict[str, float]:
-    """How far the rewards that were paid for more than once can be off."""
+    """Standard errors of the rewards that were evaluated several times."""
     reward = experiment.reward
     if reward.repeats == 1:
         return {}
@@ -96,7 +97,7 @@ def _standard_errors(experiment: Experiment, pool: EvaluationPool) -> dict[str, 
 
 
 def look_back(learned: "Learned", experiment: Experiment, pool: EvaluationPool) -> Hindsight:
-    """Whether the reward carried a signal, and whether the policy collapsed or fits validation."""
+    """Whether the reward carried a signal, and whether the policy collapsed or overfits."""
     figures, warnings = _standard_errors(experiment, pool), []
     signal = signal_in(learned.taken)
     if signal:

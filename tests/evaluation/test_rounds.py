@@ -49,6 +49,12 @@ def test_every_job_is_a_full_training_scored_on_test() -> None:
     assert {(job.fidelity, job.split) for job in asked} == {("full", "test")}
 
 
+def test_every_job_asks_for_all_metrics_of_the_table() -> None:
+    _, asked = score(rounds=1)
+
+    assert {job.metrics for job in asked} == {SCORE_METRICS}
+
+
 def test_in_a_round_every_method_has_the_same_seed_and_rounds_differ() -> None:
     _, asked = score(rounds=3)
 

@@ -121,12 +121,30 @@ def test_an_unknown_key_is_answered_with_the_nearest(key: str, nearest: str) -> 
     assert f"no setting {key!r} (did you mean {nearest}?)" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "described"),
+    [
+        ("reward.smoothing", "'smoothing' is in the meaning of reward.alpha; "),
+        ("learning_rate", "'learning_rate' is in the meaning of algorithm.lr, "),
+        ("reward.weight", "'weight' is in the meaning of reward.alpha, "),
+    ],
+)
+def test_an_unknown_key_is_answered_with_settings_described_in_its_words(
+    key: str, described: str
+) -> None:
+    with pytest.raises(InputError) as raised:
+        find_settings(key)
+
+    assert described in str(raised.value)
+
+
 @pytest.mark.parametrize("key", ["quite something else", "", "..."])
 def test_what_is_like_no_key_gets_no_guess(key: str) -> None:
     with pytest.raises(InputError, match=r"`rlsel config` lists all") as raised:
         find_settings(key)
 
     assert "did you mean" not in str(raised.value)
+    assert "is in the meaning of" not in str(raised.value)
 
 
 def test_a_setting_of_earlier_versions_is_answered_with_what_holds_now() -> None:

@@ -64,7 +64,7 @@ def test_the_name_says_the_kind_and_a_complete_config_keeps_it(
         (
             {"name": "torchvision", "model": "resnet18"},
             "features.extractor.weights is missing: The path of a state dict; DEFAULT or another "
-            "name of torchvision's own; or random",
+            "name of torchvision's own weights; or random",
         ),
         ({**RESNET18, "weights": None}, "features.extractor.weights is None; it must be a valid"),
         ({**RESNET18, "std": [1, 1, 0]}, "features.extractor.std.2 is 0; it must be greater than"),

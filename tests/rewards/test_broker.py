@@ -1,6 +1,7 @@
 """Who gets which jobs when, and what becomes of the answers."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from fake_evaluator import (
@@ -9,6 +10,7 @@ from fake_evaluator import (
     broker_of,
     everybody_has_had_a_turn,
     finish_all,
+    job_of,
     run,
     sizes,
 )
@@ -26,6 +28,22 @@ def test_a_lone_request_is_handed_out_at_once(tmp_path: Path) -> None:
             assert sizes(evaluator.groups) == [[5]]
             await finish_all(evaluator)
             assert (await asked[0]).num_train == 61
+
+    run(test)
+
+
+def test_a_row_of_the_ledger_that_lacks_the_metric_is_evaluated_again(tmp_path: Path) -> None:
+    async def test() -> None:
+        evaluator, job = FakeEvaluator(), replace(job_of(5), metrics=("auc",))
+        ledger = Ledger(tmp_path / "ledger.sqlite")
+        ledger.put("a", job, Evaluation({"accuracy": [0.25]}, 1, 0.1))
+        ledger.close()
+        async with broker_of([evaluator], tmp_path) as broker:
+            asked = asyncio.create_task(broker.evaluate("run", "a", job))
+            await finish_all(evaluator)
+            assert (await asked).best("auc") == 0.5
+            assert (await broker.evaluate("run", "a", job)).best("auc") == 0.5
+            assert sizes(evaluator.groups) == [[5]]
 
     run(test)
 

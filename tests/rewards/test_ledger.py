@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from small_ledger import evaluation, job
 
+from rlsel.metrics import METRICS
 from rlsel.rewards import Evaluation, Ledger
-from rlsel.rewards.jobs import WORST_SCORE
 
 
 def test_a_row_comes_back_as_it_was_put(open_ledger: Callable[[], Ledger]) -> None:
@@ -73,6 +73,28 @@ def test_a_row_that_cannot_be_stored_is_not_dropped_without_a_word(
     # SQLite takes NaN for NULL.
     with pytest.raises(sqlite3.IntegrityError):
         open_ledger().put("a", job(), replace(evaluation(), train_s=float("nan")))
+
+
+def test_a_row_that_lacks_a_metric_is_none_to_who_asks_for_it(
+    open_ledger: Callable[[], Ledger],
+) -> None:
+    ledger = open_ledger()
+    ledger.put("a", job(), evaluation())
+
+    assert ledger.get("a", ("auc", "log_loss")) == evaluation()
+    assert ledger.get("a", ("auc", "kappa")) is None
+
+
+def test_an_evaluation_with_a_new_metric_takes_the_place_of_the_row_without_it(
+    open_ledger: Callable[[], Ledger],
+) -> None:
+    ledger = open_ledger()
+    newer = Evaluation({"auc": [0.25], "log_loss": [-np.inf], "kappa": [0.5]}, 23, 2.5, "newer")
+    for put in (evaluation(), newer, evaluation(0.6), replace(newer, worker="last")):
+        ledger.put("a", job(), put)
+
+    assert ledger.get("a", ("auc", "kappa")) == newer
+    assert len(ledger) == 1
 
 
 def test_counts_are_by_fidelity(open_ledger: Callable[[], Ledger]) -> None:
@@ -171,4 +193,15 @@ def test_a_training_that_ran_away_counts_among_the_repeats_as_the_worst(
 
     (found,) = ledger.repeats("full", "reward_val", "auc")
 
-    assert found.mean == pytest.approx((WORST_SCORE["auc"] + 0.5) / 2)
+    assert found.mean == pytest.approx((METRICS["auc"].worst + 0.5) / 2)
+
+
+def test_repeats_pass_over_rows_that_lack_the_metric(open_ledger: Callable[[], Ledger]) -> None:
+    ledger = open_ledger()
+    ledger.put("old", job("full", seed=1), evaluation())
+    for seed, value in ((2, 0.4), (3, 0.5)):
+        ledger.put(f"{seed}", job("full", seed), Evaluation({"accuracy": [value]}, 23, 1.5))
+
+    (found,) = ledger.repeats("full", "reward_val", "accuracy")
+
+    assert (found.num_seeds, found.mean) == (2, pytest.approx(0.45))

@@ -8,6 +8,7 @@ from threading import Barrier
 import pytest
 from small_workbench import none, probe_job, right, small_workbench
 
+from rlsel.metrics import METRICS, Measure
 from rlsel.rewards import Evaluation, Job, Ledger, LocalEvaluations, Workbench
 
 
@@ -49,6 +50,30 @@ def test_a_resumed_run_does_not_pay_again(ledger: Ledger, trained: list[Job]) ->
     resumed = LocalEvaluations(small_workbench(), ledger)
 
     assert resumed.one(probe_job(right())) == paid
+    assert len(trained) == 1
+
+
+def test_what_was_paid_before_there_was_a_metric_is_evaluated_again_for_it(
+    ledger: Ledger, trained: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LocalEvaluations(small_workbench(), ledger).one(probe_job(right()))
+    monkeypatch.setitem(METRICS, "share", Measure(lambda logits, labels: 0.25, "share"))
+
+    resumed = LocalEvaluations(small_workbench(), ledger)
+    found = [resumed.one(probe_job(right(), metrics=("auc", "share"))) for _ in range(2)]
+
+    assert [one.best("share") for one in found] == [0.25, 0.25]
+    assert len(trained) == 2
+
+
+def test_a_new_metric_costs_nothing_where_nobody_asks_for_it(
+    ledger: Ledger, trained: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LocalEvaluations(small_workbench(), ledger).one(probe_job(right()))
+    monkeypatch.setitem(METRICS, "share", Measure(lambda logits, labels: 0.25, "share"))
+
+    LocalEvaluations(small_workbench(), ledger).one(probe_job(right(), metrics=("auc",)))
+
     assert len(trained) == 1
 
 

@@ -1,14 +1,15 @@
 """From an evaluation to the number the controller is paid."""
 
 from collections.abc import Iterable, Iterator
+from typing import get_args
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from envs import RewardFn
+from rlsel.metrics import METRICS, Metric
 from rlsel.rewards import Evaluation, Job, RewardConfig, SetReward
-from rlsel.rewards.jobs import WORST_SCORE
 
 
 class Answers:
@@ -135,14 +136,22 @@ def test_an_epoch_that_ran_away_is_never_the_best(bad: float) -> None:
     assert Evaluation({"log_loss": [-0.7, bad, -0.6]}, 1, 0.0).best("log_loss") == -0.6
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "auc", "log_loss"])
+@pytest.mark.parametrize("metric", get_args(Metric))
 def test_a_training_that_ran_away_scores_worse_than_guessing_two_classes(metric) -> None:
     guessing = {"accuracy": 0.5, "auc": 0.5, "log_loss": -np.log(2)}
 
     score = Evaluation({metric: [np.nan, np.nan]}, 1, 0.0).best(metric)
 
-    assert score == WORST_SCORE[metric] < guessing[metric]
+    assert score == METRICS[metric].worst < guessing[metric]
 
 
 def test_on_test_the_last_epoch_counts_however_good_the_others() -> None:
     assert Evaluation({"accuracy": [0.9, 0.7]}, 1, 0.0).last("accuracy") == 0.7
+
+
+def test_a_reward_asks_for_its_own_metric_alone() -> None:
+    answers = Answers({"log_loss": [-0.5]})
+
+    SetReward(answers, "full", "log_loss", seed=0)(np.ones(7, dtype=bool))
+
+    assert [job.metrics for job in answers.asked] == [("log_loss",)]

@@ -1,5 +1,6 @@
 """A run folder belongs to one experiment, and an interrupted run is found again."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -130,9 +131,10 @@ def test_a_run_killed_before_its_first_record_can_be_resumed(tmp_path: Path) -> 
     assert take(tmp_path / "run", resume=True).record.resumed == 1
 
 
-def test_resuming_where_nothing_was_begun_begins(tmp_path: Path) -> None:
+def test_resuming_a_folder_of_ones_own_choice_where_nothing_was_begun_begins(
+    tmp_path: Path,
+) -> None:
     assert take(tmp_path / "run", resume=True).record.resumed == 0
-    assert take(resume=True).path == RUNS / STEM
 
 
 def test_default_folders_are_called_after_name_hash_and_seed_and_numbered_up() -> None:
@@ -159,6 +161,48 @@ def test_resume_takes_the_newest_folder_of_this_very_run() -> None:
     (RUNS / f"{STEM}-copy").mkdir()
 
     assert take(resume=True).path == RUNS / f"{STEM}-11"
+
+
+def test_resume_without_a_run_of_this_name_has_nothing_to_go_on_with() -> None:
+    take(experiment=build_experiment({"name": "mine-too"}, "here"))
+    take(experiment=other(seed=1))
+
+    with pytest.raises(InputError, match="there is nothing to resume") as error:
+        take(resume=True)
+
+    assert "seed" not in str(error.value)
+    assert "leave out --resume to begin anew" in str(error.value)
+
+
+def test_resume_with_a_changed_setting_says_what_differs_and_begins_nothing() -> None:
+    before = take(experiment=other(algorithm={"clip": 0.3})).path
+
+    with pytest.raises(InputError) as error:
+        take(resume=True)
+
+    said = str(error.value)
+    assert f"unfinished with other settings: {before} (" in said
+    assert "algorithm.clip is 0.3 there and 0.2 here" in said
+    assert "\n" not in said
+    assert [*RUNS.iterdir()] == [before]
+
+
+def test_resume_names_the_three_newest_of_the_runs_that_other_settings_began() -> None:
+    paths = [take(experiment=other(algorithm={"clip": clip})).path for clip in (0.3, 0.4, 0.5, 0.6)]
+    for age, path in enumerate(paths):
+        os.utime(path, (1e9 - age, 1e9 - age))
+
+    with pytest.raises(InputError, match=f"{paths[0]}, {paths[1]}, {paths[2]} and 1 more"):
+        take(resume=True)
+
+
+def test_resume_does_not_name_runs_that_are_finished() -> None:
+    take(experiment=other(algorithm={"clip": 0.3})).update(finished=True)
+
+    with pytest.raises(InputError, match="there is nothing to resume") as error:
+        take(resume=True)
+
+    assert "unfinished" not in str(error.value)
 
 
 def test_time_worked_adds_up_over_the_pieces_of_a_run(
@@ -190,6 +234,19 @@ def test_an_unfinished_run_of_an_earlier_version_is_refused_in_one_line(tmp_path
     take(tmp_path / "run").update(layout=1)
 
     with pytest.raises(InputError, match=r"run: was begun by an earlier version of rlsel") as error:
+        take(tmp_path / "run", resume=True)
+
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_run_of_a_newer_version_is_refused_before_its_settings_are_read(
+    finished: bool, tmp_path: Path
+) -> None:
+    take(tmp_path / "run").update(layout=LAYOUT + 1, finished=finished)
+    (tmp_path / "run" / CONFIG).write_text("setting_of_tomorrow: 1\n")
+
+    with pytest.raises(InputError, match=r"made by a newer rlsel .*; update rlsel$") as error:
         take(tmp_path / "run", resume=True)
 
     assert "\n" not in str(error.value)

@@ -1,4 +1,4 @@
-"""docs/config.md: every setting in tables, a section for each block, made by `make docs`."""
+"""docs/config.md: all settings in tables, one section per block, made by `make docs`."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,37 +7,36 @@ from rlsel.experiment.describe import Setting, settings
 HEAD = """\
 # Settings
 
-This page is made from the docstrings of the settings by `make docs`; edit those. On the terminal
-`rlsel config reward` says the same of a block, and `rlsel config reward.metric` of a setting.
+`make docs` makes this page from the docstrings of the settings, so edit those. On the terminal
+`rlsel config reward` shows the same for a block, and `rlsel config reward.metric` for a setting.
 
-A config is a YAML file that states what differs from the defaults. `rlsel init` writes one for the
-images that you have. A key such as `reward.metric` below is written
+A config is a YAML file that states what differs from the defaults. `rlsel init` writes one for your
+images. A key such as `reward.metric` below is written
 
 ```yaml
 reward:
   metric: auc
 ```
 
-and `null` is how YAML writes the None of these descriptions. Some blocks are of one of several
-kinds, told by `name`. The key of a setting has the kind in it then: what is
-`data.source.folder.path` here, as to `rlsel config`, is written
-`data: {source: {name: folder, path: ...}}`.
+and the None of these descriptions is written `null`. Some blocks have several kinds, and `name`
+chooses one. On this page and for `rlsel config` the key of a setting then includes the kind: the
+setting `data.source.folder.path` is written `data: {source: {name: folder, path: ...}}`.
 
 ## In your editor
 
 `rlsel config --schema > rlsel.schema.json` writes a JSON schema (draft 2020-12) of a config.
 Editors with a YAML language server, such as VS Code with the extension YAML of Red Hat, then
-complete keys, show what they mean and underline what is unknown, where the config begins with
+complete keys, show their meaning and underline unknown ones, if the config begins with
 
 ```yaml
 # yaml-language-server: $schema=rlsel.schema.json
 ```
 
-`rlsel init` writes both: the line, and the file beside the config. Nothing is fetched from a
-network. Write the file anew after an update of rlsel.
+`rlsel init` writes both the line and the schema file beside the config. Nothing is downloaded.
+Write the schema file again after an update of rlsel.
 
-`rlsel --install-completion` has the shell complete commands, keys of `rlsel config`, YAML files and
-run folders (bash, zsh, fish and PowerShell).
+`rlsel --install-completion` makes the shell complete commands, keys of `rlsel config`, YAML files
+and run folders (bash, zsh, fish and PowerShell).
 """
 
 
@@ -53,7 +52,7 @@ def _at_the_top() -> Iterator[str]:
 
 
 def _section(block: Setting, depth: int = 2) -> Iterator[str]:
-    """The section of a block, with those of the blocks in it."""
+    """The section of a block, with the sections of the blocks inside it."""
     if not block.is_block:
         return
     yield f"{'#' * depth} {block.key}\n"

@@ -1,4 +1,4 @@
-"""Settings on a terminal: the blocks of a config, the settings of a block, or all about one."""
+"""Settings on a terminal: the blocks of a config, the settings of a block, or one setting."""
 
 import re
 import textwrap
@@ -10,12 +10,12 @@ from rlsel.experiment.describe import Setting, find_settings, settings
 from rlsel.machine.progress import console
 
 WIDEST = 100
-"""Columns; longer lines are hard to read."""
+"""Most columns of a line; longer lines are hard to read."""
 INDENT = "  "
 
 
 def print_blocks() -> None:
-    """A line for each setting at the top of a config and for each block, however deep."""
+    """Print a line for each setting at the top of a config and for each block at any depth."""
     for one in settings():
         _print_line(one)
         for inner in one.walk():
@@ -28,7 +28,7 @@ def print_blocks() -> None:
 
 
 def print_setting(key: str) -> None:
-    """All about a key: of a block its settings, of a setting its type, default and meaning.
+    """Print all about a key: the settings of a block, or type, default and meaning of a setting.
 
     Raises:
         InputError: there is no such key.
@@ -78,7 +78,7 @@ def _sort_of_block(block: Setting) -> str:
     if block.type.startswith("list"):
         return "a list of blocks; by default it is empty"
     if block.kinds:
-        return f"a block of one of several kinds, told by `name`; by default {block.default}"
+        return f"a block of one of several kinds, chosen by `name`; by default {block.default}"
     if block.type.startswith("name: "):
         return block.type
     return "a block, which may be null" if block.type.endswith("null") else "a block"

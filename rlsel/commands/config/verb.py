@@ -1,4 +1,4 @@
-"""`rlsel config`: names, help and what goes with what."""
+"""`rlsel config`: its options, help texts and their combinations."""
 
 from typing import Annotated
 

@@ -1,5 +1,5 @@
-"""`rlsel init`: looks at images and candidates, and writes a commented config that runs.
+"""`rlsel init`: look at images and candidates, and write a commented config that works.
 
-In: two paths as they were typed. Out: a YAML file that `rlsel check` takes, since it was checked
-before it got its name. Read `write.py` first, then `choose.py`; `noted.py` is YAML with comments.
+In: two paths as typed. Out: a YAML file that `rlsel check` accepts, because it was checked before
+it got its name. Read `write.py` first, then `choose.py`; `noted.py` is YAML with comments.
 """

@@ -1,4 +1,4 @@
-"""All blocks of a config: the images, the candidates or what makes them, and how a run goes."""
+"""All blocks of a config: the images, the candidates or their generator, and the rest of a run."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -31,7 +31,7 @@ POOLS = {
 
 
 def blocks_of_default() -> Block:
-    """The built-in default, with what its settings mean."""
+    """The built-in default, with comments on its settings."""
     everything = to_dict(default_experiment())
     source, pool = everything["data"]["source"], everything["pool"]
     return {
@@ -50,15 +50,15 @@ def blocks_of_default() -> Block:
 
 
 def blocks_for(images: str, candidates: str | None, label: str | None, folder: Path) -> Block:
-    """A config for images that are there.
+    """A config for the user's images.
 
     Args:
         candidates: A folder, file or glob; None trains a generator.
         label: The column of the classes, for Parquet.
-        folder: Of the config, where its relative paths begin.
+        folder: The folder of the config, at which its relative paths begin.
 
     Raises:
-        InputError: something cannot be read, or there are too few images.
+        InputError: a file cannot be read, or there are too few images.
     """
     limits, seed = limits_here(), Experiment().seed
     source = recognise(images, label)
@@ -96,10 +96,10 @@ def _recognised(candidates: str, label: str | None) -> FilePool:
 
 
 def _readable_with(pool: FilePool, found: Found, seed: int) -> Found:
-    """The same, leaving out images that cannot be read where candidates ask for it.
+    """The same images, with `data.skip_bad` set if some candidates cannot be read.
 
     Raises:
-        InputError: the candidates do not go with the images.
+        InputError: the candidates do not fit the images.
     """
     try:
         build_pool(pool, found.splits, found.config, seed)
@@ -119,7 +119,7 @@ def _pool(pool: FilePool, folder: Path) -> Noted:
         value = getattr(pool, key, None)
         if value is not None and value != USUAL_COLUMNS.get(key):
             block[key] = Noted(value)
-    return Noted(block, f"The candidates, {kind}. Their classes are called as the real ones are.")
+    return Noted(block, f"The candidates, {kind}. Their classes have the names of the real ones.")
 
 
 def _generator(found: Found, limits: Limits, images: str) -> Noted:
@@ -145,7 +145,7 @@ def _generator(found: Found, limits: Limits, images: str) -> Noted:
 
 
 def _rest(usual: Experiment, rounds: int, machine: str) -> Block:
-    """What every run has, beside its images."""
+    """The blocks that every config has besides those of images and candidates."""
     methods = list(usual.selection.methods)
     why = f" It is 5 in the paper; this machine has {machine}." if rounds < 5 and machine else ""
     per_method = _told("evaluation.rounds", rounds)
@@ -170,7 +170,7 @@ def _all_told(block: str, settings: dict[str, Any], alone: tuple[str, ...] | Non
     """Settings with the first sentence of their docstrings.
 
     Args:
-        alone: Those that have one; None gives it to all but the kind.
+        alone: Settings that get a comment; None gives one to all except the kind.
     """
     wanted = settings.keys() - {"name"} if alone is None else alone
     return {

@@ -1,4 +1,4 @@
-"""The block `data` for images that are there: read, and read again with what would be better."""
+"""The block `data` for the user's images: they are read, and read again with better settings."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -30,10 +30,10 @@ from rlsel.machine.wording import by, counted
 from rlsel.pool.checks import better_ratios
 
 NUM_MEASURED = 200
-"""Images whose size is looked at before any is decoded."""
+"""Most images whose size is read before any is decoded."""
 CLASSES_NAMED = 6
 LEAST_TRAIN = 0.5
-"""Share of the images; a larger validation set is not worth more of them than that leaves."""
+"""Least share of the images for training. Validation is not enlarged beyond that."""
 NO_NAMES = (
     "The file calls the classes 0, 1, ... To name them in that order, add a line such as\n"
     "  class_names: [benign, malignant]"
@@ -56,20 +56,20 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Found:
-    """Real images, and how a config would have them."""
+    """Real images, with the settings for a config."""
 
     config: DataConfig
     splits: Splits
     size: Size | None
-    """The commonest, as they are; None of embeddings."""
+    """The commonest original size; None for embeddings."""
     num_sizes: int
-    """Among the images that were looked at."""
+    """Number of different sizes among the images that were examined."""
     notes: dict[str, str]
-    """Setting of `data` -> why it is so."""
+    """Setting of `data` -> the reason for its value."""
 
     @property
     def noun(self) -> str:
-        """What one is called."""
+        """The word for one sample."""
         return self.splits.train.noun
 
     @property
@@ -95,13 +95,13 @@ class Found:
 
 
 def look_at_images(source: AnySource, limits: Limits, seed: int, makes_candidates: bool) -> Found:
-    """Read images, with the settings that suit them and the machine.
+    """Read images, and find the settings that suit them and the machine.
 
     Args:
         makes_candidates: Whether a generator is to be trained on them.
 
     Raises:
-        InputError: they cannot be read, or are too few.
+        InputError: the images cannot be read, or are too few.
     """
     config = DataConfig(source=source)
     notes = {"source": NO_NAMES} if isinstance(source, NpzSource) else {}
@@ -116,16 +116,16 @@ def look_at_images(source: AnySource, limits: Limits, seed: int, makes_candidate
     config, splits = _first_splits(config, seed)
     found = Found(config, splits, size, len(sizes), notes)
     for improve in (_with_patients, _with_ratios, _with_fewer, _with_positive_class):
-        with suppress(InputError):  # what would be better cannot be had: too few of a class
+        with suppress(InputError):  # not possible here: too few images of a class
             found = improve(found, limits, seed)
     return found
 
 
 def data_block(found: Found, path: str) -> Block:
-    """The block as YAML has it.
+    """The block `data` for YAML, with comments.
 
     Args:
-        path: Of the source, as the config has it.
+        path: The path of the source for the config.
     """
     config = found.config
     source = {k: v for k, v in asdict(config.source).items() if v is not None} | {"path": path}
@@ -148,7 +148,7 @@ def _with_notes(settings: dict[str, Any], notes: dict[str, str]) -> Block:
 
 
 def _sizes(source: FileSource) -> Iterator[Size]:
-    """Of some training images: spread over all where that reads none of the others."""
+    """Sizes of some training images, spread over all if files can be read one by one."""
     parts = find_parts(source)
     listing = parts[WHOLE if WHOLE in parts else "train"].read()
     step = 1 + len(listing.names) // NUM_MEASURED if isinstance(source, FolderSource) else 1
@@ -158,11 +158,11 @@ def _sizes(source: FileSource) -> Iterator[Size]:
 
 
 def _first_splits(config: DataConfig, seed: int) -> tuple[DataConfig, Splits]:
-    """With the settings as they are if those can be had; else with a larger validation, or without
-    the images that cannot be read, or both.
+    """Splits by the given settings if these work; else with a larger validation set, without the
+    unreadable images, or with both changes.
 
     Raises:
-        InputError: none of that helps. It tells what is wrong with the settings as they are.
+        InputError: none of these changes helps. The message is that of the given settings.
     """
     try:
         return config, load_splits(config, seed)
@@ -207,8 +207,8 @@ def _with_patients(found: Found, limits: Limits, seed: int) -> Found:
     num = len(set().union(*(_patients(part) for part in splits.named().values())))
     example = "" if key == "patient_column" else _example(found.splits, value)
     note = (
-        f"Whose image each is{example}: {num:,} patients, none of them in two splits. Delete this "
-        "line if it tells something else."
+        f"The patient of each image{example}: {num:,} patients, none of them in two splits. Delete "
+        "this line if it is something else."
     )
     return replace(found, config=config, splits=splits, notes=found.notes | {key: note})
 

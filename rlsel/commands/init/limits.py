@@ -1,4 +1,4 @@
-"""How large a first run may be: by what the machine has, which its config says in comments."""
+"""Limits on the size of a first run that depend on the machine; the config states the reasons."""
 
 import os
 from dataclasses import dataclass
@@ -7,25 +7,25 @@ from rlsel.data.decoding.resize import Size
 from rlsel.machine.wording import counted
 
 ALMOST_SQUARE = 1.1
-"""Sides whose ratio is less than that are made the same."""
+"""If the ratio of the sides is below this, the image is made square."""
 STEP_PX = 8
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a first run takes of the images, so that it ends in good time."""
+    """Limits on a first run, so that it ends within a reasonable time."""
 
     machine: str
-    """In words."""
+    """The machine in words."""
     side_px: int
-    """The longer side of an image, where candidates are given."""
+    """Longest side of an image if candidates are given."""
     made_side_px: int
-    """The same where a generator is trained, which costs far more."""
+    """Longest side of an image if a generator is trained, which costs far more."""
     num_train: int
     num_val: int
     num_test: int
     rounds: int
-    """Of the final scores."""
+    """Rounds of the final scores."""
     generator: dict[str, object]
     """Settings of the GAN."""
 
@@ -35,7 +35,7 @@ class Limits:
 
 
 def limits_here() -> Limits:
-    """Those of this machine."""
+    """The limits for this machine."""
     import torch  # takes seconds
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -58,7 +58,7 @@ def limits_here() -> Limits:
         num_val=1_260,
         num_test=2_000,
         rounds=3,
-        # tune_configs/histogan_small.yaml, whose training is measured.
+        # As in tune_configs/histogan_small.yaml, whose training time was measured.
         generator={
             "num_per_class": 512,
             "channels": 24,
@@ -70,7 +70,7 @@ def limits_here() -> Limits:
 
 
 def within(size: Size, side_px: int) -> Size:
-    """The size whose longer side is at most that, in about the same proportions."""
+    """A size with about the same proportions whose longer side is at most `side_px`."""
     if max(size) <= side_px:
         return size
     if max(size) < ALMOST_SQUARE * min(size):

@@ -17,12 +17,12 @@ Block = dict[str, "Noted"]
 
 @dataclass(frozen=True)
 class Noted:
-    """A value, or a block of settings, with what stands above it."""
+    """A value, or a block of settings, with the comment above it."""
 
     value: Any
     """Plain JSON, or a `Block`."""
     note: str = ""
-    """One line or several; each is wrapped, but for those that begin with a blank."""
+    """One line or several. Each is wrapped, except lines that begin with a blank."""
 
 
 def commented_yaml(block: Block) -> str:
@@ -40,7 +40,7 @@ def noted(settings: Mapping[str, Any]) -> Block:
 
 
 def comment(text: str, depth: int = 0) -> list[str]:
-    """A note as lines of YAML, whatever is in it."""
+    """A note as comment lines of YAML, with any characters."""
     start = INDENT * depth + "#"
     lines: list[str] = []
     for line in _printable(text).split("\n"):
@@ -75,6 +75,6 @@ def _line(key: str, value: Any) -> str:
 
 
 def _printable(text: str) -> str:
-    """Without what would end a comment, or what YAML does not take."""
+    """The text without characters that would end a comment or that YAML refuses."""
     plain = (c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
     return "".join(plain)

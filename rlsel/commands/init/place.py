@@ -1,13 +1,13 @@
-"""Paths as a config has them: relative ones begin at its folder."""
+"""Paths for a config, in which relative paths begin at the folder of the config."""
 
 import os
 from pathlib import Path
 
 
 def as_config_has_it(text: str, folder: Path) -> str:
-    """The path that a config in `folder` gives for one that was typed in the working folder.
+    """The path for a config in `folder` of a path that was typed in the working folder.
 
-    What begins at a root, a home or a variable stays as it is.
+    Paths that begin with a root, `~` or a variable stay unchanged.
     """
     if os.path.isabs(text) or text.startswith(("~", "$")):
         return text

@@ -1,4 +1,4 @@
-"""`rlsel init`: names and help."""
+"""`rlsel init`: its options and help texts."""
 
 import shlex
 import sys

@@ -1,4 +1,4 @@
-"""`init`: a config is written under another name, checked as `rlsel check` does, and then named."""
+"""`init`: write a config under a temporary name, check it like `rlsel check`, then rename it."""
 
 import shlex
 from dataclasses import replace
@@ -22,17 +22,17 @@ def init(
     label: str | None = None,
     command: str = "rlsel init",
 ) -> None:
-    """Write a config for images and candidates, or for neither; print what was found.
+    """Write a config for images and candidates, or for neither, and print the findings.
 
     Args:
-        images: The real ones: a folder, file or glob; None writes the built-in default.
-        candidates: What is to be selected from; None has a generator make it.
+        images: The real images: a folder, file or glob; None writes the built-in default.
+        candidates: The candidates to select from; None lets a generator make them.
         out: The file to write.
         label: The column of the classes, for Parquet; None finds it.
-        command: What was typed, for the record.
+        command: The typed command, for the comment at the top.
 
     Raises:
-        InputError: `out` is there, or something cannot be read. Nothing is written then.
+        InputError: `out` exists, or a file cannot be read. Nothing is written then.
     """
     if out.exists():
         raise InputError(f"{out}: is there already; choose another --out, or remove it first")

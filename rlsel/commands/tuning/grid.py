@@ -1,4 +1,4 @@
-"""The file of a sweep, and the experiments that it stands for."""
+"""The file of a sweep, and the experiments that it defines."""
 
 import itertools
 import json
@@ -19,7 +19,7 @@ NOT_OF_A_GRID = {
     "name": "it changes no result",
     "seed": "give them as seeds: [0, 1, 2]",
 }
-"""Blocks that would make no difference, and what to do about it."""
+"""Blocks that would make no difference in a grid -> what to do instead."""
 
 
 @config
@@ -27,18 +27,18 @@ class SweepConfig:
     """A grid of settings over one experiment."""
 
     experiment: dict[str, Any] = Field(default_factory=dict)
-    """Settings that all trials share, as in the config of a run."""
+    """Settings of all trials, as in the config of a run."""
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
-    """Dotted setting -> the values it takes, e.g. `algorithm.clip: [0.1, 0.2]`."""
+    """Dotted setting -> its values, e.g. `algorithm.clip: [0.1, 0.2]`."""
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
-    """Every point of the grid is run with each of them."""
+    """Seeds with each of which every point of the grid is run."""
     max_concurrent: Annotated[int | None, Field(ge=1)] = None
-    """Trials at a time; None takes as many as there is room for."""
+    """Most trials at a time; None takes as many as the machine has room for."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One point of the grid and the experiments, one per seed, that stand for it."""
+    """One point of the grid with its experiments, one per seed."""
 
     number: int
     settings: dict[str, Any]
@@ -50,7 +50,7 @@ class Point:
 
     @property
     def trials(self) -> dict[str, Experiment]:
-        """Name of a trial, which is its folder, and its experiment; in the order of the seeds."""
+        """Name of a trial, which is also its folder -> its experiment; in the order of seeds."""
         return {f"point{self.number:03d}-seed{e.seed}": e for e in self.experiments}
 
 
@@ -58,8 +58,8 @@ def load_sweep(path: Path) -> tuple[SweepConfig, list[Point]]:
     """Read a sweep and check every experiment in it before anything runs.
 
     Raises:
-        InputError: no such file, an unknown key, a setting that some trial refuses, or one that
-            would make no difference.
+        InputError: the file is missing, or it has an unknown key, a setting that a trial refuses,
+            or a setting that would make no difference.
     """
     content = read_yaml(path)
     try:
@@ -84,7 +84,7 @@ def load_sweep(path: Path) -> tuple[SweepConfig, list[Point]]:
 
 def _point(number: int, settings: dict[str, Any], sweep: SweepConfig, path: Path) -> Point:
     merged = dict(sweep.experiment)
-    # Names first: a block of another kind replaces what was said of the one before.
+    # Names first, because a block of another kind replaces the settings of the block before it.
     for key in sorted(settings, key=lambda key: not key.endswith(".name")):
         merged = merge(merged, _nested(key, settings[key]))
     merged.setdefault("name", name_after(path))
@@ -99,7 +99,7 @@ def _point(number: int, settings: dict[str, Any], sweep: SweepConfig, path: Path
 
 
 def _nested(key: str, value: Any) -> dict[str, Any]:
-    """`a.b` and 1 to {"a": {"b": 1}}."""
+    """Nested settings from a dotted key: `a.b` and 1 give {"a": {"b": 1}}."""
     *parents, last = key.split(".")
     nested: dict[str, Any] = {last: value}
     for parent in reversed(parents):
@@ -123,7 +123,7 @@ def _require_seeds(sweep: SweepConfig, path: Path) -> None:
 
 
 def _require_different(points: list[Point], path: Path) -> None:
-    """Two points that are the same experiment would be paid for, and ranked, twice."""
+    """Refuse two points that are the same experiment, which would be run and ranked twice."""
     known: dict[str, Point] = {}
     for point in points:
         same = known.setdefault(point.experiments[0].hash, point)

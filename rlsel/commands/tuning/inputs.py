@@ -1,4 +1,4 @@
-"""What trials are compared by: read before anything starts, so that a mistake costs no trial."""
+"""The images on which trials are compared, read before any trial starts to find mistakes early."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,31 +7,35 @@ from rlsel.commands.tuning.grid import Point
 from rlsel.experiment.config import Experiment, to_dict
 from rlsel.machine.json_files import to_json
 from rlsel.machine.progress import track
-from rlsel.rewards.jobs import Fidelity, Metric
+from rlsel.metrics import Metric
+from rlsel.rewards.jobs import Fidelity
 from rlsel.stages.inputs import read_inputs
 
 INPUTS = ("data", "pool", "generator", "audit", "classifier", "selection")
-"""Blocks that reading may depend on."""
+"""Blocks of settings on which the inputs may depend."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """A selection-val."""
+    """Facts about the selection-val split of one seed."""
 
     digest: str
     num: int
     num_of_rarest: int
-    """Of the class with fewest."""
+    """Images of the smallest class."""
 
 
 @dataclass(frozen=True)
 class Judge:
-    """What gives a point its figures on selection-val: those of one judge alone are compared."""
+    """Metric, fidelity and images of the figures on selection-val.
+
+    Only points with the same judge can be compared.
+    """
 
     metric: Metric
     fidelity: Fidelity
     images: tuple[Images, ...]
-    """One for each seed."""
+    """One entry per seed."""
 
     @property
     def num_images(self) -> int:
@@ -42,10 +46,10 @@ class Judge:
 
 
 def read_judges(points: Sequence[Point]) -> list[Judge]:
-    """Read the inputs of all trials, those that are the same once.
+    """Read the inputs of all trials, equal inputs only once.
 
     Raises:
-        InputError: an input is wrong; the message is the one that `rlsel check` gives.
+        InputError: an input is wrong; the message is that of `rlsel check`.
     """
     wanted = {_inputs_of(e): e for point in points for e in point.experiments}
     found = {

@@ -1,4 +1,4 @@
-"""How far apart two rows of a sweep must be before the difference means anything.
+"""The noise of a sweep: how far apart two rows must be for a meaningful difference.
 
 Shape letters: R rows, S seeds.
 """
@@ -16,25 +16,26 @@ from rlsel.machine.wording import counted
 
 @dataclass(frozen=True)
 class Noise:
-    """Of the mean over seeds of one row. NaN where it cannot be known."""
+    """The noise of the mean over seeds of one row. NaN if it is unknown."""
 
     of_images: float
-    """Standard error that the size of selection-val leaves."""
+    """Standard error due to the size of selection-val."""
     of_seeds: float
-    """Half the width of the 95% interval of the difference of two rows, by their seeds."""
+    """Half the width of the 95% interval of the difference of two rows, from the spread over seeds.
+    """
     num_images: int
     num_seeds: int
 
     @property
     def apart(self) -> float:
-        """Rows less than this apart may differ by chance alone. NaN where nothing is known."""
-        # Rows have seen the same images, so 95% of the differences are narrower than that.
+        """Rows less than this apart may differ by chance alone. NaN if nothing is known."""
+        # An upper bound, because all rows are scored on the same images.
         by_images = 1.96 * math.sqrt(2) * self.of_images
         known = [value for value in (by_images, self.of_seeds) if math.isfinite(value)]
         return max(known, default=math.nan)
 
     def describe(self) -> str:
-        """One line below a table."""
+        """The line on noise below a table."""
         one_seed = "one seed shows no spread (seeds: [0, 1, 2] would)"
         if math.isnan(self.apart):
             return f"noise: {one_seed}, so nobody knows how far apart two rows must be"
@@ -56,7 +57,7 @@ class Noise:
 
 
 def noise_of(values_RS: Float[np.ndarray, "r s"], judge: Judge) -> Noise:
-    """Of rows that one judge has scored, each with every seed."""
+    """The noise of rows with one judge, each with every seed."""
     means_R = values_RS.mean(axis=1) if values_RS.size else np.array([math.nan])
     return Noise(
         of_images=_standard_error(float(means_R.max()), judge),
@@ -67,11 +68,12 @@ def noise_of(values_RS: Float[np.ndarray, "r s"], judge: Judge) -> Noise:
 
 
 def _standard_error(value: float, judge: Judge) -> float:
-    """Of an accuracy or an AUC over so few images; seeds with images of their own add up.
+    """Standard error of an accuracy or an AUC; NaN for a log-loss.
 
-    Two right and two wrong images are added (Agresti and Coull 1998), as none of 16 wrong does not
-    mean that none ever will be. For the AUC it is the largest variance there can be,
-    A (1 - A) / min(m, n), of Van Dantzig 1951. None follows for a log-loss.
+    If seeds have different images, the images of all seeds count. Two right and two wrong images
+    are added (Agresti and Coull 1998), because no error in 16 images does not mean that there will
+    never be one. For the AUC the upper bound of the variance by Van Dantzig 1951 is taken,
+    A (1 - A) / min(m, n).
     """
     num = {"accuracy": judge.num_images, "auc": min(i.num_of_rarest for i in judge.images)}
     if judge.metric not in num:
@@ -83,7 +85,10 @@ def _standard_error(value: float, judge: Judge) -> float:
 
 
 def _of_seeds(values_RS: Float[np.ndarray, "r s"]) -> float:
-    """By what neither row nor seed explains, as every row has the same seeds."""
+    """`Noise.of_seeds` from the residuals after removing the means of rows and of seeds.
+
+    The effect of a seed can be removed because every row has the same seeds.
+    """
     num_rows, num_seeds = values_RS.shape
     if num_rows < 2 or num_seeds < 2:
         return math.nan

@@ -1,4 +1,4 @@
-"""The trials of a sweep, carried out by Ray Tune on one pool of evaluators."""
+"""Run the trials of a sweep, by Ray Tune on one pool of evaluators."""
 
 import logging
 import math
@@ -27,35 +27,37 @@ from rlsel.rewards.pool import running_broker
 from rlsel.stages.learning import num_env_runners
 
 TRIAL_CPUS = 0.05
-"""What a trial takes, and each env runner of it: they wait for evaluations."""
+"""Cores booked for a trial, and for each of its env runners; both mostly wait for evaluations."""
 PROBING_TRIAL_CPUS = 1 - CPU_SHARE_OF_EVALUATORS
-"""The same where it evaluates by itself: what evaluators leave then makes a trial a core."""
+"""Cores booked for a trial that evaluates by itself. As evaluators leave this share of every core,
+there is one trial per core."""
 TRIAL_GPU_SHARE = 0.25
-"""Of each GPU, what evaluators leave to the trials, which train their extractors there."""
+"""Share of each GPU that evaluators leave to the trials, which train their extractors there."""
 TUNE = "tune"
-"""Folder of what Tune writes down."""
+"""Folder of the files that Tune writes."""
 TRIALS_A_GPU = 5
-"""Trials that share what is left of one."""
+"""Number of trials that share the rest of one GPU."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a trial has no result."""
+    """The reason why a trial has no result."""
 
     reason: str
-    """One line."""
+    """The reason in one line."""
     is_mistake: bool
-    """Whether the user can mend it, by what the line says."""
+    """Whether it is a mistake in the settings or inputs, which the user can correct."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """What a trial has as the sweep's own process does, and not as a worker of Ray would."""
+    """Working folder and environment of the sweep's process, which each trial takes over."""
 
     folder: Path
-    """Tune moves a trial to a folder of its own, but relative paths begin here."""
+    """The working folder at which relative paths begin. Tune would move a trial to another one."""
     environment: dict[str, str]
-    """The variables that settings name, and ours. No others: Tune writes down what it is given."""
+    """The variables that settings name, and those of rlsel. Others are left out, because Tune
+    writes its inputs to disk."""
 
     @classmethod
     def here(cls, settings: Mapping[str, dict]) -> "Start":
@@ -70,10 +72,10 @@ class Start:
 
 @dataclass(frozen=True)
 class Machine:
-    """The one that the sweep was started on. The ledgers lie on its disk."""
+    """The machine on which the sweep was started. The ledgers are on its disk."""
 
     mark: str
-    """Ray's resource `node:ADDRESS`, of which every machine has one, and none that of another."""
+    """Ray's resource `node:ADDRESS`. Every machine has one unit of its own resource."""
     cpus: float
     gpus: float
 
@@ -89,16 +91,17 @@ class Machine:
 def run_trials(
     trials: Mapping[str, Experiment], out: Path, max_concurrent: int | None
 ) -> dict[str, Failure]:
-    """Run what is not finished yet, all on one pool of evaluators.
+    """Run the trials that are not finished yet, all on one pool of evaluators.
 
     Returns:
-        the trials that failed, by name; the others are finished.
+        The trials that failed, by name; the others are finished.
     """
     first = next(iter(trials.values()))
     here = Machine.here()
     share = 1 - TRIAL_GPU_SHARE if here.gpus else 1.0
     plan = plan_evaluators(first.evaluators, cluster.nodes(), share, cluster.free())
-    # Started here, by the driver: what a trial starts would be caught in its placement group.
+    # The driver starts the evaluators here; started by a trial, they would be part of its placement
+    # group.
     with running_broker(plan), progress_bar("trials", len(trials)) as bar:
         evaluators = counted(plan.count, "evaluator")
         console.print(
@@ -140,9 +143,9 @@ def _tuner(
     here: Machine,
     bar: Bar,
 ) -> tune.Tuner:
-    # Otherwise Tune makes of Ctrl-C a sweep that seems to have ended.
+    # With Tune's own handler, a sweep stopped by Ctrl-C would seem to have ended normally.
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
-    # Its tables and tracebacks, beside our bar and our own error.
+    # Silences Tune's tables and tracebacks, since we show a progress bar and our own errors.
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     settings = {name: to_dict(experiment) for name, experiment in trials.items()}
@@ -166,9 +169,10 @@ def _tuner(
 def _bundles(
     trials: list[Experiment], plan: EvaluatorPlan, here: Machine
 ) -> list[dict[str, float]]:
-    """What a trial books: for itself on this machine, then for each env runner on any.
+    """The resources of a trial: its own on this machine, then those of each env runner anywhere.
 
-    Not cores of this machine, which evaluators may have booked to the last, but a part of its mark.
+    On this machine a trial books a part of `Machine.mark` in place of cores, because evaluators may
+    have booked all cores.
     """
     num_runners = max(num_env_runners(experiment, plan.count) for experiment in trials)
     waits = all(experiment.reward.needs_evaluators for experiment in trials)
@@ -206,18 +210,18 @@ class _Advance(tune.Callback):
 
 
 def failure_of(error: Exception | str, traceback: Path) -> Failure:
-    """Why a trial failed, in one line.
+    """The reason why a trial failed, in one line.
 
     Args:
-        error: The text of a traceback, if the error itself cannot be pickled.
-        traceback: Where Tune has written all of it, if it has.
+        error: The error, or the text of its traceback if it cannot be pickled.
+        traceback: The file of the complete traceback, which Tune may have written.
     """
     if isinstance(error, str):
         error = RuntimeError(error.strip().rpartition("\n")[2])
     mistake = find_input_error(error)
     if mistake is not None:
         return Failure(" ".join(str(mistake).split()), is_mistake=True)
-    cause = getattr(error, "cause", None) or error  # Ray wraps what a trial raises
+    cause = getattr(error, "cause", None) or error  # Ray wraps the error of a trial
     first = next(iter(str(cause).strip().splitlines()), "")
     where = f" (traceback: {traceback})" if traceback.exists() else ""
     return Failure(f"{type(cause).__name__}: {first}{where}", is_mistake=False)

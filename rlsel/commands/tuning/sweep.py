@@ -1,7 +1,7 @@
-"""A sweep from its file to its table.
+"""Run a sweep, from its file to its table.
 
-All trials share one pool of evaluators. Trials lie side by side in the sweep's folder, each with
-its own ledger, so a sweep that is started again goes on with each trial where it stopped.
+All trials share one pool of evaluators. Each trial has its own folder, with its own ledger, in the
+folder of the sweep. A sweep that is started again continues each trial where it stopped.
 """
 
 import sys
@@ -24,15 +24,15 @@ RESULTS = "sweep.json"
 
 
 def run_sweep(path: Path, out: Path) -> int:
-    """Carry out a sweep; print its table and write it to `out/sweep.json`.
+    """Run a sweep, print its table and write it to `out/sweep.json`.
 
-    Trials that fail are named and told why; the table is of the others.
+    Failed trials are listed with the reason. The table contains the others.
 
     Returns:
-        0, or where trials failed 2 if the settings of all of them are to blame and 1 otherwise.
+        0 without failed trials; 2 if all failures are mistakes of the user; otherwise 1.
 
     Raises:
-        InputError: the sweep or an input of one of its trials is wrong; then nothing was started.
+        InputError: the sweep or an input of one of its trials is wrong; no trial was started.
     """
     sweep, points = load_sweep(path)
     out = out.resolve()

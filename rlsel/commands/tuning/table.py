@@ -1,4 +1,4 @@
-"""What a sweep found: points that one judge has scored, best first, and how much of it is noise."""
+"""The results of a sweep: the points of each judge, best first, with the noise of their figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,11 +21,11 @@ SHOWN = ("selection_val", "truth_auc", "test_accuracy", "test_auc")
 
 @dataclass(frozen=True)
 class Group:
-    """The points that one judge has scored; those of another cannot be compared with them."""
+    """The points with one judge. Points with different judges cannot be compared."""
 
     judge: Judge
     rows: list[dict[str, Any]]
-    """Best on selection-val first; last those of which no trial finished."""
+    """The best on selection-val first; points without a finished trial last."""
     noise: Noise
 
 
@@ -36,7 +36,7 @@ def compare(
 
     Args:
         judges: One for each point.
-        records: By trial; of those that finished.
+        records: Records of the finished trials, by name of the trial.
     """
     return [
         _group(judge, [p for p, its in zip(points, judges, strict=True) if its == judge], records)
@@ -57,7 +57,7 @@ def _group(judge: Judge, points: list[Point], records: Mapping[str, Record]) -> 
 
 
 def _summarise(point: Point, records: list[Record]) -> dict[str, Any]:
-    """Mean and sample standard deviation over seeds of what tells settings apart."""
+    """Mean and sample standard deviation over seeds of the figures that compare settings."""
     values: dict[str, list[float]] = {
         "selection_val": [record.learning["selection_val"] for record in records]
     }
@@ -75,7 +75,7 @@ def _summarise(point: Point, records: list[Record]) -> dict[str, Any]:
 
 
 def print_tables(groups: Sequence[Group], num_seeds: int) -> None:
-    """A table for each judge, with a line on its noise."""
+    """Print a table for each judge, with a line on its noise."""
     for group in groups:
         console.print(_table(group, num_seeds))
         if sum(row["n"] > 0 for row in group.rows) > 1:

@@ -1,9 +1,9 @@
-"""Decoded images on disk, memory-mapped, so that the second start of a data set is instant.
+"""Decoded images on disk, memory-mapped, so that a data set is decoded only once.
 
-An entry is keyed by the *content* of the source files and by how they are decoded. Hashing content
-takes a while, so a memo remembers the hash of files whose path, size and times are the same.
-Nothing here can make a run fail: what cannot be read is rebuilt, what cannot be written is left.
-What is too much is dropped by `trim.py`.
+An entry is keyed by the *content* of the source files and by the settings of decoding. Hashing the
+content takes a while, so a memo stores the hash of files with the same path, size and times.
+A damaged entry is built again, and an entry that cannot be written is left out, so the cache itself
+never makes a run fail. `trim.py` removes entries if the cache grows too large.
 """
 
 import errno
@@ -35,11 +35,11 @@ IMAGES, STATE, CHECKSUMS = "images.npy", "state.json", "checksums.json"
 
 
 def through_cache(part: Part, settings: str, build: Callable[[], Decoded]) -> Decoded:
-    """What `build` returns, from disk where it was built before, else built and kept.
+    """The result of `build`: read from disk if it is there, else built and saved.
 
     Args:
-        part: whose files decide the result, together with `settings`.
-        settings: how they are decoded.
+        part: its files decide the result, together with `settings`.
+        settings: how the files are decoded.
 
     Raises:
         InputError: a source file cannot be read, or RLSEL_CACHE_GIB is no number.
@@ -62,7 +62,7 @@ def through_cache(part: Part, settings: str, build: Callable[[], Decoded]) -> De
 
 
 def _find(entry: Path) -> Decoded | None:
-    """The entry, or None where there is none; one that is damaged is removed with a line."""
+    """The entry, or None if there is none. A damaged entry is removed and a line printed."""
     try:
         if not entry.exists():  # asked first: another process may write it meanwhile
             return None
@@ -80,11 +80,15 @@ def _find(entry: Path) -> Decoded | None:
 
 
 def _load(entry: Path) -> Decoded:
-    """Read an entry; ValueError where a file is not as it was written."""
+    """Read an entry.
+
+    Raises:
+        ValueError: a file has changed since it was written.
+    """
     if json.loads((entry / CHECKSUMS).read_text(encoding="utf-8")) != _checksums(entry):
         raise ValueError(f"{entry}: the checksums differ")
     state = json.loads((entry / STATE).read_text(encoding="utf-8"))
-    # "c": the pages are shared and the file is never changed, yet torch sees a writable array.
+    # Copy-on-write ("c") shares pages and never changes the file, and gives torch a writable array.
     rgb_NHWC = np.asarray(np.load(entry / IMAGES, mmap_mode="c"))
     images = ImageSet(
         images=rgb_NHWC,
@@ -97,7 +101,7 @@ def _load(entry: Path) -> Decoded:
 
 
 def _save(decoded: Decoded, entry: Path) -> None:
-    """Write the entry under another name and rename it, so that it is there whole or not at all."""
+    """Write the entry under another name and rename it, so no reader sees half an entry."""
     images = decoded.images
     state = {
         "labels": images.labels.tolist(),
@@ -115,7 +119,7 @@ def _save(decoded: Decoded, entry: Path) -> None:
         (temporary / CHECKSUMS).write_text(json.dumps(_checksums(temporary)))
         temporary.rename(entry)
     except OSError as error:
-        # Another process may have been faster, with the same content.
+        # Another process may have written the same entry first.
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
     finally:
@@ -127,7 +131,7 @@ def _checksums(entry: Path) -> dict[str, int]:
 
 
 def _checksum(file: Path) -> int:
-    """CRC-32, which against accidents is as good as a hash and reads 2 GiB a second."""
+    """CRC-32: it detects accidental damage as well as a hash does, at 2 GiB a second."""
     checksum = 0
     with file.open("rb") as stream:
         while block := stream.read(2**20):
@@ -136,12 +140,12 @@ def _checksum(file: Path) -> int:
 
 
 def _content(files: tuple[Path, ...]) -> str:
-    """Hash of the bytes of all files and of the names they go by."""
+    """Hash of the bytes and the names of all files."""
     try:
         states = [(str(file.absolute()), file.stat()) for file in files]
     except OSError as error:
         raise InputError(f"{error.filename}: {error.strerror}") from error
-    # The last is the time that no program can set: unpacking or copying may keep the other.
+    # Unpacking or copying may preserve the modification time; no program can set the ctime.
     listing = _hash([(n, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for n, s in states])
     memo = cache_folder() / "content" / listing
     with suppress(OSError, UnicodeDecodeError):
@@ -183,7 +187,7 @@ def _hash(parts: list) -> str:
 
 
 def say_uncached(error: OSError) -> None:
-    """Once a process and reason."""
+    """Print, once per process and reason, that the run goes on without a cache."""
     # NumPy reports a full disk without an error number.
     reason = error.strerror or os.strerror(errno.ENOSPC)
     _say_once(f"{cache_folder()}: going on without a cache ({reason})")

@@ -1,4 +1,4 @@
-"""A listing of images to one array of RGB pixels, in threads, with every change noted."""
+"""Decode a listing of images in threads to one array of RGB pixels, and note every change."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,28 +28,28 @@ T = TypeVar("T")
 IMAGES_AT_ONCE = 512
 BAD_IMAGES_NAMED = 5
 FULL_SCALES = (255, 1023, 4095, 16383, 65535)
-"""Of 8, 10, 12, 14 and 16 bits: what scanners and detectors put in 16-bit files."""
+"""Largest values of 8, 10, 12, 14 and 16 bits, all of which scanners store in 16-bit files."""
 
 
 class Decoded(NamedTuple):
-    """The images of one part, and what the user should know about how they were read."""
+    """The images of one part, and notes for the user on how they were read."""
 
     images: ImageSet
     notes: tuple[str, ...]
     full_scale: int | None = None
-    """The 16-bit value that became 255; None where all images have 8 bits."""
+    """The 16-bit value that became 255; None if all images have 8 bits."""
 
 
 @dataclass
 class Tally:
-    """What had to be changed, counted while decoding."""
+    """Counts of the changes made while decoding."""
 
     sizes: Counter[Size] = field(default_factory=Counter)
     conversions: Counter[str] = field(default_factory=Counter)
     bad: list[str] = field(default_factory=list)
     num_turned: int = 0
     highest: int = 0
-    """Of all 16-bit values; 0 without such images."""
+    """The highest of all 16-bit values; 0 without 16-bit images."""
     whole: bool = True
     """Whether all bits of 16-bit images could be read."""
 
@@ -62,7 +62,7 @@ class Tally:
 
     @property
     def full_scale(self) -> int | None:
-        """The largest value of as many bits as the 16-bit images use; None without such images."""
+        """The smallest of `FULL_SCALES` that holds all 16-bit values; None without such images."""
         return (
             next(scale for scale in FULL_SCALES if self.highest <= scale) if self.highest else None
         )
@@ -94,14 +94,15 @@ def decode(
     """Read every image of a listing.
 
     Args:
-        size: what every image becomes; None takes the commonest size among them.
-        skip_bad: go on without an image that cannot be read, and note it.
-        description: stands beside the progress bar.
-        full_scale: the 16-bit value that becomes 255; None takes the largest of as many bits as
-            the images use together.
+        size: the size to which every image is resized; None takes the commonest among them.
+        skip_bad: leave out an image that cannot be read, and note it.
+        description: the text beside the progress bar.
+        full_scale: the 16-bit value that becomes 255; None takes the smallest of `FULL_SCALES` that
+            holds the values of all images.
 
     Raises:
-        InputError: an image cannot be read; names it. Or 16-bit images do not fit the scale.
+        InputError: an image cannot be read (the message names it), or 16-bit images do not fit the
+            scale.
     """
     guess = size or _first_size(listing), full_scale or SIXTEEN_BITS
     images, tally = _decode(listing, *guess, skip_bad, description)
@@ -110,7 +111,7 @@ def decode(
         full_scale or tally.full_scale or SIXTEEN_BITS,
     )
     _require_in_scale(listing, tally, right[1])
-    if right != guess:  # rare: sizes are mixed and the first is uncommon, or 16 bits hold fewer
+    if right != guess:  # rare: the first image has an uncommon size, or 16-bit files use fewer bits
         images, tally = _decode(listing, *right, skip_bad, description)
     notes = (*listing.notes, *tally.notes(right[0]))
     return Decoded(images, notes, right[1] if tally.highest else None)
@@ -153,7 +154,7 @@ def _decode(
 def _room_for(num_images: int, size: Size) -> np.ndarray:
     try:
         return np.empty((num_images, *size, 3), dtype=np.uint8)
-    except (MemoryError, ValueError) as error:  # the latter where no address would do
+    except (MemoryError, ValueError) as error:  # ValueError: beyond the address space
         needed = num_images * size[0] * size[1] * 3 / 2**30
         raise InputError(
             f"{counted(num_images, 'image')} of {by(size)} px take {needed:,.0f} GiB, which there "
@@ -164,7 +165,7 @@ def _room_for(num_images: int, size: Size) -> np.ndarray:
 def _in_order(
     listing: Listing, work: Callable[[Payload], T], threads: ThreadPoolExecutor
 ) -> Iterator[T]:
-    """`work` on each image, a few hundred in flight, so that memory never holds a whole source."""
+    """Results of `work` in order, with a few hundred images in flight to bound the memory."""
     payloads = listing.payloads()
     while batch := list(islice(payloads, IMAGES_AT_ONCE)):
         yield from threads.map(work, batch)

@@ -1,4 +1,4 @@
-"""One image file, encoded string or array to RGB pixels."""
+"""Decode one image, given as a file, encoded bytes or an array, to RGB pixels."""
 
 from io import BytesIO
 from pathlib import Path
@@ -24,7 +24,7 @@ CONVERTED_FROM = {
     "I;16": "greyscale",
     "I;16B": "greyscale",
 }
-"""Pillow's mode -> what a note calls it. Other modes, such as 32-bit floats, are refused."""
+"""Pillow's mode -> its name in a note. Other modes, such as 32-bit floats, are refused."""
 SIXTEEN_BITS = 65535
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -35,7 +35,7 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF orientation -> what turns the image upright."""
+"""EXIF orientation -> the transposition that turns the image upright."""
 ORIENTATION = ExifTags.Base.Orientation
 
 
@@ -50,20 +50,20 @@ class UnreadableImageError(InputError):
 
 
 class Pixels(NamedTuple):
-    """One image after decoding, and what it was before."""
+    """One image after decoding, and facts about the original."""
 
     rgb: np.ndarray
     """(h, w, 3) uint8."""
     converted_from: str
-    """Empty for plain 8-bit RGB."""
+    """The original format; empty for plain 8-bit RGB."""
     size: Size
-    """Before resizing."""
+    """Size before resizing."""
     highest: int
-    """Of 16-bit values; 0 for an 8-bit image."""
+    """The highest 16-bit value; 0 for an 8-bit image."""
     whole: bool
-    """Whether all 16 bits were there to be scaled: Pillow takes the upper 8 of coloured images."""
+    """Whether all 16 bits were read and scaled. Pillow reads only 8 bits of coloured images."""
     turned: bool
-    """By EXIF orientation."""
+    """Whether the EXIF orientation had the image turned."""
 
 
 def read_pixels(payload: Payload, size: Size, full_scale: int = SIXTEEN_BITS) -> Pixels:
@@ -98,7 +98,7 @@ def read_size(payload: Payload) -> Size | None:
     """(height, width) from the header alone; None if that cannot be read."""
     try:
         with _opened(payload.data) as image:
-            # A TIFF knows its size upright.
+            # Pillow reports the size of a TIFF with the orientation already applied.
             lies = image.format != "TIFF" and _orientation(image) >= 5
             return (image.width, image.height) if lies else (image.height, image.width)
     except Exception:  # decoding meets the same file again and says what is wrong with it
@@ -114,7 +114,7 @@ def _opened(data: Path | bytes | np.ndarray | None) -> Image.Image:
 
 
 def _has_sixteen_bits(image: Image.Image) -> bool:
-    """By the layout of the file: Pillow's mode is plain RGB for 16-bit colours, too."""
+    """Reads the layout of the file as well, since Pillow's mode is RGB for 16-bit colours too."""
     return ";16" in image.mode or ";16" in repr(getattr(image, "tile", ""))
 
 
@@ -131,7 +131,7 @@ def _upright(image: Image.Image) -> tuple[Image.Image, bool]:
     before = _orientation(image)
     if before == 1:
         return image, False
-    image.load()  # turns a TIFF, and takes the orientation off it
+    image.load()  # Pillow turns a TIFF while loading and then removes its orientation
     after = _orientation(image)
     return image if after == 1 else image.transpose(UPRIGHT[after]), True
 
@@ -153,6 +153,6 @@ def _rgb(image: Image.Image, sixteen: bool, full_scale: int) -> tuple[np.ndarray
         grey = np.minimum((values * 255 + full_scale // 2) // full_scale, 255).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2), converted_from, int(values.max()), True
     if image.has_transparency_data and image.mode != "RGBA":
-        image = image.convert("RGBA")  # a palette with transparency warns otherwise
+        image = image.convert("RGBA")  # RGB at once would warn for a palette
     rgb = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     return rgb, converted_from, (int(rgb.max()) << 8 | 255) if sixteen else 0, not sixteen

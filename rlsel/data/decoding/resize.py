@@ -15,8 +15,8 @@ Size = tuple[int, int]
 def resize(image: UInt8[np.ndarray, "h w 3"], size: Size) -> UInt8[np.ndarray, "new_h new_w 3"]:
     """The image at another size.
 
-    A whole factor takes the exact mean of each block, rounded half up. Any other shrinking weighs
-    the covered area (Pillow's box filter); enlarging is bilinear.
+    Shrinking by a whole factor takes the exact mean of each block, rounded half up. Shrinking by
+    any other factor weights pixels by covered area (Pillow's box filter). Enlarging is bilinear.
     """
     (height, width), (new_height, new_width) = image.shape[:2], size
     if (height, width) == size:
@@ -45,7 +45,7 @@ def block_mean(
 
 
 def resize_set(images: ImageSet, size: Size) -> ImageSet:
-    """All images of a set at another size; the set itself where it has that size already."""
+    """All images of a set at another size; the set itself if it has that size already."""
     if images.images.shape[1:3] == size:
         return images
     resized = np.empty((len(images), *size, 3), dtype=np.uint8)

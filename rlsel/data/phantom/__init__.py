@@ -1,7 +1,7 @@
 """The tissue phantom: drawn H&E-like patches, the data set of a run without a config.
 
-In: a `PhantomSource` and a generator. Out: train, val and test as `ImageSet`s; with a
-`PhantomPool`, also candidates of which it is known what is wrong with them.
+In: a `PhantomSource` and a random generator. Out: train, val and test as `ImageSet`s; with a
+`PhantomPool`, also candidates whose faults are known.
 Read `tissue.py` first: one latent grade per image decides how its nuclei look.
 """
 

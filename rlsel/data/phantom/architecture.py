@@ -15,20 +15,23 @@ PerImage = Float[np.ndarray, " n"]
 Shape = tuple[int, int, int]
 
 NO_LUMEN = 9.0
-"""Standard deviations above any value of a field."""
+"""Threshold of a patch without a lumen: above any value of a field, in standard deviations."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Compartments are nested level sets of one smooth field, so a gland has stroma outside,
-    epithelium inside, and a lumen in the middle."""
+    """The compartments of each patch and their textures.
+
+    Compartments are nested level sets of one smooth field, so a gland has stroma outside,
+    epithelium inside, and a lumen in the middle.
+    """
 
     field: Stack
     epithelium_from: PerImage
-    """Where the field is larger there is epithelium, elsewhere stroma."""
+    """Threshold: epithelium lies where the field is larger, stroma elsewhere."""
     lumen_from: PerImage
     epithelium: Stack
-    """Cover, 0 to 1, with soft borders."""
+    """Share of the pixel covered, 0 to 1, with soft borders."""
     lumen: Stack
     clefts: Stack
     """Gaps between the fibres of the stroma."""
@@ -43,7 +46,10 @@ class Architecture:
 
 
 def draw_architecture(shape: Shape, px_per_um: float, rng: np.random.Generator) -> Architecture:
-    """Half of the patches have a lumen, of up to 30%; stroma takes up to 65% of the rest."""
+    """Draw the compartments and textures of a stack of patches.
+
+    45% of the patches have a lumen, of 2 to 30% of the area. Stroma takes up to 65% of the rest.
+    """
     n = shape[0]
     field = smooth_noise(shape, 6.0 * px_per_um, rng)
     lumen_share = np.where(rng.random(n) < 0.45, rng.uniform(0.02, 0.3, n), 0.0)
@@ -70,20 +76,20 @@ def draw_architecture(shape: Shape, px_per_um: float, rng: np.random.Generator) 
 
 
 def per_pixel(values_N: PerImage) -> Float[np.ndarray, "n 1 1"]:
-    """One value an image, ready to meet a stack; single precision halves the time of all after."""
+    """One value per image, shaped to broadcast; single precision halves the time of later steps."""
     return values_N.astype(np.float32)[:, None, None]
 
 
 def smooth_noise(shape: Shape, sigma_px: float, rng: np.random.Generator) -> Stack:
     """Gaussian noise, mean 0 and variance 1 over many images, blurred with `sigma_px`."""
     n, height, width = shape
-    # The field is periodic, so it is made wider than needed: opposite borders must not match.
+    # An FFT field is periodic. It is made wider than needed, so that opposite borders do not match.
     margin = int(np.ceil(3 * sigma_px))
     rows = fft.next_fast_len(height + margin, real=True)
     columns = fft.next_fast_len(width + margin, real=True)
     white_NHW = rng.standard_normal((n, rows, columns), dtype=np.float32)
     gain_H, gain_W = (_blur_gain(np.fft.fftfreq(size), sigma_px) for size in (rows, columns))
-    # White noise of variance 1 leaves the filter with the mean of its squared gain.
+    # Filtered white noise has as variance the mean of the squared gain, so that is divided out.
     gain_H, gain_W = (gain / np.sqrt((gain**2).mean()) for gain in (gain_H, gain_W))
     gain_HF = (gain_H[:, None] * gain_W[: columns // 2 + 1]).astype(np.float32)
     field_NHW = fft.irfft2(fft.rfft2(white_NHW) * gain_HF, s=(rows, columns))
@@ -110,7 +116,7 @@ def _blur_gain(frequency: np.ndarray, sigma_px: float) -> np.ndarray:
 
 
 def _level(field_NHW: Stack, share_N: PerImage) -> PerImage:
-    """The value that a share `share_N` of each field lies below."""
+    """The quantile `share_N` of each field."""
     sorted_NP = np.sort(field_NHW[:, ::4, ::4].reshape(len(field_NHW), -1), axis=1)
     place_N = np.floor(share_N * (sorted_NP.shape[1] - 1)).astype(np.int64)
     return sorted_NP[np.arange(len(field_NHW)), place_N].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Cells: what a grade does to them, where their nuclei lie, and how each nucleus looks.
+"""Cells: how the grade changes them, where their nuclei lie, and how each nucleus looks.
 
 Shape letters: see `architecture.py`; K points of a lattice.
 """
@@ -14,12 +14,12 @@ from rlsel.data.phantom.nuclei import Nuclei
 MARGIN_UM = 6.0
 """How far outside the patch a nucleus may lie and still reach into it."""
 LUMEN_BORDER = 0.25
-"""Share of a standard deviation of the field around a lumen that no nucleus lies in."""
+"""Width of the zone around a lumen without nuclei, in standard deviations of the field."""
 
 
 @dataclass(frozen=True)
 class Attributes:
-    """What depends on the grade of an image: its epithelial cells."""
+    """Attributes of the epithelial cells, which depend on the grade of the image."""
 
     spacing_um: PerImage
     radius_um: PerImage
@@ -56,11 +56,11 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 def draw_attributes(grade_N: PerImage, spread: float, rng: np.random.Generator) -> Attributes:
-    """Each attribute follows the grade and strays from it by itself, by `spread` on its scale."""
+    """Each attribute follows the grade, with independent noise of `spread` in units of grade."""
 
     def along(at_0: float, at_1: float) -> np.ndarray:
         strayed_N = grade_N + rng.normal(0, spread, len(grade_N))
-        # Beyond these the drawing breaks down: nuclei vanish, or fill the patch.
+        # Beyond these limits the drawing breaks down: nuclei vanish, or fill the patch.
         return at_0 + (at_1 - at_0) * np.clip(strayed_N, -0.25, 1.25)
 
     return Attributes(**{name: along(*ends) for name, ends in RANGES.items()})
@@ -69,7 +69,7 @@ def draw_attributes(grade_N: PerImage, spread: float, rng: np.random.Generator) 
 def scatter_nuclei(
     tissue: Architecture, cells: Attributes, px_per_um: float, rng: np.random.Generator
 ) -> Nuclei:
-    """Epithelial nuclei by `cells`; spindles along the fibres; lymphocytes, few or many."""
+    """Epithelial nuclei as `cells` says, spindle cells along the fibres, and some lymphocytes."""
     side = tissue.field.shape[-1]
     image, y, x = _jittered_lattice(cells.spacing_um * px_per_um, side, MARGIN_UM * px_per_um, rng)
     m = len(image)

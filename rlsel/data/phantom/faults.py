@@ -1,4 +1,4 @@
-"""What goes wrong with a synthetic patch whose label is right: blur, artefacts, near duplicates.
+"""Faults of a synthetic patch whose label is right: blur, artefacts, near duplicates.
 
 Shape letters: see `architecture.py`; here H and W are those of the image itself.
 """
@@ -13,7 +13,7 @@ Images = UInt8[np.ndarray, "n h w 3"]
 
 
 def blur(images_NHW3: Images, rng: np.random.Generator) -> Images:
-    """Out of focus and veiled by stray light, as a thick mount does.
+    """Out of focus and veiled by stray light, as under a thick mount.
 
     A Gaussian of 2 to 3 px, about a nucleus's radius, under 30 to 80% of white.
     """
@@ -29,7 +29,7 @@ def blur(images_NHW3: Images, rng: np.random.Generator) -> Images:
 
 
 def near_duplicate(images_NHW3: Images, rng: np.random.Generator) -> Images:
-    """Each image again, shifted by up to a pixel, with other noise and slightly other colours."""
+    """Copies of the images, shifted by up to a pixel, with new noise and slightly other colours."""
     n = len(images_NHW3)
     padded = np.pad(images_NHW3, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
     _, height, width, _ = images_NHW3.shape
@@ -43,7 +43,7 @@ def near_duplicate(images_NHW3: Images, rng: np.random.Generator) -> Images:
 
 
 def add_artefact(images_NHW3: Images, rng: np.random.Generator) -> Images:
-    """One artefact an image, each kind of `ARTEFACTS` as often as the others."""
+    """One artefact per image; all kinds in `ARTEFACTS` are equally frequent."""
     makers = list(ARTEFACTS.values())
     which_N = rng.permutation(np.arange(len(images_NHW3)) % len(makers))
     spoilt = [

@@ -23,9 +23,9 @@ class Nuclei:
     y: PerNucleus
     x: PerNucleus
     radius: PerNucleus
-    """Of the circle with the same area."""
+    """Radius of the circle with the same area."""
     elongation: PerNucleus
-    """Long over short axis, 1 or more."""
+    """Long axis divided by short axis, 1 or more."""
     angle: PerNucleus
     """Radians."""
     irregularity: PerNucleus
@@ -45,7 +45,7 @@ class Nuclei:
 
     @property
     def reach(self) -> PerNucleus:
-        """Farthest that a nucleus covers from its centre, but for the rarest bumps."""
+        """Largest distance from the centre that a nucleus covers; very rare bumps reach farther."""
         long_axis = self.radius * np.sqrt(self.elongation)
         return long_axis * (1 + 2 * self.irregularity) + EDGE_PX
 
@@ -54,10 +54,10 @@ def stamp_nuclei(nuclei: Nuclei, shape: Shape, rng: np.random.Generator) -> Stac
     """Haematoxylin of the nuclei alone; where two overlap, the darker one shows."""
     n, height, width = shape
     half = int(np.ceil(nuclei.reach.max(initial=1)))
-    # Wide enough that no stamp of a nucleus just outside the patch leaves the canvas.
+    # The border is so wide that the stamp of a nucleus outside the patch stays on the canvas.
     border = 3 * half + int(np.ceil(max(_overhang(nuclei.y, height), _overhang(nuclei.x, width))))
     canvas_NHW = np.zeros((n, height + 2 * border, width + 2 * border), np.float32)
-    # Small nuclei get small stamps: most of the time goes into pixels outside the contour.
+    # Small nuclei get small stamps, because pixels outside the contour take most of the time.
     uppers = np.quantile(nuclei.reach, (0.3, 0.6, 0.85, 1)) if len(nuclei) else np.zeros(0)
     size_M = np.searchsorted(uppers, nuclei.reach)
     for size, upper in enumerate(uppers):
@@ -98,7 +98,7 @@ def _density(
     rho2_MSS = u2_MSS + v2_MSS + np.float32(1e-6)
     rho_MSS = np.sqrt(rho2_MSS)
     bump3, bump2, spot_u, spot_v = map(per_pixel, rng.normal(0, 1, (4, len(nuclei))))
-    # sin(3 angle) and sin(2 angle) / 2 in u and v, which spares the trigonometry.
+    # sin(3 angle) and sin(2 angle) / 2, written in u and v because that is faster.
     bumps_MSS = bump3 * v_MSS * (3 * u2_MSS - v2_MSS) / (rho_MSS * rho2_MSS)
     bumps_MSS += bump2 * u_MSS * v_MSS / rho2_MSS
     bulge_MSS = np.clip(per_pixel(nuclei.irregularity) * bumps_MSS, -0.45, 0.45)

@@ -1,4 +1,4 @@
-"""`PhantomPool`: candidates of which it is known what is wrong with them.
+"""`PhantomPool`: drawn candidates whose faults are known.
 
 Shape letters: N candidates.
 """
@@ -18,17 +18,17 @@ from rlsel.schema import config
 
 KINDS = ("faithful", "wrong_label", "blurred", "artefact", "near_duplicate")
 USEFUL_KINDS = ("faithful", "near_duplicate")
-"""What an oracle keeps: right labels on intact images. See `draw_candidates`."""
+"""Kinds that an oracle keeps: right labels on intact images. See `draw_candidates`."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 @config
 class PhantomPool:
-    """Candidates drawn by the phantom; those that are of none of the kinds below are faithful."""
+    """Candidates drawn by the phantom. Candidates with none of the faults below are faithful."""
 
     name: Literal["phantom"] = "phantom"
     num_candidates: Annotated[int, Field(ge=1)] = 512
-    """Spread evenly over the classes that the labels claim."""
+    """Number of candidates, spread evenly over the labels."""
     wrong_label: Fraction = 0.42
     """Share of faithful images with the label of another class."""
     blurred: Fraction = 0.03
@@ -45,27 +45,27 @@ class PhantomPool:
 
     @property
     def faults(self) -> dict[str, float]:
-        """Share of every kind but the faithful."""
+        """Share of each kind except faithful."""
         return {kind: getattr(self, kind) for kind in KINDS[1:]}
 
 
 def draw_candidates(
     config: PhantomPool, source: PhantomSource, train: ImageSet, rng: np.random.Generator
 ) -> tuple[ImageSet, np.ndarray, Bool[np.ndarray, " n"]]:
-    """Draw a shuffled pool, balanced over the labels that its candidates claim.
+    """Draw a shuffled pool, balanced over the labels of the candidates.
 
     Args:
-        train: whose images the near duplicates repeat.
+        train: the training images that near duplicates repeat.
 
     Returns:
         The candidates, the kind of each (of `KINDS`), and whether an oracle would keep it
-        (`USEFUL_KINDS`): right labels on intact images. Measured, nearly all harm is done by the
-        wrong labels and a little by artefacts; what blurred and near duplicates do is too little
-        to show, so nobody can learn that part of the truth from the reward
+        (`USEFUL_KINDS`): right labels on intact images. In measurements wrong labels do nearly all
+        of the harm and artefacts a little. The effect of blurred images and near duplicates is too
+        small to measure, so no controller can learn that part of the truth from the reward
         (benchmarks/records/phantom_difficulty.json, `probe_kinds`).
 
     Raises:
-        InputError: a near duplicate is wanted of a class that `train` has no image of.
+        InputError: near duplicates are wanted of a class of which `train` has no image.
     """
     kinds_N, labels_N = _assign(config, source.num_classes, rng)
     turn_N = rng.integers(1, source.num_classes, len(labels_N)) * (kinds_N == "wrong_label")
@@ -98,7 +98,7 @@ def _assign(
 def _train_images_of(
     labels_N: Int[np.ndarray, " n"], train: ImageSet, rng: np.random.Generator
 ) -> Int[np.ndarray, " n"]:
-    """For each label the index of a training image that has it."""
+    """For each label, the index of a training image with that label."""
     originals_N = np.zeros(len(labels_N), np.int64)
     for label in np.unique(labels_N):
         members = np.flatnonzero(train.labels == label)

@@ -1,4 +1,4 @@
-"""`PhantomSource`: how many real images to draw, and how hard their classes are to tell apart.
+"""`PhantomSource`: how many real images to draw, and how hard it is to tell their classes apart.
 
 Shape letters: N images, C classes.
 """
@@ -18,7 +18,7 @@ Spread = Annotated[float, Field(ge=0, le=3)]
 
 @config
 class PhantomSource:
-    """Drawn patches of normal tissue and tumour: no download, the same everywhere."""
+    """Drawn patches of normal tissue and tumour: no download, and the same on every machine."""
 
     name: Literal["phantom"] = "phantom"
     num_train: PositiveInt = 320
@@ -28,17 +28,18 @@ class PhantomSource:
     num_test: PositiveInt = 1000
     """Test images, of all classes together."""
     size_px: Annotated[int, Field(ge=16, le=512)] = 32
-    """Side of the square that is drawn."""
+    """Side of the square patches."""
     num_classes: Annotated[int, Field(ge=2, le=4)] = 2
     """2: normal, tumour. 3 and 4: normal, grade_1, grade_2, grade_3, evenly spaced in grade."""
     um_per_px: Annotated[float, Field(ge=0.2, le=3)] = 1.2
-    """Larger patches show more tissue at this scale, not the same tissue larger."""
+    """Scale of the drawing. Larger patches show more tissue, not the same tissue enlarged."""
     grade_separation: Annotated[float, Field(ge=0, le=1)] = 0.6
-    """Mean latent grade of the last class less that of the first; 0 makes them the same."""
+    """Mean latent grade of the last class minus that of the first; 0 makes the classes equal."""
     grade_spread: Spread = 0.1
     """Standard deviation of the grade within a class: how much the classes overlap."""
     attribute_spread: Spread = 0.2
-    """How far nuclear size, crowding, darkness and so on stray from the grade of their image."""
+    """Standard deviation by which nuclear size, crowding, darkness and so on stray from the grade
+    of their image."""
     stain_spread: Spread = 0.16
     """Standard deviation of the logarithm of each stain's strength from image to image."""
 
@@ -46,7 +47,7 @@ class PhantomSource:
 def draw_splits(source: PhantomSource, rng: np.random.Generator) -> dict[str, ImageSet]:
     """Splits "train", "val" and "test", each balanced over the classes and shuffled."""
     sizes = {"train": source.num_train, "val": source.num_val, "test": source.num_test}
-    # A generator each, so that asking for more training images changes no test image.
+    # Each split has its own generator, so asking for more training images changes no test image.
     streams = rng.spawn(len(sizes))
     return {
         split: _draw_split(split, size, source, stream)

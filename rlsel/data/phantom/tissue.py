@@ -1,8 +1,8 @@
 """Tissue drawn from a latent grade: architecture, nuclei, stain.
 
-The grade (0 benign, 1 malignant) changes the epithelial cells alone: larger, darker, more crowded,
-more varied. Architecture, stain and lymphocytes vary whatever the grade, so most of what differs
-between two patches says nothing of their class.
+The grade (0 benign, 1 malignant) changes only the epithelial cells: they become larger, darker,
+more crowded and more varied. Architecture, stain and lymphocytes vary independently of the grade,
+so most differences between two patches carry no information on their class.
 
 Shape letters: see `architecture.py`.
 """
@@ -19,18 +19,18 @@ from rlsel.data.phantom.nuclei import stamp_nuclei
 
 OVERSAMPLING = 2
 CHUNK = 64
-"""Images drawn at a time: bounds memory, and larger stacks leave the cache."""
+"""Images drawn at a time. It bounds the memory, and larger stacks do not fit the CPU cache."""
 
-# Optical density of red, green and blue per unit of stain. Eosin as in Macenko et al. 2009, whose
-# vectors stain normalisers use as their target; haematoxylin midway to that of Ruifrok and
-# Johnston 2001, which is bluer.
+# Optical density of red, green and blue per unit of stain. Eosin is that of Macenko et al. 2009,
+# whose vectors stain normalisers use as their target. Haematoxylin is midway between theirs and
+# that of Ruifrok and Johnston 2001, which is bluer.
 HAEMATOXYLIN = np.array([0.61, 0.71, 0.34])
 EOSIN = np.array([0.2159, 0.8012, 0.5581])
 
 
 @dataclass(frozen=True)
 class Look:
-    """How tissue is drawn whatever its class."""
+    """Settings of the drawing that do not depend on the class."""
 
     um_per_px: float
     attribute_spread: float
@@ -86,7 +86,7 @@ def _stain(
 def _photograph(
     haematoxylin_NHW: Stack, eosin_NHW: Stack, spread: float, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "n size size 3"]:
-    """Beer-Lambert: light falls off exponentially with stain. Averages light, not stain."""
+    """Beer-Lambert law: light falls off exponentially with stain. Light is averaged, not stain."""
     n, side, _ = haematoxylin_NHW.shape
     strength_2N1 = np.exp(rng.normal(0, spread, (2, n, 1)))
     hue_2N3 = np.exp(rng.normal(0, spread / 4, (2, n, 3)))

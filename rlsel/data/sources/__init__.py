@@ -1,7 +1,7 @@
-"""Where real images come from: one file per kind, each with its Config and what finds its parts.
+"""Where real images come from: one file per kind, with its Config and a function to find its parts.
 
-In goes a source's Config, out come its parts: train, val and test, or one whole that is still to be
-split. A part knows its files before it opens them, so that the cache can answer instead.
+In: the Config of a source. Out: its parts, which are train, val and test, or one whole that is
+still to be split. A part knows its files before it opens them, so that the cache can answer first.
 Read `part.py` first, then `parquet.py`.
 """
 
@@ -31,10 +31,10 @@ FINDERS: dict[type, Callable[..., dict[str, Part]]] = {
 
 
 def find_parts(source: FileSource) -> dict[str, Part]:
-    """The parts of a source by split, or under `WHOLE` where it is not split yet.
+    """The parts of a source by split, or under `WHOLE` if it is not split yet.
 
     Raises:
-        InputError: something that the source names is missing or may not be read.
+        InputError: a file or folder of the source is missing or may not be read.
     """
     try:
         return FINDERS[type(source)](source)

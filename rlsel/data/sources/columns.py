@@ -1,4 +1,4 @@
-"""Which columns of a Parquet file hold the images and their labels, whatever they are called."""
+"""Find the columns of images and of labels in a Parquet file by type, name and content."""
 
 import json
 import re
@@ -24,16 +24,16 @@ NO_LABEL = re.compile(
     r"date|time|age|sex|gender|site|hospital|scanner)|"
     r"(patient|subject|case|participant|person|donor|slide|wsi)s?([_ .-]?(id|nr|no|number|name))?"
 )
-"""Names of columns that tell who or where an image is from."""
+"""Names of columns that give the patient or place of an image, not its class."""
 MOST_CLASSES = 100
-"""A column with more values is of something else."""
+"""A column with more distinct values is not taken for the classes."""
 
 
 def image_column(file: Path) -> str | None:
-    """The column of encoded images; None where there is none.
+    """The column of encoded images; None if there is none.
 
     Raises:
-        InputError: several may be it.
+        InputError: several columns qualify.
     """
     schema = open_parquet(file).schema_arrow
     found = [field.name for field in schema if _holds_bytes(field.type)]
@@ -53,10 +53,10 @@ def label_column(file: Path, asked: str | None = None) -> str:
     """The column of the classes.
 
     Args:
-        asked: Its name, where somebody has said it.
+        asked: The name that the user gave, if any.
 
     Raises:
-        InputError: there is none, or several may be it.
+        InputError: no column qualifies, or several do.
     """
     schema = open_parquet(file).schema_arrow
     if asked is not None:
@@ -71,7 +71,7 @@ def label_column(file: Path, asked: str | None = None) -> str:
 
 
 def _by_content(file: Path, plain: list[str]) -> str:
-    """The one column with a few different values that tells neither who nor where an image is."""
+    """The one column with few distinct values whose name is not one of a patient or place."""
     parquet = open_parquet(file)
     schema = parquet.schema_arrow
     others = [name for name in plain if not NO_LABEL.fullmatch(name.casefold())]
@@ -99,7 +99,7 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 
 
 def _kind_of(schema: pa.Schema, name: str) -> Any:
-    """What Hugging Face's metadata call a column: Image, ClassLabel, Value."""
+    """The type of a column in Hugging Face's metadata: Image, ClassLabel, Value."""
     try:
         return json.loads((schema.metadata or {})[KEY])["info"]["features"][name]["_type"]
     except (KeyError, TypeError, ValueError):

@@ -1,6 +1,6 @@
-"""Embeddings that somebody computed elsewhere: Parquet with a column of vectors, or NPZ.
+"""Embeddings that were computed elsewhere: Parquet with a column of vectors, or NPZ.
 
-Shape letters: N embeddings, F numbers of each.
+Shape letters: N embeddings, F width of each.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ from rlsel.schema import config
 ROWS_AT_ONCE = 4096
 NOUN = EmbeddingSet.noun
 ARRAYS = ("embeddings", "features", "vectors")
-"""What the array of vectors in an NPZ file may be called."""
+"""Names that the array of vectors in an NPZ file may have."""
 PREFIXES = {"train": "train_", "val": "val_", "test": "test_", WHOLE: ""}
 
 
@@ -42,21 +42,21 @@ class EmbeddingsSource:
     path: str | None = None
     """An NPZ file, or a Parquet file, a glob or a folder. Splits are found as in a Parquet file of
     images, or by the arrays train_embeddings, train_labels, val_embeddings, ... of an NPZ file.
-    An NPZ file with embeddings and labels is one set, split by ratio."""
+    An NPZ file with the arrays embeddings and labels is one set, split by ratio."""
     train: str | None = None
-    """A Parquet file, glob or folder of training, where the splits are given one by one."""
+    """A Parquet file, glob or folder of training, if the splits are given one by one."""
     val: str | None = None
-    """The same for validation. Left out, it is cut from train."""
+    """The same for validation. If left out, validation is cut from train."""
     test: str | None = None
-    """The same for test. Left out beside val, it is cut from train."""
+    """The same for test. If left out while val is given, test is cut from train."""
     vector_column: str | None = None
     """The column of vectors: lists or fixed-size lists of numbers. None takes the only one."""
     label_column: str = "label"
     """Class numbers or class names."""
     id_column: str | None = None
-    """What each sample is called. None takes the column `id` if there is one, else file and row."""
+    """The id of each sample. None takes the column `id` if there is one, else file and row."""
     patient_column: str | None = None
-    """Who the sample comes from; a split never divides a patient. None: unknown."""
+    """The patient of each sample; a split never divides a patient. None: unknown."""
     class_names: tuple[str, ...] | None = None
     """Names of the classes 0, 1, ...; None reads them from the Hugging Face metadata."""
 
@@ -71,10 +71,10 @@ class EmbeddingsSource:
 def read_embeddings(
     source: EmbeddingsSource, some_classes: bool = False
 ) -> tuple[dict[str, EmbeddingSet], tuple[str, ...]]:
-    """The splits of a source, or the whole of it under `WHOLE`; and what the user should know.
+    """The splits of a source, or all of it under `WHOLE`; and notes for the user.
 
     Args:
-        some_classes: Take one class alone, and names of classes that have no sample.
+        some_classes: Also accept a source with one class only, or with classes without samples.
 
     Raises:
         InputError: something is missing, cannot be read, is no number, or differs in width.
@@ -98,7 +98,7 @@ def read_embeddings(
 
 
 def other_columns(source: EmbeddingsSource) -> tuple[str, ...]:
-    """The columns of the first Parquet file that say something else; none of an NPZ file."""
+    """Columns of the first Parquet file beside vectors, labels and ids; empty for NPZ."""
     if source.is_npz:
         return ()
     file = matching_files(source.path or source.train or "", (".parquet",))[0]
@@ -182,7 +182,7 @@ def _vectors(rows: Rows, column: str) -> Float32[np.ndarray, "n f"]:
 
 
 def _block(array: pa.Array, where: str, start: int) -> Float32[np.ndarray, "n f"]:
-    """Some rows of a column; `start` is the number of the first, for messages."""
+    """Some rows of a column. `start` is the number of the first row, for messages."""
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     if array.null_count:
@@ -296,7 +296,7 @@ def _require_one_width(parts: dict[str, EmbeddingSet], source: EmbeddingsSource)
 def _with_distinct_ids(
     parts: dict[str, EmbeddingSet], source: EmbeddingsSource
 ) -> dict[str, EmbeddingSet]:
-    """Ids that are unique over all splits: as given if they are, else below the split's name."""
+    """Make ids unique over all splits. If they are not so already, the split's name is prefixed."""
     ids = np.concatenate([part.ids for part in parts.values()])
     if len(np.unique(ids)) == len(ids):
         return parts

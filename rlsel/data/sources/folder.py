@@ -25,7 +25,7 @@ REMEDY = (
     "holds the class folders; a class that is called so needs another name"
 )
 IMAGES, MASKS = {"images", "image", "imgs", "img"}, {"masks", "mask", "labels", "annotations"}
-"""Folders of pixels, and of what is drawn over them; neither is a class."""
+"""Names of folders that hold pixels or annotations of them; neither is a class."""
 PATIENT_PATTERNS = {"folder": r"^([^/]+)/", "prefix": r"^(?:.*/)?([^/_]+)_"}
 
 
@@ -36,17 +36,17 @@ class FolderSource:
     name: Literal["folder"] = "folder"
     path: str | None = None
     """The folder that holds the class folders, split by ratio; or one that holds folders called
-    train and test, val or both, each with class folders in it. StyleGAN's dataset.json is read
-    where it lies in the folder: its labels are the classes, called "0", "1", ... or by a list
-    class_names beside the labels."""
+    train and test, val or both, each with class folders in it. If the folder holds a dataset.json
+    of StyleGAN, its labels are the classes, called "0", "1", ... or by a list class_names beside
+    the labels."""
     train: str | None = None
-    """The folder with the training images, where the splits are given one by one."""
+    """The folder with the training images, if the splits are given one by one."""
     val: str | None = None
-    """The same for validation. Left out, it is cut from train."""
+    """The same for validation. If left out, validation is cut from train."""
     test: str | None = None
-    """The same for test. Left out beside val, it is cut from train."""
+    """The same for test. If left out while val is given, test is cut from train."""
     patient_from: str = "none"
-    """Where a file name says whose image it is: "none"; "folder" (normal/P07/a.png is of P07);
+    """How to read the patient from a file's path: "none"; "folder" (normal/P07/a.png is of P07);
     "prefix" (normal/P07_a.png is of P07); or a regular expression with one group, searched in the
     path below the class folder. A split never divides a patient."""
 
@@ -56,7 +56,7 @@ class FolderSource:
 
 
 def patient_pattern(patient_from: str) -> re.Pattern | None:
-    """The expression whose one group is the patient; None where patients are unknown."""
+    """The expression whose one group is the patient; None for "none"."""
     if patient_from == "none":
         return None
     choices = "known are none, folder, prefix, or a regular expression with one (group)"
@@ -70,11 +70,11 @@ def patient_pattern(patient_from: str) -> re.Pattern | None:
 
 
 def folder_parts(source: FolderSource) -> dict[str, Part]:
-    """The splits of a folder source, or the whole of it.
+    """The splits of a folder source, or all of it as one part.
 
     Raises:
-        InputError: a folder is missing or holds no image in a class folder; or the folders are
-            splits and classes at once.
+        InputError: a folder is missing or holds no image in a class folder; or it holds both
+            splits and classes.
     """
     notes: tuple[str, ...] = ()
     if source.path is None:
@@ -88,10 +88,10 @@ def folder_parts(source: FolderSource) -> dict[str, Part]:
 
 
 def _split_folders(root: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
-    """The folders of the splits in `root`, if that is what it holds; what else is there, as notes.
+    """The folders of the splits in `root`, or `root` as `WHOLE`; and notes on what is not read.
 
     Raises:
-        InputError: some folders are called as splits, yet they do not make splits.
+        InputError: some folders are named after splits, but the set of splits is not complete.
     """
     folders = subfolders(root)
     split_of = {folder: split for folder in folders if (split := split_called(folder.name))}
@@ -152,7 +152,7 @@ def _part(root: Path, patient_from: str) -> Part:
 
 
 def _aside_in(folder: Path) -> Callable[[str], bool]:
-    """What holds no data in a class folder: masks as well, where they lie beside the images."""
+    """A test for names that hold no data in a class folder; masks beside images are among them."""
     if {path.name.casefold() for path in subfolders(folder)} & IMAGES:
         return lambda name: is_hidden(name) or name.casefold() in MASKS
     return is_hidden
@@ -171,7 +171,7 @@ def _require_classes(root: Path, folders: list[Path]) -> None:
 
 
 def _lacking(root: Path, folders: list[Path], empty: list[Path]) -> str:
-    """`Listing.lacking` of class folders, of which some are empty."""
+    """The text of `Listing.lacking` for class folders of which some are empty."""
     if len(folders) < 2:
         inside = [folder for folder in folders if len(subfolders(folder)) > 1]
         hint = f"; if they lie in {inside[0]}, set path to that" if inside else ""
@@ -185,7 +185,7 @@ def _lacking(root: Path, folders: list[Path], empty: list[Path]) -> str:
 
 
 def _beside(root: Path) -> tuple[str, ...]:
-    """Notes on images that lie in the folder itself, or in a hidden one beside the others."""
+    """Notes on images that are not read: those right in `root`, or in a hidden folder there."""
     inside = sorted(root.iterdir())
     hidden = [file for p in inside if is_hidden(p.name) for file in wanted_below(p, SUFFIXES)]
     loose = [p for p in inside if p.suffix.lower() in SUFFIXES and p.is_file() and p not in hidden]
@@ -215,7 +215,7 @@ def _patients(root: Path, names: list[str], patient_from: str) -> np.ndarray | N
     if (pattern := patient_pattern(patient_from)) is None:
         return None
     matches = [pattern.search(name.split("/", 1)[1]) for name in names]
-    # A group that is optional, or may be empty, names nobody either.
+    # An optional group that did not match, or matched nothing, gives no patient either.
     found = [(match.group(1) or "") if match else "" for match in matches]
     if unknown := [name for name, patient in zip(names, found, strict=True) if not patient.strip()]:
         raise InputError(

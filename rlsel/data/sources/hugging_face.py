@@ -1,4 +1,4 @@
-"""The schema metadata by which Hugging Face datasets know an image column and class names."""
+"""Schema metadata in which Hugging Face datasets record the image column and the class names."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ KEY = b"huggingface"
 
 
 def class_names_in(schema: pa.Schema, label_column: str) -> tuple[str, ...] | None:
-    """The class names of a label column, or None where the file does not say."""
+    """The class names of a label column, or None if the file does not give them."""
     try:
         features = json.loads((schema.metadata or {})[KEY])["info"]["features"]
         names = features[label_column]["names"]
@@ -24,8 +24,8 @@ def pool_metadata(
     """Metadata for the columns of a pool.
 
     Args:
-        others: Column beside content and `label` -> Arrow type.
-        width: Numbers of an `embedding`; None where the content is an `image`.
+        others: Columns other than content and `label` -> Arrow type.
+        width: Width of an `embedding`; None if the content is an `image`.
     """
     number = {"dtype": "float32", "_type": "Value"}
     vector = {"embedding": {"feature": number, "length": width, "_type": "Sequence"}}

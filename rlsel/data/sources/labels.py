@@ -1,6 +1,6 @@
-"""Class numbers from whatever a source calls its labels: integers, floats that are whole, names.
+"""Class indices from the labels of a source: integers, whole-numbered floats or names.
 
-And the names of patients, from whatever a source calls them.
+Patient names are brought to text here too.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,9 +10,9 @@ import numpy as np
 from rlsel.errors import InputError
 
 BLANK = frozenset(("", "nan", "none", "null", "<na>", "n/a"))
-"""What programs write, in any case, where nothing is known."""
+"""Texts that programs write for an unknown value, in lower case."""
 MOST_NAMED = 20
-"""Classes in an error."""
+"""Most classes listed in an error message."""
 
 
 def class_indices(
@@ -25,13 +25,13 @@ def class_indices(
 
     Args:
         labels: (n,) integers, or names.
-        class_names: as far as the source knows them. Without, the classes are the numbers that
-            occur, such as codes, called by them; or the names in alphabetical order.
-        where: what to call the label at an index in an error.
-        noun: what one sample is called there.
+        class_names: the names that the source gives. None takes the numbers that occur, such as
+            codes, as names of their classes; or the label names in alphabetical order.
+        where: gives the place of the label at an index, for error messages.
+        noun: the word for one sample in messages.
 
     Raises:
-        InputError: there is no label, or one is outside the class names or no whole number.
+        InputError: there are no labels, or a label is outside the class names or no whole number.
     """
     if not len(labels):
         raise InputError(f"{where(0)}: there is not a single {noun}")
@@ -54,7 +54,7 @@ def lacking(
     where: Callable[[int], str],
     noun: str = "image",
 ) -> str:
-    """`Listing.lacking` of the labels that `class_indices` has found."""
+    """The text of `Listing.lacking` for labels that `class_indices` has returned."""
     if len(names) < 2:
         return f"{where(0)}: only one class, {''.join(names)!r}; at least two are needed"
     present = set(indices.tolist())
@@ -63,10 +63,10 @@ def lacking(
 
 
 def patient_names(patients: np.ndarray, where: Callable[[int], str]) -> np.ndarray:
-    """Who each image is of, as text; 7.0 is 7.
+    """The patient of each image as text; 7.0 becomes 7.
 
     Raises:
-        InputError: someone is not named.
+        InputError: an image has no patient.
     """
     if patients.dtype.kind not in "OSUbiuf":
         raise InputError(f"{where(0)}: patients are of type {patients.dtype}, not text or numbers")
@@ -77,7 +77,7 @@ def patient_names(patients: np.ndarray, where: Callable[[int], str]) -> np.ndarr
     if any(blank):
         raise InputError(
             f"{where(blank.index(True))}: no patient is named there (nor for "
-            f"{sum(blank) - 1:,} others); name everyone, or leave patients away"
+            f"{sum(blank) - 1:,} others); name the patient of all, or leave patients out"
         )
     return names
 
@@ -97,7 +97,7 @@ def _whole_numbers(labels: np.ndarray, where: Callable[[int], str]) -> np.ndarra
         raise InputError(f"{where(0)}: labels are of type {labels.dtype}, not numbers or names")
     if labels.dtype.kind in "bi":
         return labels.astype(np.int64)
-    # Beyond 2^63 an integer would turn round, and a float beyond 2^53 is no whole number for sure.
+    # Unsigned integers from 2^63 would overflow int64, and floats are exact integers up to 2^53.
     largest = 2**63 - 1 if labels.dtype.kind == "u" else 2**53
     wrong = ~np.isfinite(labels) | (labels != np.round(labels)) | (np.abs(labels) > largest)
     if wrong.any():

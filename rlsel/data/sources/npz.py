@@ -22,25 +22,25 @@ from rlsel.schema import config
 
 PREFIXES = {"train": "train_", "val": "val_", "test": "test_", WHOLE: ""}
 TOLERANCE = 0.01
-"""Share of the scale by which floats may overshoot it: interpolation does, and rounding."""
+"""Share of the scale by which floats may overshoot it, as interpolation and rounding cause."""
 NEARLY_BLACK = 16
-"""Of 255: floats that all lie above 1 and below are of neither scale."""
+"""Floats whose maximum lies between 1 and this fit neither the scale 0..1 nor 0..255."""
 
 
 @config
 class NpzSource:
-    """Arrays in one NPZ file, as MedMNIST gives them. Greyscale becomes RGB."""
+    """Arrays in one NPZ file in the layout of MedMNIST. Greyscale becomes RGB."""
 
     name: Literal["npz"] = "npz"
     path: str
     """The file. It holds train_images (n, h, w) or (n, h, w, 3), train_labels (n,) or (n, 1), the
     same for val and test, and perhaps train_patients; or images, labels and perhaps patients."""
     class_names: tuple[str, ...] | None = None
-    """Names of the classes 0, 1, ...; the file has none, so None calls them "0", "1", ..."""
+    """Names of the classes 0, 1, ..., which the file cannot hold. None calls them "0", "1", ..."""
 
 
 def npz_parts(source: NpzSource) -> dict[str, Part]:
-    """The splits of an NPZ file, or the whole of it.
+    """The splits of an NPZ file, or all of it as one part.
 
     Raises:
         InputError: the file is missing, is no NPZ file, or lacks an array.
@@ -60,7 +60,7 @@ def npz_parts(source: NpzSource) -> dict[str, Part]:
 
     @cache
     def highest() -> float:
-        """Of all float images of the file, which share one scale."""
+        """The highest value of all float images in the file, which share one scale."""
         return max(_highest(path, f"{PREFIXES[split]}images") for split in splits)
 
     return {
@@ -75,7 +75,7 @@ def npz_parts(source: NpzSource) -> dict[str, Part]:
 
 
 def array_names(path: Path) -> list[str]:
-    """What an NPZ file holds."""
+    """Names of the arrays in an NPZ file."""
     with _opened(path, "as NPZ") as arrays:
         return arrays.files
 
@@ -123,7 +123,7 @@ def read_array(path: Path, key: str) -> np.ndarray:
 @contextmanager
 def _opened(path: Path, what: str) -> Iterator[np.lib.npyio.NpzFile]:
     try:
-        # Opened here, as np.load leaves a file open that turns out to be no zip.
+        # np.load would leave a file open that turns out to be no zip, so it is opened here.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             if not isinstance(arrays, np.lib.npyio.NpzFile):
                 raise ValueError("it is a single array")
@@ -148,14 +148,14 @@ def one_label_each(labels: np.ndarray, where: str) -> np.ndarray:
 def as_uint8(
     images: np.ndarray, where: str, highest: Callable[[], float] | None = None
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Images of any number type as 0..255, with a note where they had to be scaled.
+    """Images of any number type as 0..255, with notes if they had to be scaled or rounded.
 
     Args:
-        highest: of the float images of the whole source, which decides on their scale; None takes
-            these images alone.
+        highest: the highest value of the float images of the whole source, which decides on their
+            scale; None takes it from these images alone.
 
     Raises:
-        InputError: the shape is not of images, or a value is NaN or outside 0..255.
+        InputError: the shape is not one of images, or a value is NaN or outside 0..255.
     """
     if not (images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3))):
         raise InputError(f"{where}: shape {images.shape}, but (n, h, w) or (n, h, w, 3) is needed")
@@ -193,7 +193,7 @@ def _floats(images: np.ndarray, where: str, highest: float) -> tuple[np.ndarray,
         notes = ("scaled float images from 0..1 to 0..255", *notes)
     else:
         notes = (f"rounded {images.dtype} images to 8 bits", *notes)
-    # Rounded in place of one copy, as these are the largest arrays there are.
+    # These arrays can fill much of the memory, so one copy is made and rounded in place.
     scaled = np.clip(images, 0, scale) * (255 // scale)
     return np.rint(scaled, out=scaled).astype(np.uint8), notes
 

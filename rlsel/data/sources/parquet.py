@@ -35,21 +35,22 @@ class ParquetSource:
 
     name: Literal["parquet"] = "parquet"
     path: str | None = None
-    """A file, a glob, or a folder. Where folders (train/, split=train/), file names (train-0) or a
-    column split speak of train and test, val or both, those are the splits; anything else is one
-    set, split by ratio."""
+    """A file, a glob, or a folder. If folders (train/, split=train/), file names (train-0) or a
+    column split name train and test, val or both, those are the splits. Anything else is one set,
+    split by ratio."""
     train: str | None = None
-    """A file, glob or folder with the training images, where the splits are given one by one."""
+    """A file, glob or folder with the training images, if the splits are given one by one."""
     val: str | None = None
-    """The same for validation. Left out, it is cut from train."""
+    """The same for validation. If left out, validation is cut from train."""
     test: str | None = None
-    """The same for test. Left out beside val, it is cut from train."""
+    """The same for test. If left out while val is given, test is cut from train."""
     image_column: str = "image"
-    """Encoded images: struct(bytes, path) or plain bytes; a path alone is not followed."""
+    """The column of encoded images: struct(bytes, path) or plain bytes. A path without bytes is not
+    followed."""
     label_column: str = "label"
     """Class numbers or class names."""
     patient_column: str | None = None
-    """Who the image comes from; a split never divides a patient. None: unknown."""
+    """The patient of each image; a split never divides a patient. None: unknown."""
     class_names: tuple[str, ...] | None = None
     """Names of the classes 0, 1, ...; None reads them from the Hugging Face metadata."""
 
@@ -58,10 +59,10 @@ class ParquetSource:
 
 
 def parquet_parts(source: ParquetSource) -> dict[str, Part]:
-    """The splits of a Parquet source, or the whole of it.
+    """The splits of a Parquet source, or all of it as one part.
 
     Raises:
-        InputError: a file is missing, or is of no split while others are.
+        InputError: a file is missing, or belongs to no split while others do.
     """
     groups, notes = row_groups(source)
     return {
@@ -78,10 +79,10 @@ def parquet_parts(source: ParquetSource) -> dict[str, Part]:
 
 
 def row_groups(source: ParquetSource) -> tuple[dict[str, Sequence[Rows]], tuple[str, ...]]:
-    """The rows of each split, or all under `WHOLE`; and notes.
+    """The rows of each split, or all rows under `WHOLE`; and notes.
 
     Raises:
-        InputError: a file is missing, or is of no split while others are.
+        InputError: a file is missing, or belongs to no split while others do.
     """
     if source.path is None:
         named = given_splits(source.train, source.val, source.test)
@@ -120,14 +121,14 @@ def _read(group: tuple[Rows, ...], source: ParquetSource) -> Listing:
 
 
 def read_rows(group: tuple[Rows, ...], source: ParquetSource, setting: str, noun: str) -> Listing:
-    """Names, labels and patients of some rows, and a way to go through the images.
+    """Names, labels and patients of some rows, and an iterator over the images.
 
     Args:
-        setting: What the user calls the column of content, for messages.
-        noun: What one sample is called there.
+        setting: The setting that names the column of content, for messages.
+        noun: The word for one sample in messages.
 
     Raises:
-        InputError: a column is missing, or its content is not what is needed.
+        InputError: a column is missing or of a wrong type.
     """
     files = tuple(rows.file for rows in group)
     whole = {rows.file: _label_table(rows.file, source, setting) for rows in group}
@@ -165,7 +166,7 @@ def read_rows(group: tuple[Rows, ...], source: ParquetSource, setting: str, noun
 
 
 def _class_names(tables: dict[Path, pa.Table], label_column: str) -> tuple[str, ...] | None:
-    """What the metadata call the classes, if they agree."""
+    """The class names in the metadata, which all files must share."""
     found = {file: class_names_in(table.schema, label_column) for file, table in tables.items()}
     first_file, first = next(iter(found.items()))
     for file, names in found.items():
@@ -175,7 +176,7 @@ def _class_names(tables: dict[Path, pa.Table], label_column: str) -> tuple[str, 
 
 
 def row_names(files: tuple[Path, ...], num_rows: list[int]) -> tuple[str, ...]:
-    """What each row is called, over all files: train-0:17 is row 17 of train-0.parquet."""
+    """The name of each row of all files: train-0:17 is row 17 of train-0.parquet."""
     return _names(files, map(range, num_rows))
 
 
@@ -185,7 +186,7 @@ def _names(files: tuple[Path, ...], rows: Iterable[Iterable[int]]) -> tuple[str,
 
 
 def _label_table(file: Path, source: ParquetSource, setting: str) -> pa.Table:
-    """The columns that are not images."""
+    """The columns of labels and patients."""
     parquet = open_parquet(file)
     wanted = [source.image_column, source.label_column]
     wanted += [source.patient_column] if source.patient_column else []
@@ -203,7 +204,7 @@ def _label_table(file: Path, source: ParquetSource, setting: str) -> pa.Table:
 
 
 def _as_arrow_takes_it(field: pa.Field) -> pa.Field:
-    # Arrow reads views of text, and picks no rows of them.
+    # Arrow can read string views but cannot take rows of them, so they are read as plain strings.
     return field.with_type(pa.large_string()) if pa.types.is_string_view(field.type) else field
 
 
@@ -235,7 +236,7 @@ def open_parquet(file: Path) -> pq.ParquetFile:
     """Open a Parquet file.
 
     Raises:
-        InputError: it is something else, is cut off, or may not be read.
+        InputError: the file is of another kind, is truncated, or may not be read.
     """
     with readable(file):
         return pq.ParquetFile(file)
@@ -243,7 +244,7 @@ def open_parquet(file: Path) -> pq.ParquetFile:
 
 @contextmanager
 def readable(file: Path) -> Iterator[None]:
-    """Turn what goes wrong while `file` is read into an InputError that names it."""
+    """Turn errors while reading `file` into an InputError that names it."""
     try:
         yield
     except (OSError, pa.ArrowException, UnicodeError) as error:

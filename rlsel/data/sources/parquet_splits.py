@@ -1,6 +1,6 @@
-"""Which rows of Parquet files are of which split: by folder, by file name, or by a column.
+"""Assign rows of Parquet files to splits: by folder, by file name, or by a column.
 
-Splits that the authors of a data set made are never mixed and cut anew.
+Official splits of a data set are kept: they are never merged and cut anew.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from rlsel.data.sources.split_names import require_splits, split_called, split_w
 from rlsel.errors import InputError
 
 COLUMNS = ("split", "splits", "dataset_split", "data_split", "subset", "partition", "set", "phase")
-"""What a column that says the split may be called, in any case."""
+"""Names that a column of splits may have, in any case."""
 REMEDY = (
     "call files or folders train, val and test, or name them one by one (data.source.train, val, "
     "test)"
@@ -28,11 +28,11 @@ class Rows(NamedTuple):
 
     file: Path
     rows: tuple[int, ...] | None
-    """None: all."""
+    """Row numbers; None means all."""
 
 
 def split_column(schema: pa.Schema) -> str | None:
-    """The column that may say the split of each row."""
+    """The column that may give the split of each row."""
     text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_dictionary)
     return next(
         (
@@ -48,13 +48,14 @@ def split_column(schema: pa.Schema) -> str | None:
 def by_split(
     files: tuple[Path, ...], read_column: Callable[[Path], pa.ChunkedArray | None]
 ) -> tuple[dict[str, tuple[Rows, ...]], tuple[str, ...]]:
-    """The rows of each split, or all under `WHOLE` where nothing speaks of splits; and notes.
+    """The rows of each split, or all under `WHOLE` if nothing names more than one; and notes.
 
     Args:
-        read_column: the column of a file that may say the split of its rows.
+        read_column: reads the column of a file that may give the split of its rows.
 
     Raises:
-        InputError: some files are of a split and others of none, or train is not among the splits.
+        InputError: some files belong to a split and others to none, or train is not among the
+            splits.
     """
     of_file = _by_name(files)
     groups: dict[str, list[Rows]] = {}
@@ -81,8 +82,8 @@ def _whole(files: tuple[Path, ...]) -> tuple[Rows, ...]:
 
 
 def _by_name(files: tuple[Path, ...]) -> list[str | None]:
-    """The split of each file of several, by its folders (train, split=train) or its own name."""
-    if len(files) == 1:  # whatever it is called, somebody chose this one
+    """The split of each file by folder (train, split=train) or file name; None for one file."""
+    if len(files) == 1:  # the user chose this file, whatever its name says
         return [None]
     return [_of_path(file, name) for file, name in zip(files, relative_names(files), strict=True)]
 
@@ -92,14 +93,16 @@ def _of_path(file: Path, name: str) -> str | None:
     said = {split_called(folder.removesuffix(".parquet")) for folder in folders} - {None}
     said |= {split_within(own)} - {None}
     if len(said) > 1:
-        raise InputError(f"{file}: its path speaks of {' and '.join(sorted(map(str, said)))}")
+        raise InputError(
+            f"{file}: its path names the splits {' and '.join(sorted(map(str, said)))}"
+        )
     return said.pop() if said else None
 
 
 def _by_column(
     file: Path, column: pa.ChunkedArray | None, named: str | None
 ) -> dict[str, tuple[int, ...] | None]:
-    """{split: rows} as the column says, or all rows as the path does."""
+    """{split: rows} by the column, or all rows under the split of the path."""
     said = None if column is None else _said(file, column)
     if said is None:
         return {named or WHOLE: None}
@@ -112,7 +115,7 @@ def _by_column(
 
 
 def _said(file: Path, column: pa.ChunkedArray) -> np.ndarray | None:
-    """(n,) splits; None where the column speaks of something else."""
+    """(n,) splits; None if no value of the column names a split."""
     values = column.to_pylist()
     split_of = {value: split_called(str(value)) for value in set(values)}
     known = [value for value, split in split_of.items() if split]

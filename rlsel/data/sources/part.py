@@ -1,4 +1,4 @@
-"""What every reader of a source returns: parts, whose names and labels come before the pixels."""
+"""`Part`: the return value of every reader. Names and labels are read before any pixels."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ class Payload(NamedTuple):
     """One image as its source holds it."""
 
     where: str
-    """What an error calls it: a path, or a file and a row."""
+    """The place of the image for error messages: a path, or a file and a row."""
     data: Path | bytes | np.ndarray | None
-    """An encoded file, encoded bytes, or pixels: (h, w), (h, w, 1) or (h, w, 3), uint8. None where
-    the source has nothing."""
+    """An encoded file, encoded bytes, or pixels: (h, w), (h, w, 1) or (h, w, 3), uint8. None if the
+    source has nothing there."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The images of one part in order: names, labels, and a way to go through the pixels."""
+    """The images of one part in order: names, labels, and an iterator over the pixels."""
 
     names: tuple[str, ...]
     """Unique within the part and the same in every run."""
@@ -32,12 +32,12 @@ class Listing:
     payloads: Callable[[], Iterator[Payload]]
     """Starts a new pass over the images, in the order of `names`."""
     patients: np.ndarray | None = None
-    """(n,) strings, or None where they are unknown."""
+    """(n,) strings, or None if patients are unknown."""
     notes: tuple[str, ...] = ()
-    """Things worth telling the user."""
+    """Notes for the user."""
     lacking: str = ""
-    """What of the classes real images lack here: the sentence that refuses them. Candidates may be
-    of one class alone. Empty where each of two classes or more has an image."""
+    """The error message for real images with fewer than two classes, or with a class without
+    images; empty if nothing is lacking. Candidates may lack classes."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class Part:
     """A whole source or one split of it. Finding it is cheap; `read` opens the files."""
 
     files: tuple[Path, ...]
-    """Everything whose bytes decide what `read` returns; the cache hashes them."""
+    """All files whose bytes decide what `read` returns; the cache hashes them."""
     settings: str
-    """What else decides it, such as the names of the columns."""
+    """Everything else that decides what `read` returns, such as the names of the columns."""
     read: Callable[[], Listing]
     notes: tuple[str, ...] = ()
-    """What was found and is not read."""
+    """Notes on files that were found but are not read."""
 
 
 def listed_files(files: tuple[Path, ...]) -> Iterator[Payload]:

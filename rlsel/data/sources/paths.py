@@ -1,4 +1,4 @@
-"""Paths as a user writes them: `~`, `$VARIABLES` and globs, with a clear word when one is wrong."""
+"""Paths as users write them: `~`, `$VARIABLES` and globs, with errors that name the wrong part."""
 
 import glob
 import os
@@ -29,10 +29,10 @@ def expand(text: str) -> Path:
 
 
 def existing(text: str) -> Path:
-    """The path `text` names, once it is known to be there.
+    """The path that `text` names, which must exist.
 
     Raises:
-        InputError: nothing is there; names the part of the path that is missing.
+        InputError: nothing is there; the message names the part of the path that is missing.
     """
     path = expand(text)
     if path.exists():
@@ -43,10 +43,10 @@ def existing(text: str) -> Path:
 
 
 def existing_folder(text: str) -> Path:
-    """The folder `text` names.
+    """The folder that `text` names.
 
     Raises:
-        InputError: it is missing or it is a file.
+        InputError: the folder is missing, or it is a file.
     """
     path = existing(text)
     if not path.is_dir():
@@ -55,19 +55,19 @@ def existing_folder(text: str) -> Path:
 
 
 def matching_files(text: str, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
-    """The files `text` stands for: one file, a glob, or all in a folder with these suffixes.
+    """The files that `text` names: one file, a glob, or all files in a folder with these suffixes.
 
     Raises:
-        InputError: there is none.
+        InputError: there are none.
     """
     return tuple(match(text, suffixes).files)
 
 
 def match(text: str, suffixes: tuple[str, ...]) -> Found:
-    """`matching_files`, with what else lies in the folders among them.
+    """Like `matching_files`, but also returns what else lies in the folders.
 
     Raises:
-        InputError: there is none.
+        InputError: there are none.
     """
     path = expand(text)
     if glob.has_magic(str(path)) and not path.exists():
@@ -77,25 +77,25 @@ def match(text: str, suffixes: tuple[str, ...]) -> Found:
     found = Found()
     for one in matched:
         found.add(find_files(one, suffixes, _is_aside) if one.is_dir() else Found([one]))
-    found.files = list(dict.fromkeys(found.files))  # "**" names a folder and what is in it
+    found.files = list(dict.fromkeys(found.files))  # "**" gives a folder and its files
     if not found.files:
         raise InputError(f"{path}: no {' or '.join(suffixes)} file is there")
     return found
 
 
 def _is_aside(name: str) -> bool:
-    """Spark and Arrow write what is no data, or not finished, under names that start so."""
+    """Whether a name marks no data. Spark and Arrow begin logs and unfinished files with "_"."""
     return name.startswith("_") or is_hidden(name)
 
 
 def shown(name: str | Path) -> str:
-    """A name as every terminal and file takes it: bytes that are no UTF-8 become \\xe9."""
+    """A name that every terminal and file accepts: bytes that are not UTF-8 become \\xe9."""
     text = str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return re.sub(r"[\x00-\x1f\x7f]", lambda found: ascii(found[0])[1:-1], text)
 
 
 def relative_names(files: tuple[Path, ...]) -> list[str]:
-    """Names below the folder that all files share: unique, and the same when the data move."""
+    """Paths relative to the common folder: unique, and unchanged when the data set is moved."""
     shared = os.path.commonpath([file.absolute().parent for file in files])
     return [shown(Path(os.path.relpath(file.absolute(), shared)).as_posix()) for file in files]
 
@@ -103,7 +103,7 @@ def relative_names(files: tuple[Path, ...]) -> list[str]:
 def require_path_or_splits(
     path: str | None, train: str | None, val: str | None, test: str | None
 ) -> None:
-    """Refuse a source that gives both one path and splits, or neither, or half of the splits."""
+    """Refuse a source that gives both a path and splits, neither, or only some needed splits."""
     if (path is None) == (train is None and val is None and test is None):
         raise ValueError("give either path (one set, split by ratio) or train and test (and val)")
     if path is None and (train is None or (test is None and val is None)):
@@ -111,6 +111,6 @@ def require_path_or_splits(
 
 
 def given_splits(train: str | None, val: str | None, test: str | None) -> dict[str, str]:
-    """The splits that the user names, as {split: path}."""
+    """The splits that the user gave, as {split: path}."""
     named = {"train": train, "val": val, "test": test}
     return {split: path for split, path in named.items() if path is not None}

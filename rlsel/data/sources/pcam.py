@@ -1,4 +1,4 @@
-"""PatchCamelyon as its authors publish it: pairs of HDF5 files, and as torchvision fetches them.
+"""PatchCamelyon as published, in pairs of HDF5 files, or as downloaded by torchvision.
 
 Source: Veeling et al. 2018, arXiv 1806.03962, https://github.com/basveeling/pcam
 """
@@ -30,8 +30,8 @@ class PcamHdf5Source:
 
     name: Literal["pcam_hdf5"] = "pcam_hdf5"
     path: str
-    """The folder with camelyonpatch_level_2_split_train_x.h5 and the five others, unpacked. Where
-    the ..._meta.csv files lie beside them, the whole-slide image counts as the patient."""
+    """The folder with camelyonpatch_level_2_split_train_x.h5 and the five others, unpacked. If the
+    ..._meta.csv files lie beside them, the whole-slide image counts as the patient."""
 
 
 @config
@@ -42,23 +42,23 @@ class TorchvisionPcamSource:
     path: str
     """The folder that torchvision calls root; the files lie in its subfolder pcam."""
     download: bool = True
-    """Fetch what is not there yet."""
+    """Download the files that are missing."""
 
 
 def pcam_hdf5_parts(source: PcamHdf5Source) -> dict[str, Part]:
     """The three official splits.
 
     Raises:
-        InputError: a file is missing, or still packed.
+        InputError: a file is missing, or still compressed.
     """
     return _parts(existing_folder(source.path))
 
 
 def torchvision_pcam_parts(source: TorchvisionPcamSource) -> dict[str, Part]:
-    """The three official splits, downloaded first where wanted.
+    """The three official splits, downloaded first if `download` is set.
 
     Raises:
-        InputError: torchvision cannot get or find the files.
+        InputError: torchvision cannot download or find the files.
     """
     from torchvision.datasets import PCAM  # imports torch, which no other source needs
 
@@ -66,7 +66,7 @@ def torchvision_pcam_parts(source: TorchvisionPcamSource) -> dict[str, Part]:
     for split in SPLIT_IN_NAME:
         try:
             PCAM(root, split=split, download=source.download)
-        except Exception as error:  # networks fail in many ways, all of them the user's to mend
+        except Exception as error:  # downloads fail in many ways, and only the user can help
             hint = "" if source.download else "; set download: true to fetch it"
             raise InputError(f"{root}: torchvision has no PCam {split} ({error}){hint}") from error
     return _parts(root / "pcam")

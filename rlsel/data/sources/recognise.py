@@ -1,4 +1,4 @@
-"""What kind of data set lies at a path: the source that reads it, as a config would name it."""
+"""Recognise the kind of data set at a path and return the source that reads it."""
 
 import glob
 import os
@@ -38,14 +38,14 @@ AnySource = FileSource | EmbeddingsSource
 
 
 def recognise(text: str, label: str | None = None) -> AnySource:
-    """The source for what lies at a path. It is not read, so it may still hold what is wrong.
+    """The source for the data at a path. The data are not read, so they may still hold errors.
 
     Args:
-        text: A folder, file or glob as the user wrote it; the source has it so.
+        text: A folder, file or glob as the user wrote it; the source keeps this text.
         label: The column of the classes, for Parquet; None finds it by name and content.
 
     Raises:
-        InputError: nothing is there, or it is nothing that rlsel reads.
+        InputError: nothing is there, or it is of no kind that rlsel reads.
     """
     pattern = str(expand(text))
     if glob.has_magic(pattern) and not os.path.exists(pattern):
@@ -66,7 +66,7 @@ def _file(text: str, path: Path, label: str | None) -> AnySource:
         raise InputError(f"{path}: is packed; unpack it and give the folder")
     if suffix in IMAGE_SUFFIXES:
         raise InputError(f"{path}: is a single image; give the folder of the class folders")
-    raise InputError(f"{path}: is of no kind that is known; {KNOWN}")
+    raise InputError(f"{path}: is of no known kind; {KNOWN}")
 
 
 def _folder(text: str, path: Path, label: str | None) -> AnySource:
@@ -130,7 +130,7 @@ def _parquet(text: str, files: Sequence[Path], label: str | None) -> AnySource:
 
 
 def _files_in(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Those right in the folder."""
+    """The files directly in the folder."""
     return sorted(
         path
         for path in folder.iterdir()
@@ -139,9 +139,9 @@ def _files_in(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def _has_images(folder: Path) -> bool:
-    names = (name for _, _, inside in os.walk(folder) for name in inside)  # ends with the first
+    names = (name for _, _, inside in os.walk(folder) for name in inside)
     first = any(name.lower().endswith(IMAGE_SUFFIXES) and not is_hidden(name) for name in names)
-    return first or bool(find_files(folder, IMAGE_SUFFIXES).files)  # which follows links
+    return first or bool(find_files(folder, IMAGE_SUFFIXES).files)  # find_files follows links
 
 
 def _nothing_known(folder: Path) -> str:

@@ -1,7 +1,7 @@
-"""What the names of folders and files say of splits.
+"""Read splits from the names of folders and files.
 
-The words are those of Hugging Face datasets, in any case: train, training; validation, valid, val,
-dev; test, testing, eval, evaluation.
+The words are those of Hugging Face datasets, in any case (train, training; validation, valid, val,
+dev; test, testing, eval, evaluation), and the short forms trn, validate and tst.
 """
 
 import re
@@ -16,34 +16,34 @@ SAID_AS = {
 }
 WORDS = {word: split for split, words in SAID_AS.items() for word in words}
 FILLERS = {"set", "sets", "data", "dataset", "split", "splits", "image", "images", "img", "imgs"}
-"""Words that may stand beside that of a split in the name of its folder."""
+"""Words that a folder name may hold beside the word of a split."""
 GLUED = re.compile(r"(set|data|images)$")
 
 
 def split_called(name: str) -> str | None:
-    """train, val or test where the name says nothing else: Train, valid_set, split=test, val2017.
+    """The split of a folder whose name says nothing else: Train, valid_set, split=test, val2017.
 
-    A longer name, such as "test strip", is that of a class.
+    A name with another word, such as "test strip", names a class.
     """
     words = {_word(word) for word in _words(name)} - FILLERS
     return WORDS.get(words.pop()) if len(words) == 1 else None
 
 
 def split_within(name: str) -> str | None:
-    """The one split of which some word of the name speaks: pcam-train-00000-of-00002."""
+    """The split if words of the name name exactly one: pcam-train-00000-of-00002 is train."""
     splits = {WORDS[word] for word in map(_word, _words(name)) if word in WORDS}
     return splits.pop() if len(splits) == 1 else None
 
 
 def require_splits(splits: Sequence[str], where: str, names: str, remedy: str) -> None:
-    """Refuse splits that cannot be told from classes, or lack what nothing can be cut from.
+    """Refuse splits that are incomplete. The names may then be those of classes.
 
     Args:
-        splits: train, val or test, of each thing that is called so.
-        names: what those are called.
+        splits: train, val or test, for each folder, file or value with such a name.
+        names: those names, for the message.
 
     Raises:
-        InputError: there is not train with val or test.
+        InputError: train is missing, or both val and test are.
     """
     if "train" not in splits or len(set(splits)) < 2:
         raise InputError(

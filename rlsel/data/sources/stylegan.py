@@ -23,13 +23,13 @@ IMAGE_NAME = re.compile(r"img\d{8}\.")
 
 
 def has_labels(root: Path) -> bool:
-    """Whether dataset.json is there and is StyleGAN's; nnU-Net has another of that name."""
+    """Whether there is a dataset.json of StyleGAN; nnU-Net uses the same name for another file."""
     file = root / NAME
     return file.is_file() and isinstance(_content(file).get("labels", ""), list | None)
 
 
 def looks_unlabelled(files: list[Path]) -> bool:
-    """Whether files are numbered as StyleGAN's tool does, so that their folders are no classes."""
+    """Whether files are numbered as by StyleGAN's tool, whose folders are not classes."""
     return all(re.fullmatch(r"\d{5}", f.parent.name) and IMAGE_NAME.match(f.name) for f in files)
 
 
@@ -37,7 +37,7 @@ def labelled_part(root: Path, suffixes: tuple[str, ...]) -> Part:
     """The images that dataset.json names, with its labels.
 
     Raises:
-        InputError: it has no labels, or one of them is not a whole number, or a file is missing.
+        InputError: dataset.json has no labels, a label is not a whole number, or a file is missing.
     """
     file = root / NAME
     content = _content(file)
@@ -53,7 +53,7 @@ def labelled_part(root: Path, suffixes: tuple[str, ...]) -> Part:
         raise InputError(f"{missing[0]}: no such file, but {file} names it")
     found = find_files(root, suffixes)
     num_unlabelled = len(set(found.files) - set(paths))
-    found.others = max(found.others - 1, 0)  # dataset.json itself
+    found.others = max(found.others - 1, 0)  # dataset.json is not "another file"
     notes = found.notes("PNG, JPEG and TIFF")
     if num_unlabelled:
         notes += (f"left out {counted(num_unlabelled, 'image')} of which {NAME} has no label",)
@@ -78,7 +78,8 @@ def _pair(file: Path, entry: Any) -> tuple[str, int]:
     match entry:
         case [str(name), int(label)] if ".." not in PurePosixPath(name).parts:
             return name, label
-    raise InputError(f"{file}: {entry!r} is no file name with one whole number, its class")
+        case _:
+            raise InputError(f"{file}: {entry!r} is no file name with one whole number, its class")
 
 
 def _read(

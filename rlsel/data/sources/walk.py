@@ -1,6 +1,6 @@
-"""The files below a folder: links followed, hidden things left aside, and nothing lost in silence.
+"""Find the files below a folder: follow links, leave out hidden files, and report all that is left.
 
-`Path.rglob` passes over what it may not read and over linked folders without a word.
+`Path.rglob` silently skips unreadable folders and linked folders.
 """
 
 import os
@@ -15,21 +15,21 @@ SYSTEM_NAMES = {
     *("__macosx", "__pycache__", "@eadir", "#recycle", "$recycle.bin", "lost+found"),
     *("system volume information", "thumbs.db", "desktop.ini"),
 }
-"""What operating systems, storage boxes and archivers leave in people's folders, in lower case."""
+"""Files and folders that operating systems, NAS devices and archivers leave, in lower case."""
 
 
 @dataclass
 class Found:
-    """What a folder holds, sorted by path."""
+    """The contents of a folder, sorted by path."""
 
     files: list[Path] = field(default_factory=list)
-    """Those with a wanted suffix."""
+    """Files with a wanted suffix."""
     others: int = 0
     """Files with another suffix."""
     hidden: list[Path] = field(default_factory=list)
-    """Files with a wanted suffix that hold no data by their name or that of their folder."""
+    """Files with a wanted suffix that their name, or that of their folder, marks as no data."""
     unfollowed: list[Path] = field(default_factory=list)
-    """Linked folders that overlap with one that is read anyway."""
+    """Linked folders that were not followed, because they overlap with a folder that is read."""
 
     def add(self, other: "Found") -> None:
         self.files += other.files
@@ -38,7 +38,7 @@ class Found:
         self.unfollowed += other.unfollowed
 
     def notes(self, kind: str) -> tuple[str, ...]:
-        """One line for each sort of thing that is not read; `kind` names what is."""
+        """One line for each sort of thing that is not read; `kind` names the files that are."""
         return tuple(self._notes(kind))
 
     def _notes(self, kind: str) -> Iterator[str]:
@@ -86,13 +86,13 @@ def find_files(
 
 @dataclass(frozen=True)
 class _Walk:
-    """One pass through a folder and all that is linked from it."""
+    """One pass through a folder and all folders linked from it."""
 
     suffixes: tuple[str, ...]
     is_aside: Callable[[str], bool]
     found: Found
     roots: list[Path]
-    """Folders that are read with all that is in them, so that a circle of links ends."""
+    """Folders that are read with everything below them. Links into them are not followed."""
 
     def through(self, folder: Path) -> None:
         with os.scandir(folder) as entries:
@@ -117,7 +117,7 @@ class _Walk:
             raise InputError(f"{path}: leads to no file; mend this link or remove it")
 
     def _is_new(self, target: Path) -> bool:
-        """Whether nothing below a linked folder is read so far; it is one of the roots then."""
+        """Whether a linked folder overlaps with no root; if so, it becomes one of the roots."""
         if any(target.is_relative_to(root) or root.is_relative_to(target) for root in self.roots):
             return False
         self.roots.append(target)
@@ -134,7 +134,7 @@ def _is_folder(entry: os.DirEntry) -> bool:
 
 
 def wanted_below(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """The files with these suffixes in a hidden folder, as far as it may be read; or it itself."""
+    """The files with these suffixes at or below a hidden path, as far as it may be read."""
     if not path.is_dir():
         return [path] if path.suffix.lower() in suffixes else []
     below = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)

@@ -1,8 +1,7 @@
-"""Where features come from when no network is trained for them.
+"""The sources of features if no network is trained for them.
 
-In: the block `features.extractor`, the splits, the candidates. Out: features by part, as a frozen
-network or a file has them; and `identity_of`, what a cache goes by. Read `config.py`, then
-`frozen.py`.
+In: the block `features.extractor`, the splits, the candidates. Out: features by part, from a frozen
+network or a file; and `identity_of`, the key for the cache. Read `config.py`, then `frozen.py`.
 """
 
 from rlsel.features.extractors.config import ExtractorConfig, FileExtractor, FrozenExtractor

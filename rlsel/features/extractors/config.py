@@ -17,66 +17,71 @@ Deviations = tuple[
 
 @config
 class TorchvisionExtractor:
-    """A frozen classification network of torchvision; what enters its last layer is the feature."""
+    """A frozen classification network of torchvision; features are the inputs of its last layer."""
 
     name: Literal["torchvision"] = "torchvision"
     model: str
-    """The network, as torchvision calls it, such as resnet50, densenet121 or vit_b_16."""
+    """Torchvision's name of the network, such as resnet50, densenet121 or vit_b_16."""
     weights: str
-    """The path of a state dict; DEFAULT or another name of torchvision's own; or random.
-    Torchvision's own are downloaded. The last layer of a state dict is not looked at."""
+    """The path of a state dict; DEFAULT or another name of torchvision's own weights; or random.
+    Torchvision's own weights are downloaded. The last layer of a state dict is not used."""
     size_px: Annotated[int | None, Field(ge=1)] = None
-    """Images are resized to a square of so many pixels; None is what the network is usually fed."""
+    """Side of the square to which images are resized; None takes the usual size of the network."""
     mean: Channels | None = None
-    """Of each channel, on a scale of 0 to 1; taken off. None is that of torchvision's weights."""
+    """Mean of each channel, on a scale of 0 to 1, which is subtracted. None takes that of
+    torchvision's weights."""
     std: Deviations | None = None
-    """The same for the standard deviation, which is divided by."""
+    """Standard deviation of each channel, by which the difference is divided. None takes that of
+    torchvision's weights."""
 
 
 @config
 class TimmExtractor:
-    """A frozen network of timm; what enters its last layer is the feature."""
+    """A frozen network of timm; features are the inputs of its last layer."""
 
     name: Literal["timm"] = "timm"
     model: str
-    """The network, as timm calls it: resnet50.a1_in1k, hf-hub:OWNER/NAME or local-dir:FOLDER.
-    The folder holds config.json and weights, as they lie on the Hugging Face hub."""
+    """Timm's name of the network: resnet50.a1_in1k, hf-hub:OWNER/NAME or local-dir:FOLDER. The
+    folder holds config.json and the weights, with the same names as on the Hugging Face hub."""
     weights: str
-    """The path of a state dict; pretrained, for the weights that come with the name; or random.
-    Pretrained weights are downloaded, but for those of a local-dir."""
+    """The path of a state dict; pretrained, for the weights that belong to the name; or random.
+    Pretrained weights are downloaded, except for those of a local-dir."""
     size_px: Annotated[int | None, Field(ge=1)] = None
-    """Images are resized to a square of so many pixels; None is what the network is usually fed."""
+    """Side of the square to which images are resized; None takes the usual size of the network."""
     mean: Channels | None = None
-    """Of each channel, on a scale of 0 to 1; taken off. None is that of the network's weights."""
+    """Mean of each channel, on a scale of 0 to 1, which is subtracted. None takes that of the
+    network's weights."""
     std: Deviations | None = None
-    """The same for the standard deviation, which is divided by."""
+    """Standard deviation of each channel, by which the difference is divided. None takes that of
+    the network's weights."""
 
 
 @config
 class FileExtractor:
-    """Features that somebody else has computed, for every image by its id (docs/features.md)."""
+    """Features that were computed elsewhere, for every image by its id (docs/features.md)."""
 
     name: Literal["file"] = "file"
     path: str
     """A Parquet file, glob or folder with columns id and features, or NPZ with ids and features.
-    A feature is a list of numbers, as many for all images; docs/features.md has a script."""
+    A feature is a list of numbers of the same length for all images; docs/features.md has a
+    script."""
     id_column: str | None = None
-    """What holds the ids; None: the column id, or in an NPZ file the array ids."""
+    """The column or array of the ids; None: the column id, or in an NPZ file the array ids."""
     feature_column: str | None = None
-    """What holds the features; None: features."""
+    """The column or array of the features; None: features."""
     part_column: str | None = None
-    """What tells candidates (by the word candidates) from real images (by any other); None: the
-    column part, or in an NPZ file the array parts, where there is one."""
+    """The column or array that marks candidates by the word candidates, and real images by any
+    other word; None: the column part, or in an NPZ file the array parts, if there is one."""
 
 
 NetworkExtractor = TorchvisionExtractor | TimmExtractor
-"""Frozen networks, which images are run through."""
+"""Extractors that run images through a frozen network."""
 FrozenExtractor = NetworkExtractor | FileExtractor
-"""Those that are not trained on the images of a run."""
+"""Extractors that are not trained on the images of a run."""
 
 
 def is_word(weights: str) -> bool:
-    """Whether `weights` names some, as DEFAULT does; anything with a dot or a slash is a path."""
+    """Whether `weights` is a name such as DEFAULT; anything with a dot or a slash is a path."""
     return re.fullmatch(r"\w+", weights) is not None
 
 

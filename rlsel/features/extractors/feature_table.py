@@ -1,4 +1,4 @@
-"""Ids and features as they lie in Parquet or NPZ files; features are read when they are asked for.
+"""Ids and features from Parquet or NPZ files; features are read only on request.
 
 Shape letters: N rows, F size of a feature.
 """
@@ -25,25 +25,25 @@ from rlsel.machine.wording import counted, first_few
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """What one or several files say; nothing is known yet of which images these are."""
+    """The contents of one or several files, not matched to images yet."""
 
     files: tuple[Path, ...]
     ids_N: np.ndarray
     """Strings."""
     parts_N: np.ndarray | None
-    """Strings: what each row is of; None where the files do not say."""
+    """Strings: the part of each row; None if the files do not have it."""
     part_column: str
     read_features: Callable[[], Float[np.ndarray, "n f"]]
-    """As float32. Raises InputError where they are no vectors of one length."""
+    """Reads the features as float32. Raises InputError if they are no vectors of one length."""
 
     @property
     def where(self) -> str:
-        """What errors call it."""
+        """The name of the files in error messages."""
         return str(self.files[0]) if len(self.files) == 1 else f"{self.files[0].parent}"
 
 
 def files_of(config: FileExtractor) -> tuple[Path, ...]:
-    """The files that the features are in.
+    """The files with the features.
 
     Raises:
         InputError: there are none.
@@ -61,7 +61,7 @@ def open_table(config: FileExtractor) -> FeatureTable:
     """Read the ids.
 
     Raises:
-        InputError: a file is missing, damaged, or has no such column.
+        InputError: a file is missing, damaged, or lacks a column.
     """
     files = files_of(config)
     first, *others = files
@@ -201,7 +201,7 @@ def _npz_vectors(file: Path, key: str, ids_N: np.ndarray) -> np.ndarray:
 
 @contextmanager
 def _arrays(file: Path) -> Iterator[np.lib.npyio.NpzFile]:
-    # Opened here, as np.load leaves a file open that turns out to be no zip.
+    # np.load would leave a file open that turns out to be no zip, so it is opened here.
     with _readable(file), file.open("rb") as stream, np.load(stream) as arrays:
         yield arrays
 

@@ -1,7 +1,7 @@
-"""Features that somebody else has computed, found by the ids of the images.
+"""Features that were computed elsewhere, matched by the ids of the images.
 
-A real image and a candidate may have the same id. So a row may say in a column `part` what it is
-of; where no row does, every id has to be that of one image alone.
+A real image and a candidate may have the same id. Therefore a column `part` may say which of the
+two a row belongs to. Without that column, every id must be that of only one image.
 
 Shape letters: N rows of the file, M images, F size of a feature.
 """
@@ -19,12 +19,12 @@ from rlsel.features.extractors.feature_table import FeatureTable, files_of, open
 from rlsel.machine.wording import counted, first_few
 
 CANDIDATES = "candidates"
-"""What a row of a candidate has in its column `part`; anything else there is a real image."""
+"""The value in the column `part` for a candidate; any other value means a real image."""
 Rows = dict[str, Int[np.ndarray, " m"]]
 
 
 def file_identity(config: FileExtractor) -> object:
-    """Content of the files, and what is read of them."""
+    """Hashes of the files, and the columns that are read."""
     content = []
     for path in files_of(config):
         with path.open("rb") as file:
@@ -33,10 +33,10 @@ def file_identity(config: FileExtractor) -> object:
 
 
 def require_covered(config: FileExtractor, splits: Splits, candidates: SampleSet) -> None:
-    """Look whether every image has its row. The features themselves are not read.
+    """Check that every image has exactly one row. The features themselves are not read.
 
     Raises:
-        InputError: an image has none, or more than one.
+        InputError: an image has no row, or more than one.
     """
     _rows_of(open_table(config), splits, candidates)
 
@@ -44,10 +44,10 @@ def require_covered(config: FileExtractor, splits: Splits, candidates: SampleSet
 def file_features(
     config: FileExtractor, splits: Splits, candidates: SampleSet
 ) -> dict[str, Float[np.ndarray, "m f"]]:
-    """The features of every image but those of test, float32, by what `Features` calls them.
+    """The features of every image except test, float32, by the field names of `Features`.
 
     Raises:
-        InputError: an image has no features, or they are no finite numbers, as many for each.
+        InputError: an image has no features, or features are not finite or differ in length.
     """
     table = open_table(config)
     rows = _rows_of(table, splits, candidates)

@@ -1,4 +1,4 @@
-"""Features that no training of this run has made, and what they are known by.
+"""Features that no training of this run has made, and their identity for the cache.
 
 Shape letters: M images, F size of a feature.
 """
@@ -36,19 +36,19 @@ from rlsel.machine.threads import few_threads
 from rlsel.seeding import derive_seed
 
 VERSION = 1
-"""Raise it when the same network gives other features."""
+"""Raise it when a change of the code changes the features of the same network."""
 FeaturesByPart = dict[str, Float[np.ndarray, "m f"]]
 PATIENCE_S = 5.0
-"""After which a progress bar is shown."""
+"""Seconds after which a progress bar is shown."""
 
 
 def frozen_features(
     config: FrozenExtractor, splits: Splits, candidates: SampleSet, seed: int
 ) -> FeaturesByPart:
-    """Features of every image but those of test, by what `Features` calls them.
+    """Features of every image except test, by the field names of `Features`.
 
     Args:
-        seed: Of the run; random weights alone depend on it.
+        seed: Seed of the run. Only random weights depend on it.
 
     Raises:
         InputError: weights or features are missing or wrong.
@@ -59,48 +59,59 @@ def frozen_features(
 
 
 def identity_of(config: ExtractorConfig, seed: int) -> tuple[object, ...]:
-    """All that features depend on besides the images: what lies in files counts by its content, and
-    the seed where something is random.
+    """Everything on which features depend besides the images.
+
+    Files are represented by their content. The seed is included only if something is random.
 
     Raises:
         InputError: a file is missing.
     """
-    if isinstance(config, ClassifierConfig):
-        return recipe_of(config), seed
-    if isinstance(config, FileExtractor):
-        return VERSION, config.name, file_identity(config)
-    is_timm = isinstance(config, TimmExtractor)
-    network = timm_identity(config) if is_timm else torchvision_identity(config)
+    match config:
+        case ClassifierConfig():
+            return recipe_of(config), seed
+        case FileExtractor():
+            return VERSION, config.name, file_identity(config)
+        case TimmExtractor():
+            network = timm_identity(config)
+        case TorchvisionExtractor():
+            network = torchvision_identity(config)
     fed = (config.size_px, config.mean, config.std)
     random_by = seed if config.weights == "random" else None
     return VERSION, config.name, network, fed, random_by
 
 
 def require_extractor(config: ExtractorConfig) -> None:
-    """Refuse networks, weights and packages that are not there, before anything is read.
+    """Refuse missing networks, weights and packages before anything is read.
 
     Raises:
-        InputError: names the choices or the remedy.
+        InputError: something is missing; the message names the choices or the remedy.
     """
-    if isinstance(config, TorchvisionExtractor):
-        require_torchvision(config)
-    elif isinstance(config, TimmExtractor):
-        require_timm(config)
+    match config:
+        case TorchvisionExtractor():
+            require_torchvision(config)
+        case TimmExtractor():
+            require_timm(config)
+        case ClassifierConfig() | FileExtractor():
+            pass  # whether the file has every image is asked once the images are read
 
 
 def require_features(config: ExtractorConfig, splits: Splits, candidates: SampleSet) -> None:
     """Refuse a file of features that lacks an image, before anything is trained.
 
     Raises:
-        InputError: there is no such file, or some image is not in it.
+        InputError: the file is missing, or an image is not in it.
     """
     if isinstance(config, FileExtractor):
         require_covered(config, splits, candidates)
 
 
 def _network(config: NetworkExtractor, seed: int) -> FrozenNetwork:
-    make = timm_network if isinstance(config, TimmExtractor) else torchvision_network
-    network = make(config, derive_seed(seed, "extractor"))  # pyright: ignore[reportArgumentType]
+    own_seed = derive_seed(seed, "extractor")
+    match config:
+        case TimmExtractor():
+            network = timm_network(config, own_seed)
+        case TorchvisionExtractor():
+            network = torchvision_network(config, own_seed)
     require_fitting(network)
     return network
 

@@ -1,4 +1,4 @@
-"""`FrozenNetwork`: a network that turns images into features, and how it wants to be fed.
+"""`FrozenNetwork`: a network that turns images into features, with the input that it expects.
 
 Shape letters: N images, S pixels of a side, F size of a feature.
 """
@@ -17,14 +17,14 @@ from rlsel.features.extractors.config import Channels
 from rlsel.machine.device_memory import in_chunks, is_out_of_memory, room_for
 
 PIXELS_AT_ONCE = 64 * 224 * 224
-"""Of a forward pass: activations of a ResNet50 then take 2 GiB."""
+"""Pixels in a forward pass: activations of a ResNet50 then take 2 GiB."""
 MOST_AT_ONCE = 512
-"""Images a forward pass, where they are small."""
+"""Most images in a forward pass, reached with small images."""
 
 
 @dataclass(frozen=True)
 class FrozenNetwork:
-    """In evaluation mode, without its last layer."""
+    """A network in evaluation mode, without its last layer."""
 
     name: str
     model: nn.Module
@@ -32,7 +32,7 @@ class FrozenNetwork:
     size_px: int
     mean: Channels
     std: Channels
-    """Of each channel, on a scale of 0 to 1."""
+    """Standard deviation of each channel, like `mean` on a scale of 0 to 1."""
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
 
     @torch.inference_mode()
@@ -42,14 +42,14 @@ class FrozenNetwork:
         device: torch.device,
         after: Callable[[int], None] = lambda num: None,
     ) -> Float[np.ndarray, "n f"]:
-        """What the network makes of every image, float32.
+        """Features of every image, float32.
 
         Args:
-            device: Where `model` is.
-            after: Told how many images each forward pass was of.
+            device: The device of `model`.
+            after: Called after each forward pass with its number of images.
 
         Raises:
-            DeviceFullError: memory is short for a single image.
+            DeviceFullError: memory is too short even for a single image.
         """
 
         def run(chunk: slice) -> np.ndarray:
@@ -67,8 +67,8 @@ class FrozenNetwork:
     def _as_fed(
         self, images_NHWC: UInt8[np.ndarray, "n h w 3"], device: torch.device
     ) -> Float[Tensor, "n 3 s s"]:
-        """Resized to a square and normalised. Channels stay last in memory, where convolutions
-        want them."""
+        """Images resized to a square and normalised. Channels stay last in memory, as is best for
+        convolutions."""
         x_NCHW = torch.tensor(images_NHWC, device=device).permute(0, 3, 1, 2).float().div_(255)
         size = (self.size_px, self.size_px)
         if tuple(x_NCHW.shape[2:]) != size:
@@ -80,10 +80,10 @@ class FrozenNetwork:
 
 
 def require_fitting(network: FrozenNetwork) -> None:
-    """Feed it one black image.
+    """Run one black image through the network.
 
     Raises:
-        InputError: it takes no images of that size.
+        InputError: the network refuses images of that size.
     """
     side = network.size_px
     try:
@@ -95,7 +95,7 @@ def require_fitting(network: FrozenNetwork) -> None:
 
 
 def misfit(name: str, size_px: int, error: Exception) -> str:
-    """What a user is told where a network refuses a size."""
+    """The error message if a network refuses a size."""
     reason = [*str(error).splitlines(), type(error).__name__][0]
     return (
         f"features.extractor.size_px: {name} takes no images of {size_px} px ({reason}); leave "

@@ -1,4 +1,4 @@
-"""State dicts on this machine: read them, and have a network take them over, all or nothing."""
+"""Read state dicts from files, and load them into a network, completely or not at all."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,9 +10,10 @@ from rlsel.errors import InputError
 from rlsel.machine.wording import first_few
 
 WRAPPERS = ("module.", "_orig_mod.")
-"""What DataParallel and torch.compile put before every name."""
+"""Prefixes that DataParallel and torch.compile put before every name."""
 COUNTERS = "num_batches_tracked"
-"""Of batch normalisation; old checkpoints lack them, and a frozen network does not need them."""
+"""Counters of batch normalisation. Old checkpoints lack them; a frozen network does not need them.
+"""
 
 
 def require_file(weights: str) -> Path:
@@ -28,10 +29,10 @@ def require_file(weights: str) -> Path:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """A state dict of PyTorch's or in safetensors, without what wrappers put before its names.
+    """A state dict in PyTorch's format or in safetensors, without the prefixes of wrappers.
 
     Raises:
-        InputError: it is missing, or holds something else.
+        InputError: the file is missing, or holds something else.
     """
     state = _read_safetensors(path) if path.suffix == ".safetensors" else read_weights(path)
     for wrapper in WRAPPERS:
@@ -47,7 +48,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path}: needs safetensors: pip install 'rlsel[timm]'") from None
     try:
         return load_file(path)
-    except Exception as error:  # its errors are of a class of their own
+    except Exception as error:  # safetensors has its own error class
         reason = [*str(error).splitlines(), type(error).__name__][0]
         raise InputError(f"{path}: cannot be read as safetensors ({reason})") from None
 
@@ -62,9 +63,9 @@ def take_over(
     """Load `state` into `model`.
 
     Args:
-        name: Of the network, for messages.
-        where: The state comes from, for messages.
-        unused: Beginnings of names that `model` may lack: those of the last layer, for one.
+        name: Name of the network, for messages.
+        where: Origin of the state, for messages.
+        unused: Prefixes of names that `model` may lack, such as those of the last layer.
 
     Raises:
         InputError: something is missing, is of another shape, or belongs to another network.

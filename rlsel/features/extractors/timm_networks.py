@@ -22,14 +22,14 @@ from rlsel.machine.progress import console
 HUB, FOLDER = "hf-hub:", "local-dir:"
 WORDS = ("pretrained", "random")
 STORED = ("model.safetensors", "pytorch_model.bin")
-"""What the Hugging Face hub calls the weights of a network."""
+"""File names of weights on the Hugging Face hub."""
 
 
 def require_timm(config: TimmExtractor) -> None:
-    """Refuse a network that timm does not have, weights that are not there, and a missing timm.
+    """Refuse a network that timm does not have, missing weights, and a missing timm.
 
     Raises:
-        InputError: names the remedy.
+        InputError: something is missing; the message names the remedy.
     """
     if find_spec("timm") is None:
         raise InputError(
@@ -56,8 +56,8 @@ def require_timm(config: TimmExtractor) -> None:
 
 
 def timm_identity(config: TimmExtractor) -> object:
-    """What network and weights are, by content where they lie in files of the user's. Those of the
-    hub go by their name and timm's version."""
+    """The identity of network and weights: the content of the user's files, or for the hub the name
+    and timm's version."""
     import timm
 
     files = (file for file in (_config_of(config), _file_of(config)) if file)
@@ -70,7 +70,7 @@ def timm_network(config: TimmExtractor, seed: int) -> FrozenNetwork:
     """The network with its weights, on the CPU.
 
     Args:
-        seed: Of random weights.
+        seed: Seed of random weights.
 
     Raises:
         InputError: the weights are missing, cannot be downloaded, or are of another network.
@@ -106,7 +106,7 @@ def _create(config: TimmExtractor, is_pretrained: bool) -> nn.Module:
             return timm.create_model(config.model, **options)
         try:
             return timm.create_model(config.model, img_size=config.size_px, **options)
-        except TypeError:  # which takes images of any size
+        except TypeError:  # no argument img_size: it takes images of any size
             return timm.create_model(config.model, **options)
         except AssertionError as error:
             raise InputError(misfit(config.model, config.size_px, error)) from None
@@ -114,7 +114,7 @@ def _create(config: TimmExtractor, is_pretrained: bool) -> nn.Module:
 
 @contextmanager
 def _speaking_for(config: TimmExtractor) -> Iterator[None]:
-    """What timm and the Hugging Face hub complain of, in one line; retries are not told."""
+    """Turn errors of timm and the Hugging Face hub into one line; retries are not reported."""
     loggers = [logging.getLogger(name) for name in ("huggingface_hub", "timm")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -123,7 +123,7 @@ def _speaking_for(config: TimmExtractor) -> Iterator[None]:
         yield
     except (InputError, TypeError, AssertionError):
         raise
-    except Exception as error:  # of the hub, of HTTP, of files: each library has its own
+    except Exception as error:  # hub, HTTP and file libraries raise different errors
         reason = [*str(error).splitlines(), type(error).__name__][0]
         raise InputError(
             f"features.extractor: cannot get {config.model} ({reason}); download its config.json "
@@ -136,17 +136,17 @@ def _speaking_for(config: TimmExtractor) -> Iterator[None]:
 
 
 def _filtered(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """As timm treats what it downloads: authors' names of layers become its own, and positions are
-    stretched to the size that `model` is fed."""
+    """Convert a state dict as timm does after a download: layers get timm's names, and positions
+    are stretched to the input size of `model`."""
     change = getattr(inspect.getmodule(type(model)), "checkpoint_filter_fn", None)
     try:
         return state if change is None else change(state, model)
-    except Exception:  # of other networks it may expect anything; who takes them over tells of it
+    except Exception:  # the state is of another network, which `take_over` reports
         return state
 
 
 def _head(model: Any) -> tuple[str, ...]:
-    """Beginnings of the names of the last layers."""
+    """Prefixes of the names of the last layers."""
     from timm.models import get_pretrained_cfg_value
 
     about = model.pretrained_cfg
@@ -156,8 +156,8 @@ def _head(model: Any) -> tuple[str, ...]:
 
 
 def _file_of(config: TimmExtractor) -> Path | None:
-    """The user's weights: a file, or that in the folder of the model; None for those of the hub and
-    random ones."""
+    """The user's file of weights, given by path or in the folder of the model; None for weights of
+    the hub and random weights."""
     if config.weights == "random":
         return None
     if not is_word(config.weights):
@@ -172,7 +172,7 @@ def _file_of(config: TimmExtractor) -> Path | None:
 
 
 def _config_of(config: TimmExtractor) -> Path | None:
-    """What describes the network, where it lies in a folder of the user's."""
+    """The file that describes the network, if the network is in a folder of the user."""
     if not config.model.startswith(FOLDER):
         return None
     return Path(config.model.removeprefix(FOLDER)) / "config.json"

@@ -22,17 +22,17 @@ from rlsel.features.extractors.state_dicts import read_state, require_file, take
 from rlsel.machine.progress import console
 
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
-"""Heads of GoogLeNet and Inception that only a training looks at."""
+"""Heads of GoogLeNet and Inception that are used only in training."""
 OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)")
-"""How torchvision's own files of DenseNets name layers: norm.1 for what is now norm1."""
+"""Layer names in torchvision's own files of DenseNets, such as norm.1 for the present norm1."""
 INCEPTIONS = ("googlenet", "inception_v3")
 
 
 def require_torchvision(config: TorchvisionExtractor) -> None:
-    """Refuse a network that torchvision does not have, and weights that are not there.
+    """Refuse a network that torchvision does not have, and missing weights.
 
     Raises:
-        InputError: names the choices.
+        InputError: something is missing; the message names the choices.
     """
     known = models.list_models(module=models)
     if config.model not in known:
@@ -46,8 +46,8 @@ def require_torchvision(config: TorchvisionExtractor) -> None:
 
 
 def torchvision_identity(config: TorchvisionExtractor) -> object:
-    """What the weights are: the name of torchvision's file, which holds a hash, or the content of
-    the user's; None for random ones."""
+    """The identity of the weights: the name of torchvision's file, which contains a hash, or the
+    hash of the user's file; None for random weights."""
     weights, named = None, _named(config)
     if named is not None:
         weights = named.url.rsplit("/", 1)[-1]
@@ -60,7 +60,7 @@ def torchvision_network(config: TorchvisionExtractor, seed: int) -> FrozenNetwor
     """The network with its weights, on the CPU.
 
     Args:
-        seed: Of random weights.
+        seed: Seed of random weights.
 
     Raises:
         InputError: the weights are missing, cannot be downloaded, or are of another network.
@@ -89,10 +89,10 @@ def torchvision_network(config: TorchvisionExtractor, seed: int) -> FrozenNetwor
 
 
 def _named(config: TorchvisionExtractor) -> WeightsEnum | None:
-    """Weights of torchvision's own; None for random ones and files.
+    """The named weights of torchvision; None for random weights and files.
 
     Raises:
-        InputError: a word that names none.
+        InputError: torchvision has no weights of that name.
     """
     if config.weights == "random" or not is_word(config.weights):
         return None
@@ -106,7 +106,7 @@ def _named(config: TorchvisionExtractor) -> WeightsEnum | None:
 
 
 def _first_weights(config: TorchvisionExtractor) -> WeightsEnum:
-    """Whose size and scale networks of this name usually have."""
+    """Torchvision's first weights of the network, which define its usual size and scale."""
     return next(iter(models.get_model_weights(config.model)))
 
 
@@ -116,7 +116,7 @@ def _build(name: str, size: int) -> nn.Module:
         options["image_size"] = size
     elif name.startswith("maxvit"):
         options["input_size"] = (size, size)
-    elif name in INCEPTIONS:  # torchvision's weights of them want another scale
+    elif name in INCEPTIONS:  # their weights by torchvision need another scale
         options = {"aux_logits": False, "init_weights": False, "transform_input": True}
     try:
         return models.get_model(name, weights=None, **options)
@@ -125,9 +125,9 @@ def _build(name: str, size: int) -> nn.Module:
 
 
 def _take_off_last_layer(model: nn.Module, name: str) -> str:
-    """Let `model` give what enters its last layer; the name of that layer.
+    """Make `model` return the input of its last layer, and return the name of that layer.
 
-    SqueezeNets have a convolution there, after which they take the mean over the image.
+    The last layer of a SqueezeNet is a convolution, followed by the mean over the image.
     """
     layers = [
         key for key, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)
@@ -153,7 +153,7 @@ def _downloaded(weights: WeightsEnum) -> dict[str, Tensor]:
 
 
 def _as_of_today(state: dict[str, Tensor], model: nn.Module, size: int) -> dict[str, Tensor]:
-    """Layers called as they are now, and positions of a vision transformer for images of `size`."""
+    """Rename old layer names, and stretch the positions of a vision transformer to `size`."""
     state = {OLD_DENSENET.sub(r"\1\2", key): value for key, value in state.items()}
     positions, own = (one.get("encoder.pos_embedding") for one in (state, model.state_dict()))
     if positions is None or own is None or positions.shape == own.shape:

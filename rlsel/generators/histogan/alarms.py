@@ -1,4 +1,4 @@
-"""What goes wrong between two networks, told while there is time to do something about it."""
+"""Alarms on a GAN training that fails, raised while the user can still change the settings."""
 
 import math
 from collections.abc import Sequence
@@ -11,23 +11,24 @@ from rlsel.data.pattern import SUSPICIOUS, shared_pattern
 from rlsel.errors import InputError
 
 WON_OUTRIGHT = 0.1
-"""Discriminator loss below which there is nothing left for the generator to learn from: hinge loss
-is 2 and the non-saturating one 1.39 where it cannot tell real from made."""
+"""Discriminator loss below which the generator has nothing left to learn from. A discriminator that
+cannot tell real from made images has a hinge loss of 2, or a non-saturating loss of 1.39."""
 ALIKE = 0.1
-"""Spread of made images of a class over that of real ones, below which they are all alike."""
+"""Ratio of the spread of made images of a class to that of real ones. Below it, the class has
+collapsed."""
 EXPLODED = 30.0
-"""Gradient norm at the end over its median."""
+"""Ratio of the latest gradient norms to their median. Above it, the training diverges."""
 LATE = 0.25
-"""Share of what was trained so far, at its end, that is looked at."""
+"""Share of the rows so far, the last ones, from which alarms are computed."""
 FEW = 8
-"""Rows before which nothing is said while training: any beginning looks like trouble."""
+"""Fewest rows before alarms are printed during training; any beginning looks like trouble."""
 
 
 def require_finite(row: dict[str, Any], path: str) -> None:
-    """Stop a training whose losses are no numbers any more.
+    """Stop a training whose losses are NaN or infinite.
 
     Raises:
-        InputError: says what to change.
+        InputError: a loss is not finite; the message says what to change.
     """
     lost = [name for name, value in row.items() if not math.isfinite(value)]
     if lost:
@@ -38,7 +39,7 @@ def require_finite(row: dict[str, Any], path: str) -> None:
 
 
 def warn_of_trouble(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """A line for every alarm, by its name, with what to try; of the last quarter of the rows."""
+    """{name of the alarm: a line that says what to try}, from the last quarter of the rows."""
     late = rows[-max(1, math.ceil(LATE * len(rows))) :]
     if not late:
         return {}
@@ -70,7 +71,7 @@ def warn_of_trouble(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
         if usual > 0 and now > EXPLODED * usual:
             warnings[name] = (
                 f"{name.replace('_', ' ')} has grown to {now:.2g}, {now / usual:.0f} times its "
-                "median: the training is coming apart; lower the learning rates"
+                "median: the training diverges; lower the learning rates"
             )
     return warnings
 
@@ -78,7 +79,7 @@ def warn_of_trouble(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
 def spread(
     made: Sequence[UInt8[np.ndarray, "n h w 3"]], real: Sequence[UInt8[np.ndarray, "m h w 3"]]
 ) -> float:
-    """How much images of a class differ, over how much real ones do; the least over the classes."""
+    """Deviation among made images of a class over that among real ones; minimum over classes."""
     ratios = [_deviation(m) / max(_deviation(r), 1e-9) for m, r in zip(made, real, strict=True)]
     return float(min(ratios))
 
@@ -86,11 +87,11 @@ def spread(
 def excess_pattern(
     made: Sequence[UInt8[np.ndarray, "n h w 3"]], real: Sequence[UInt8[np.ndarray, "m h w 3"]]
 ) -> float:
-    """How much more of a pattern a class shares than real images of it; the most of all classes."""
+    """`shared_pattern` of made images minus that of real ones; the maximum over classes."""
     return max(shared_pattern(m) - shared_pattern(r) for m, r in zip(made, real, strict=True))
 
 
 def _deviation(images: UInt8[np.ndarray, "n h w 3"]) -> float:
-    """Standard deviation of a pixel over images, root mean square over pixels."""
+    """Standard deviation over images, as the root mean square over pixels."""
     variance: Float[np.ndarray, "h w 3"] = images.astype(np.float64).var(axis=0)
     return float(np.sqrt(variance.mean()))

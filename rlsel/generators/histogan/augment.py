@@ -1,9 +1,10 @@
-"""Differentiable augmentation: what the discriminator sees instead of plain images.
+"""Differentiable augmentation of the images that the discriminator sees.
 
 Real and generated images go through the same kinds of change, and gradients flow through to the
-generator, so it still learns to make plain images. The class must survive: hues stay, so a nucleus
-stays blue where its surroundings are pink, and nothing is scaled, so it keeps its size. Cutout may
-hide what the class is due to (in PCam the centre), in real and generated images equally often.
+generator, so it still learns to make plain images. The class must survive the changes. Hues stay,
+so a nucleus stays blue on a pink background. Nothing is scaled, so a nucleus keeps its size. Cutout
+may hide the part that decides the class (in PCam the centre), in real and generated images equally
+often.
 
 Source: Zhao et al. 2020, section 4 and their code; the ranges are theirs, for images in -1..1.
 Shape letters: B images, C channels, H rows, W columns, P pixels.
@@ -22,9 +23,9 @@ BRIGHTNESS = (-0.5, 0.5)
 SATURATION = (0.0, 2.0)
 CONTRAST = (0.5, 1.5)
 TRANSLATION_SHARE = 1 / 8
-"""Farthest that an image is moved, of its height and of its width."""
+"""Largest shift, as a share of the height and of the width."""
 CUTOUT_SHARE = 1 / 2
-"""Height and width of what is cut out, of those of the image."""
+"""Height and width of the box that is cut out, as shares of those of the image."""
 
 
 def augment(
@@ -32,11 +33,11 @@ def augment(
     kinds: Sequence[Augmentation],
     generator: torch.Generator,
 ) -> Float[Tensor, "b c h w"]:
-    """Each image by chances of its own, one kind after the other.
+    """Apply the kinds one after the other, with separate random numbers for each image.
 
     Args:
         images_BCHW: In -1..1. Colours may leave that range, as in the source.
-        generator: All chances come from it; it may live on another device than the images.
+        generator: Source of all random numbers; it may be on another device than the images.
     """
     for kind in kinds:
         images_BCHW = _KINDS[kind](images_BCHW, generator)
@@ -56,8 +57,8 @@ def mirror(
 def jitter_colour(
     images_BCHW: Float[Tensor, "b c h w"], generator: torch.Generator
 ) -> Float[Tensor, "b c h w"]:
-    """Brightness is added; saturation and contrast stretch away from each pixel's grey and from
-    the image's mean."""
+    """Add to the brightness, and scale saturation about each pixel's grey and contrast about the
+    image's mean."""
     brightness, saturation, contrast = (
         _uniform(images_BCHW, between, generator) for between in (BRIGHTNESS, SATURATION, CONTRAST)
     )
@@ -86,7 +87,7 @@ def cut_out(
     height, width = images_BCHW.shape[2:]
     box = _share(height, CUTOUT_SHARE), _share(width, CUTOUT_SHARE)
     top_B, left_B = (
-        # A box of an even side has its centre between pixels, so there is one place more.
+        # The centre of a box with an even side lies between pixels, so it has one more position.
         _integers(images_BCHW, 0, side - length % 2, generator) - length // 2
         for side, length in zip((height, width), box, strict=True)
     )
@@ -96,7 +97,7 @@ def cut_out(
 def move(
     images_BCHW: Float[Tensor, "b c h w"], down_B: Int[Tensor, " b"], right_B: Int[Tensor, " b"]
 ) -> Float[Tensor, "b c h w"]:
-    """Each image so many pixels down and to the right; what comes in from outside is 0."""
+    """Shift each image down and to the right by whole pixels, and fill with 0."""
     height, width = images_BCHW.shape[2:]
     row_BH = torch.arange(height, device=images_BCHW.device) - down_B[:, None]
     column_BW = torch.arange(width, device=images_BCHW.device) - right_B[:, None]
@@ -115,7 +116,7 @@ def blank(
     left_B: Int[Tensor, " b"],
     box: tuple[int, int],
 ) -> Float[Tensor, "b c h w"]:
-    """Set to 0 what of a box of (height, width) lies inside each image."""
+    """Set to 0 the part of a box of (height, width) that lies inside each image."""
     height, width = images_BCHW.shape[2:]
     row_BH = torch.arange(height, device=images_BCHW.device) - top_B[:, None]
     column_BW = torch.arange(width, device=images_BCHW.device) - left_B[:, None]

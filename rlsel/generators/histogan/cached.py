@@ -1,6 +1,6 @@
-"""A training that any run may use: the same images and settings are trained on once.
+"""Trainings shared between runs: equal images and settings are trained on only once.
 
-A cache entry holds what a finished training left, as hard links where the file system has them.
+A cache entry holds the files of a finished training, as hard links if the file system has them.
 """
 
 from collections.abc import Callable
@@ -26,32 +26,32 @@ def train_or_fetch(
     folder: Path,
     on_save: Callable[[], object] = lambda: None,
 ) -> Trained:
-    """`train_generator` in `folder`, unless somebody has trained the same before.
+    """Take a finished training from the cache, else run `train_generator` in `folder`.
 
-    Without a cache that can be written to it trains in any case.
+    If the cache cannot be written to, the generator is always trained.
 
     Args:
         on_save: Called after every checkpoint.
 
     Raises:
-        InputError: as `train_generator`, or `folder` cannot be written to.
+        InputError: as in `train_generator`, or `folder` cannot be written to.
     """
     entry = entry_of("generators", (LAYOUT, About.of(config, train, seed)))
     with sole_worker(entry, "generator") as is_cached:
         if is_cached and (entry / CHECKPOINT).exists() and not (folder / CHECKPOINT).exists():
             console.print(f"generator: trained before, taken from {entry}", markup=False)
-            with suppress(FileNotFoundError):  # another run has just trimmed it away
+            with suppress(FileNotFoundError):  # another run may have just trimmed it
                 _link(entry, folder)
                 mark_used(entry)
         trained = train_generator(config, train, seed, folder, on_save)
         if is_cached and not (entry / CHECKPOINT).exists():
-            with suppress(OSError, InputError):  # a full disk, say: it is in the folder
+            with suppress(OSError, InputError):  # such as a full disk; `folder` has it
                 _link(folder, entry)
             trim(entry.parent, entry, limit_bytes())
     return trained
 
 
 def _link(source: Path, target: Path) -> None:
-    """The checkpoint comes last: where it is, all is."""
+    """Link all files. The checkpoint comes last, so an entry with a checkpoint is complete."""
     for file in (*sorted((source / GRIDS).glob("*.png")), source / STEPS, source / CHECKPOINT):
         link(file, target / file.relative_to(source))

@@ -1,4 +1,4 @@
-"""A training on disk: all that going on or sampling needs, in one file."""
+"""A training on disk: everything needed to continue it or to sample from it, in one file."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -23,10 +23,10 @@ NOT_OF_TRAINING = ("num_per_class", "classes", "show_every", "save_every")
 
 @dataclass(frozen=True)
 class About:
-    """What a training belongs to."""
+    """The inputs that identify a training."""
 
     settings: dict[str, Any]
-    """Of the `HistoGANConfig`, those that weights depend on."""
+    """Settings of the `HistoGANConfig` on which the weights depend."""
     class_names: list[str]
     size: list[int]
     """Height and width of an image."""
@@ -34,12 +34,12 @@ class About:
     """Training images of each class."""
     train_digest: str
     train_images: list[str]
-    """`pool.pool.short_digests` of the training images: none of them may be tested on."""
+    """`pool.pool.short_digests` of the training images, so that a run never tests on them."""
     seed: int
 
     @classmethod
     def of(cls, config: HistoGANConfig, train: ImageSet, seed: int) -> "About":
-        """Of a training on `train`."""
+        """Describe a training on `train`."""
         settings = {k: v for k, v in asdict(config).items() if k not in NOT_OF_TRAINING}
         height, width = train.images.shape[1:3]
         return cls(
@@ -55,7 +55,7 @@ class About:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training as it was after a step."""
+    """The state of a training after a step."""
 
     about: About
     step: int
@@ -65,7 +65,7 @@ class Checkpoint:
 
     @property
     def model_hash(self) -> str:
-        """Sixteen hex digits of the averaged weights, which images are made with."""
+        """Hash of the averaged weights, with which images are made: 16 hex digits."""
         state = blake2b(digest_size=8)
         for name, value in sorted(self.weights["average"].items()):
             state.update(name.encode())
@@ -77,7 +77,7 @@ PARTS = ("generator", "discriminator", "average", "generator_optimiser", "discri
 
 
 def save_checkpoint(path: Path, training: Training, about: About) -> None:
-    """Write it, whole or not at all.
+    """Write a checkpoint, completely or not at all.
 
     Raises:
         InputError: the disk is full or the folder cannot be written to.
@@ -89,13 +89,13 @@ def save_checkpoint(path: Path, training: Training, about: About) -> None:
         "num_parts": training.num_parts,
         "weights": {part: getattr(training, part).state_dict() for part in PARTS},
     }
-    buffer = BytesIO()  # torch would hide from us that a disk is full
+    buffer = BytesIO()  # torch.save to a file would hide that the disk is full
     torch.save(stored, buffer)
     write_bytes(path, buffer.getbuffer())
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read one.
+    """Read a checkpoint.
 
     Raises:
         InputError: there is none, it is damaged, or another version wrote it.
@@ -113,7 +113,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         return Checkpoint(about, stored["step"], stored["num_parts"], stored["weights"])
     except InputError:
         raise
-    except Exception:  # torch raises whatever the broken bytes led it into
+    except Exception:  # torch raises many kinds of errors on damaged files
         raise InputError(
             f"{path}: is no checkpoint of a generator, or a damaged one; give another, or "
             "remove it to train anew"
@@ -121,17 +121,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def restore(training: Training, checkpoint: Checkpoint) -> None:
-    """Put a training where the checkpoint was."""
+    """Set a training to the state of a checkpoint."""
     for part in PARTS:
         getattr(training, part).load_state_dict(checkpoint.weights[part])
     training.step, training.num_parts = checkpoint.step, checkpoint.num_parts
 
 
 def require_same(path: Path, found: About, wanted: About) -> None:
-    """Refuse a checkpoint of something else.
+    """Refuse a checkpoint of another training.
 
     Raises:
-        InputError: names what differs.
+        InputError: settings or images differ; the message names the differences.
     """
     differences = [
         f"{name} is {found.settings.get(name)!r} there and {value!r} here"

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 QUERY_SHARE, VALUE_SHARE = 8, 2
-"""Parts of the channels that queries and values have one of (SAGAN, section 3)."""
+"""Queries have 1/8 of the channels, values 1/2 (SAGAN, section 3)."""
 
 
 class ConditionalBatchNorm2d(nn.Module):
     """Batch normalisation whose scale and shift are linear in a condition of each image.
 
-    The scale is 1 and the shift 0 where the condition is 0. Statistics are computed and kept in
-    fp32 whatever the maps come in, by torch's own kernels.
+    The scale is 1 and the shift 0 if the condition is 0. Torch's own kernels compute and keep the
+    statistics in fp32, whatever the type of the maps.
 
     Source: Dumoulin et al. 2017; the condition of class embedding and noise: Brock et al. 2019.
     """
@@ -35,10 +35,10 @@ class ConditionalBatchNorm2d(nn.Module):
 
 
 class SelfAttention2d(nn.Module):
-    """Every pixel attends to all places of the map halved; starts as the identity.
+    """Every pixel attends to all pixels of the map at half resolution; starts as the identity.
 
     Source: Zhang et al. 2019, section 3, in BigGAN's form: keys and values are max-pooled, which
-    makes a quarter of the pairs, and scores are not divided by the root of their size.
+    leaves a quarter of the pairs, and scores are not divided by the root of the query size.
     """
 
     def __init__(self, num_channels: int) -> None:
@@ -54,7 +54,7 @@ class SelfAttention2d(nn.Module):
         query_BPK = self.query(x_BCHW).flatten(2).mT
         key_value_BQ = functional.max_pool2d(self.key_value(x_BCHW), 2).flatten(2).mT
         key_BQK, value_BQV = key_value_BQ.split((self.query_size, self.value_size), dim=2)
-        # One head: the kernels expect an axis of heads.
+        # There is one head; the kernels expect an axis of heads.
         attended_B1PV = functional.scaled_dot_product_attention(
             query_BPK[:, None], key_BQK[:, None], value_BQV[:, None], scale=1.0
         )
@@ -65,10 +65,10 @@ class SelfAttention2d(nn.Module):
 class MinibatchStd(nn.Module):
     """Appends a channel that says how much the images of a group differ.
 
-    Standard deviation over the group of every channel and pixel, averaged to one number a group.
-    Image i is in group i mod G, as in StyleGAN2; where 4 does not divide the batch, groups have up
-    to 7 images instead. Real and generated images belong in passes of their own: a group of both
-    says nothing of either.
+    The standard deviation over a group is taken for every channel and pixel, and averaged to one
+    number per group. Image i is in group i mod G, as in StyleGAN2; if 4 does not divide the batch,
+    groups have up to 7 images instead. Pass real and generated images separately: the deviation
+    within a mixed group describes neither of them.
 
     Source: Karras et al. 2018, section 3; groups of 4: Karras et al. 2020, StyleGAN2's code.
     """
@@ -88,9 +88,9 @@ class MinibatchStd(nn.Module):
 def _std_of_groups(
     x_BP: Float[Tensor, "b p"], group_B: Tensor, num_groups: int
 ) -> Float[Tensor, " g"]:
-    # Means by matrix product: groups may differ in size, and sums stay in one order on a GPU.
+    # Means by matrix product allow groups of different sizes, and sum in a fixed order on a GPU.
     member_GB = (group_B == torch.arange(num_groups, device=x_BP.device)[:, None]).float()
     share_GB = member_GB / member_GB.sum(1, keepdim=True)
     away_BP = x_BP - (share_GB @ x_BP)[group_B]
-    # The root has no gradient at 0, where all images of a group are alike.
+    # The square root has no finite gradient at 0, where all images of a group are equal.
     return (share_GB @ away_BP.square() + 1e-8).sqrt().mean(1)

@@ -1,4 +1,4 @@
-"""What each side of the game minimises. Scores are high for what looks real.
+"""The losses of discriminator and generator. Scores are high for images that look real.
 
 Shape letters: R real images, G generated ones.
 """
@@ -15,7 +15,7 @@ from rlsel.generators.histogan.config import Loss
 def discriminator_loss(
     kind: Loss, real_R: Float[Tensor, " r"], generated_G: Float[Tensor, " g"]
 ) -> Float[Tensor, ""]:
-    """Small where real images score high and generated ones low.
+    """Small if real images score high and generated ones low.
 
     Source: `hinge` Lim & Ye 2017, Eq. 15 on; `non_saturating` Goodfellow et al. 2014, Eq. 1.
     """
@@ -24,10 +24,10 @@ def discriminator_loss(
 
 
 def generator_loss(kind: Loss, generated_G: Float[Tensor, " g"]) -> Float[Tensor, ""]:
-    """Small where generated images score high.
+    """Small if generated images score high.
 
-    Source: as above. The generator of the hinge game takes the plain score, which has a gradient
-    wherever the discriminator stands.
+    Source: as above. With the hinge loss the generator minimises the negative score, whose gradient
+    vanishes for no score.
     """
     return -generated_G.mean() if kind == "hinge" else softplus(-generated_G).mean()
 
@@ -44,4 +44,4 @@ _PENALTIES: dict[Loss, Callable[[Tensor], Tensor]] = {
     "hinge": _hinge,
     "non_saturating": _logistic,
 }
-"""What the discriminator pays for a score that should be high."""
+"""Loss of the discriminator for a score that should be high."""

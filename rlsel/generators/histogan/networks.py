@@ -5,9 +5,11 @@ side has 4 to 7 pixels. Maps keep the memory format of the weights (channels las
 
 Source: Brock et al. 2019 (BigGAN), appendix B; Miyato et al. 2018 (SNGAN). Departures: noise chunks
 need not be equal, so any noise size will do; the number of levels follows from the image size; the
-generator's class embedding starts on the scale of the noise. The generator pads by reflection:
-zeros tell it where the border is (Islam et al. 2020; Xu et al. 2021), and from there it drew one
-pattern into all images of a class, which a classifier then learned in place of the tissue.
+generator's class embedding starts on the scale of the noise. The generator pads by reflection,
+because zero padding reveals where the border is (Islam et al. 2020; Xu et al. 2021). With zero
+padding the generator drew one pattern into all images of a class, and a classifier learned the
+pattern in place of the tissue.
+
 Shape letters: B images, C channels, H rows, W columns, Z noise, E class embedding, D condition (E
 and a chunk of noise).
 """
@@ -31,7 +33,7 @@ class Generator(nn.Module):
     """Noise and a class in, an image out."""
 
     def __init__(self, config: HistoGANConfig, num_classes: int, size: Size) -> None:
-        """Raises InputError where the size cannot be made by doubling (`require_fitting_size`)."""
+        """Raises InputError if the size cannot be made by doubling (`require_fitting_size`)."""
         super().__init__()
         require_fitting_size(size)
         doublings = _doublings(size)
@@ -41,10 +43,10 @@ class Generator(nn.Module):
         widths = [config.channels_at(level) for level in reversed(range(doublings + 1))]
 
         self.first_map = (widths[0], size[0] >> doublings, size[1] >> doublings)
-        # Standard normal as the noise is. BigGAN's start, orthogonal rows of length 1, is drowned
-        # by the noise: on PCam both classes still looked the same after hundreds of steps.
+        # Standard normal, like the noise. BigGAN's start, orthogonal rows of length 1, is too small
+        # beside the noise: on PCam both classes still looked the same after hundreds of steps.
         self.embed_class = nn.Embedding(num_classes, config.class_embedding_size)
-        # Without a bias, which would be a pattern of its own in every image.
+        # No bias, because a bias would add the same pattern to every image.
         self.make_first_map = nn.Linear(chunk_sizes[0], _product(self.first_map), bias=False)
         self.blocks = nn.ModuleList(
             UpBlock(*args)
@@ -80,7 +82,7 @@ class Generator(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Doubles height and width; class and noise scale and shift its maps."""
+    """Residual block that doubles height and width; class and noise scale and shift its maps."""
 
     def __init__(self, num_in: int, num_out: int, condition_size: int) -> None:
         super().__init__()
@@ -95,18 +97,18 @@ class UpBlock(nn.Module):
     ) -> Float[Tensor, "b c2 h2 w2"]:
         h_BCHW = self.conv1(_double(relu(self.norm1(x_BCHW, condition_BD))))
         h_BCHW = self.conv2(relu(self.norm2(h_BCHW, condition_BD)))
-        # A 1x1 convolution commutes with repeating pixels, and costs a quarter before it.
+        # A 1x1 convolution commutes with repeating pixels, and before it costs a quarter as much.
         return h_BCHW + _double(self.skip(x_BCHW))
 
 
 class Discriminator(nn.Module):
-    """An image and its class in, a score out: high for what looks real.
+    """An image and its class in, a score out: high for images that look real.
 
-    Score real and generated images in passes of their own (`MinibatchStd` says why).
+    Score real and generated images in separate passes (`MinibatchStd` says why).
     """
 
     def __init__(self, config: HistoGANConfig, num_classes: int, size: Size) -> None:
-        """Raises InputError where the size cannot be halved so often (`require_fitting_size`)."""
+        """Raises InputError if the size cannot be halved often enough (`require_fitting_size`)."""
         super().__init__()
         require_fitting_size(size)
         halvings = _doublings(size)
@@ -131,7 +133,7 @@ class Discriminator(nn.Module):
     def forward(
         self, images_BCHW: Float[Tensor, "b 3 h w"], labels_B: Int[Tensor, " b"]
     ) -> Float[Tensor, " b"]:
-        """One score an image, fp32 under autocast too."""
+        """One score per image, fp32 under autocast too."""
         x_BCHW = images_BCHW
         for level, block in enumerate(self.blocks, start=1):
             x_BCHW = block(x_BCHW)
@@ -154,7 +156,7 @@ class Discriminator(nn.Module):
 
 
 class DownBlock(nn.Module):
-    """Residual; halves height and width where asked to. The first one takes plain images."""
+    """Residual block; halves height and width if `halves`. The first block takes plain images."""
 
     def __init__(self, num_in: int, num_out: int, *, halves: bool, is_first: bool) -> None:
         super().__init__()
@@ -167,17 +169,17 @@ class DownBlock(nn.Module):
         h_BCHW = x_BCHW if self.is_first else relu(x_BCHW)
         h_BCHW = self.conv2(relu(self.conv1(h_BCHW)))
         if self.halves:
-            # A 1x1 convolution commutes with the mean of four pixels as well.
+            # A 1x1 convolution commutes with the mean too, so `skip` comes after it at less cost.
             h_BCHW, x_BCHW = avg_pool2d(h_BCHW, 2), avg_pool2d(x_BCHW, 2)
         return h_BCHW + self.skip(x_BCHW)
 
 
 def require_fitting_size(size: Size) -> None:
-    """Refuse a (height, width) that no first map of 4 to 7 px can be doubled to.
+    """Refuse a (height, width) that cannot be reached by doubling a first map of 4 to 7 px.
 
     Raises:
-        InputError: some side does not divide, or lies outside 16..256; the nearest sizes that will
-            do are named.
+        InputError: a side cannot be halved often enough, or lies outside 16..256. The message names
+            the nearest possible sizes.
     """
     if not _can_be_made(size):
         raise InputError(
@@ -197,8 +199,8 @@ def _doublings(size: Size) -> int:
 
 
 def nearest_sizes(size: Size) -> list[Size]:
-    """The sizes that can be made, those with the fewest pixels' difference in height and width
-    first; squares alone of a square."""
+    """The possible sizes, sorted by their difference in height plus width. For a square, squares
+    only."""
     sides = range(SMALLEST_PX, LARGEST_PX + 1, FIRST_SIDE_PX)
     sizes = [(h, w) for h in sides for w in sides if size[0] != size[1] or h == w]
     sizes = [one for one in sizes if _can_be_made(one)]
@@ -215,7 +217,7 @@ def _attention(config: HistoGANConfig, num_channels: int) -> nn.Module:
 
 
 def _initialise(network: nn.Module, kinds: tuple[type[nn.Module], ...], normalised: bool) -> None:
-    """Orthogonal weights and no biases (Brock et al. 2019), then spectral norms where asked for."""
+    """Orthogonal weights, zero biases (Brock et al. 2019), then spectral norms if `normalised`."""
     for module in list(network.modules()):
         if isinstance(module, kinds):
             for name, parameter in module.named_parameters():
@@ -225,7 +227,7 @@ def _initialise(network: nn.Module, kinds: tuple[type[nn.Module], ...], normalis
 
 
 def _equal_parts(total: int, num_parts: int) -> list[int]:
-    """As `Tensor.tensor_split` cuts: the first ones have one more."""
+    """Sizes of the parts of `Tensor.tensor_split`: the first ones have one more."""
     return [total // num_parts + (part < total % num_parts) for part in range(num_parts)]
 
 
@@ -234,7 +236,7 @@ def _product(shape: tuple[int, ...]) -> int:
 
 
 def _convolution(num_in: int, num_out: int) -> nn.Conv2d:
-    """Of the generator, which must not see where the border is."""
+    """A convolution of the generator, with reflection padding to hide where the border is."""
     return nn.Conv2d(num_in, num_out, 3, padding=1, padding_mode="reflect")
 
 

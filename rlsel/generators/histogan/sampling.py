@@ -30,9 +30,9 @@ REMEDY = "free the GPU, or hide it (CUDA_VISIBLE_DEVICES=) to make candidates on
 class Sampler:
     """The averaged generator, ready to make images.
 
-    The statistics of its batch normalisation are taken anew for the averaged weights, which they
-    were never computed with ("standing statistics", Brock et al. 2019); so an image depends on its
-    class and latent seed alone, whatever is made beside it.
+    Its batch-normalisation statistics are recomputed for the averaged weights ("standing
+    statistics", Brock et al. 2019), because training computed them for other weights. With fixed
+    statistics, an image depends only on its class and latent seed, not on the rest of its batch.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
@@ -50,16 +50,16 @@ class Sampler:
     def images(
         self, latent_seeds: Sequence[int], labels: Int[np.ndarray, " n"]
     ) -> UInt8[np.ndarray, "n h w 3"]:
-        """One image for every latent seed and label, in smaller chunks where memory is short.
+        """One image for every latent seed and label, in smaller chunks if memory is short.
 
         Raises:
-            DeviceFullError: not even one at a time fits the device.
+            DeviceFullError: even a single image does not fit the device.
         """
         noise_NZ = noise_of(latent_seeds, self._config.noise_size)
         labels_N = torch.from_numpy(labels)
 
         def chunk_of(chunk: slice) -> np.ndarray:
-            # In fp32: bf16 rounds differently with the size of a chunk.
+            # In fp32, because the rounding of bf16 varies with the size of the chunk.
             noise_BZ, labels_B = noise_NZ[chunk], labels_N[chunk]
             return to_uint8(make(self.network, noise_BZ, labels_B, self._device, "fp32"))
 
@@ -77,10 +77,10 @@ class Sampler:
 def calibrate(
     network: nn.Module, config: HistoGANConfig, class_counts: Sequence[int], device: torch.device
 ) -> None:
-    """Take the statistics of batch normalisation anew, over batches as training has them.
+    """Recompute the statistics of batch normalisation over batches like those of training.
 
     Args:
-        class_counts: Training images of each class; classes are drawn in these shares.
+        class_counts: Training images of each class; classes are drawn in these proportions.
     """
     shares_C = torch.tensor(class_counts, dtype=torch.float64)
     with _fresh_statistics(network):
@@ -95,13 +95,13 @@ def calibrate(
 
 def config_of(checkpoint: Checkpoint) -> HistoGANConfig:
     """The settings that a checkpoint was trained with."""
-    # As JSON, where lists may stand for tuples.
+    # Validated as JSON, which accepts lists for tuples.
     return TypeAdapter(HistoGANConfig).validate_json(json.dumps(checkpoint.about.settings))
 
 
 def noise_of(latent_seeds: Sequence[int], size: int) -> Float[Tensor, "n z"]:
-    """Row by row, the noise that a latent seed stands for; on the CPU, so that it is the same
-    everywhere."""
+    """The noise of each latent seed, one row each, drawn on the CPU to be the same on every
+    machine."""
     rows = [torch.randn(size, generator=torch.Generator().manual_seed(s)) for s in latent_seeds]
     return torch.stack(rows)
 
@@ -126,7 +126,7 @@ def to_uint8(images_BCHW: Float[Tensor, "b 3 h w"]) -> UInt8[np.ndarray, "b h w 
 
 @contextmanager
 def _fresh_statistics(network: nn.Module) -> Iterator[None]:
-    """Batch normalisations forget, and take the plain mean over the batches that are run."""
+    """Reset all batch normalisations, and let them average over the batches run inside."""
     layers = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     for layer in layers:
         layer.reset_running_stats()

@@ -1,4 +1,4 @@
-"""From training images to a trained generator in a folder. Read this first."""
+"""Train a generator on images and keep it in a folder. Read this file first."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -33,19 +33,19 @@ MIN_PER_CLASS = 8
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training left behind."""
+    """The result of a training."""
 
     checkpoint: Checkpoint
     rows: Sequence[dict[str, Any]]
-    """Figures as it went, one row every `show_every` steps."""
+    """Figures of the training, one row every `show_every` steps."""
     warnings: Sequence[str]
 
 
 def require_trainable(train: ImageSet) -> None:
-    """Refuse what no generator can be trained on.
+    """Refuse images on which no generator can be trained.
 
     Raises:
-        InputError: too few images of a class, one class alone, or a size that cannot be halved.
+        InputError: too few images of a class, only one class, or a size that cannot be halved.
     """
     if train.num_classes < 2:
         raise InputError(
@@ -70,14 +70,14 @@ def train_generator(
     folder: Path,
     on_save: Callable[[], object] = lambda: None,
 ) -> Trained:
-    """Train, going on from the checkpoint in `folder` if there is one.
+    """Train, continuing from the checkpoint in `folder` if there is one.
 
     Args:
         on_save: Called after every checkpoint.
 
     Raises:
         InputError: the images cannot be trained on, the checkpoint is of another training, or
-            losses are no numbers any more.
+            losses are NaN or infinite.
     """
     require_trainable(train)
     about, path = About.of(config, train, seed), folder / CHECKPOINT

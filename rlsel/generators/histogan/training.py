@@ -1,8 +1,8 @@
-"""`Training`: two networks against each other, step by step.
+"""`Training`: the two networks and their adversarial training, step by step.
 
-Whatever a step draws follows from the seed and its number, so a training that was interrupted goes
-on as if nothing had happened: to the bit on a CPU; on a GPU reflection padding has no deterministic
-gradient.
+All random draws of a step follow from the seed and the step number. On a CPU, an interrupted
+training therefore continues with bit-identical results. On a GPU it does not quite, because
+reflection padding has no deterministic gradient there.
 
 Shape letters: B images of a batch, Z noise, N training images.
 """
@@ -28,15 +28,15 @@ from rlsel.machine.device_memory import if_it_fits
 from rlsel.seeding import derive_seed, rng
 
 SMALLEST_PART = 4
-"""Images; fewer have no minibatch standard deviation worth the name."""
+"""Fewest images in a part of a batch; with fewer, the minibatch standard deviation means little."""
 
 
 @dataclass(frozen=True)
 class Draw:
-    """What a discriminator or generator is trained on in one step; on the device of the images."""
+    """The inputs of one discriminator or generator step, on the device of the images."""
 
     real_B: Int[Tensor, " b"]
-    """Rows of the training images; made images have their labels."""
+    """Rows of the training images. Made images have the same labels as these."""
     noise_BZ: Float[Tensor, "b z"]
     augmentation_seed: int
 
@@ -77,12 +77,12 @@ class Training:
         self.step = 0
         """Finished steps."""
         self.num_parts = 1
-        """Parts that a batch is worked off in, one after the other, where memory is short."""
+        """Number of parts, processed in turn, into which a batch is cut if memory is short."""
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
 
     @property
     def num_steps(self) -> int:
-        """Of a whole training."""
+        """Steps of a whole training."""
         images_a_step = self.config.batch_size * self.config.discriminator_steps
         return -(-self.config.num_images // images_a_step)
 
@@ -144,8 +144,8 @@ class Training:
 
     @contextmanager
     def _normalised(self) -> Iterator[None]:
-        """Spectral norms are taken here, once for all passes of a step and in fp32: inside of
-        autocast CUDA would take them in half precision."""
+        """Compute spectral norms once for all passes of a step, and in fp32. Inside autocast, CUDA
+        would compute them in half precision."""
         with parametrize.cached():
             for network in (self.generator, self.discriminator):
                 for module in network.modules():
@@ -162,10 +162,10 @@ class Training:
         gradients: Callable[[slice], dict[str, Tensor]],
         name: str,
     ) -> dict[str, Tensor]:
-        """One step of an optimiser; in more parts where the memory is not enough for so few.
+        """One step of an optimiser. If memory runs out, the number of parts is doubled.
 
-        Gradients add up to those of the whole batch, but for what looks at several images at once:
-        batch normalisation and minibatch standard deviation see a part alone.
+        The gradients of the parts add up to those of the whole batch, with one exception: batch
+        normalisation and minibatch standard deviation see only the images of a part.
         """
         told = None
         while told is None:
@@ -202,7 +202,7 @@ class Training:
         config, device = self.config, self.data.device
         seed = derive_seed(self.seed, "step", self.step, turn)
         noise_BZ = torch.randn(config.batch_size, config.noise_size, generator=_random(seed))
-        place = min(turn, config.discriminator_steps - 1)  # the generator takes the last labels
+        place = min(turn, config.discriminator_steps - 1)  # the generator reuses the last labels
         first = (self.step * config.discriminator_steps + place) * config.batch_size
         return Draw(
             self._rows(first, config.batch_size).to(device),
@@ -211,7 +211,7 @@ class Training:
         )
 
     def _rows(self, first: int, count: int) -> Int[Tensor, " b"]:
-        """Of an endless row of shuffled passes over the training images."""
+        """Rows `first` to `first + count` of an endless sequence of shuffled training images."""
         rows: list[Tensor] = []
         while count:
             number, start = divmod(first, len(self.data))
@@ -224,7 +224,7 @@ class Training:
 
     @torch.no_grad()
     def _move_average(self) -> None:
-        """Exponential moving average of the weights, a short one at first; buffers are copied.
+        """Exponential moving average of weights, with a small decay at first; buffers are copied.
 
         Source: Yazici et al. 2019; the warm-up as in TensorFlow's ExponentialMovingAverage.
         """

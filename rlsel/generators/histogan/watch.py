@@ -1,4 +1,4 @@
-"""What a training shows of itself: figures in `steps.jsonl` and TensorBoard, grids of images."""
+"""Progress of a training: figures in `steps.jsonl` and TensorBoard, and grids of images."""
 
 import math
 import time
@@ -28,15 +28,15 @@ TENSORBOARD = "tensorboard"
 NUM_SHOWN = 16
 """Images of a class in a grid."""
 NUM_MADE, NUM_REAL = 64, 256
-"""Images of a class, made and real, that are compared; the shared pattern of as few as are shown
-is as good as chance."""
+"""Made and real images of each class that are compared. `NUM_SHOWN` would be too few: the shared
+pattern of so few images is mostly chance."""
 
 
 class Watcher:
-    """Writes what a training shows, and goes on with what an interrupted one had shown."""
+    """Writes the figures and grids of a training, and continues those of an interrupted one."""
 
     def __init__(self, folder: Path, train: ImageSet, rows: Sequence[dict[str, Any]]) -> None:
-        """Begin, or go on after `rows`."""
+        """Begin, or continue after `rows`."""
         self._folder, self._class_counts = folder, list(train.counts.values())
         self.rows = list(rows)
         firsts = [np.flatnonzero(train.labels == c)[:NUM_REAL] for c in range(train.num_classes)]
@@ -54,13 +54,13 @@ class Watcher:
         self._events.close()
 
     def add(self, told: dict[str, Tensor], num_images: int) -> None:
-        """The figures of a step; they stay on the device until they are shown."""
+        """Add the figures of a step; they stay on the device until the next `show`."""
         self._sums = {name: self._sums.get(name, 0) + value for name, value in told.items()}
         self._num_steps += 1
         self._num_images += num_images
 
     def show(self, training: Training) -> dict[str, Any]:
-        """A row of means since the last one, and a grid of what the averaged generator makes."""
+        """Write a row of means since the last row, and an image grid of the averaged generator."""
         made = self._made(training)
         grid = lay_out([list(row[:NUM_SHOWN]) for row in made])
         write_bytes(_grid_of(self._folder, training.step), to_png(grid))
@@ -79,8 +79,8 @@ class Watcher:
         return row
 
     def _made(self, training: Training) -> list[UInt8[np.ndarray, "n h w 3"]]:
-        """Of each class, from the same noise at every step and for every class, as candidates
-        would be made."""
+        """Images of each class, made like candidates. The noise is the same for all steps and
+        classes."""
         config, device = training.config, training.data.device
         noise_BZ = noise_of(range(NUM_MADE), config.noise_size)
         network = deepcopy(training.average).eval()
@@ -107,7 +107,7 @@ def _grid_of(folder: Path, step: int) -> Path:
 
 
 def read_rows(folder: Path, last_step: int) -> list[dict[str, Any]]:
-    """Rows up to a step; what was shown after the checkpoint is shown again."""
+    """Rows up to the step of a checkpoint; later steps are trained and shown again."""
     path = folder / STEPS
     if not path.exists():
         return []

@@ -1,5 +1,5 @@
-"""What took long to make, kept in the user's cache folder by the content that it follows from.
+"""Expensive results, kept in the user's cache folder under a hash of their inputs.
 
-In: what a result depends on. Out: the result, made once for all runs on this machine. Read
+In: the inputs of a result. Out: the result, computed once for all runs on this machine. Read
 `folder.py` first.
 """

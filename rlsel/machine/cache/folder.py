@@ -1,4 +1,4 @@
-"""Where the cache lies, and what an entry of it is called."""
+"""The place of the cache, and the names of its entries."""
 
 import os
 from hashlib import blake2b
@@ -10,10 +10,10 @@ from rlsel.errors import InputError
 
 
 def cache_folder() -> Path:
-    """$RLSEL_CACHE, or where this system keeps the caches of a user. It may be deleted any time.
+    """$RLSEL_CACHE, or the system's folder for caches of a user. It may be deleted at any time.
 
     Raises:
-        InputError: RLSEL_CACHE starts with the home of a user whom nobody knows.
+        InputError: RLSEL_CACHE starts with `~` and the name of an unknown user.
     """
     chosen = os.environ.get("RLSEL_CACHE")
     try:
@@ -23,6 +23,6 @@ def cache_folder() -> Path:
 
 
 def entry_of(kind: str, about: object) -> Path:
-    """The folder of what depends on `about` alone, whose `repr` says all of it."""
+    """The folder of a result that depends only on `about`, named by the `repr` of `about`."""
     digest = blake2b(repr(about).encode(), digest_size=16).hexdigest()
     return cache_folder() / kind / digest

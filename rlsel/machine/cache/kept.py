@@ -1,8 +1,8 @@
-"""What took long to make is found again: in the run folder, in the cache, or made anew.
+"""`kept`: a value from the run folder or the cache, computed only if neither has it.
 
-`Work` says how a value is made, all that it follows from, and how it lies on disk. `kept` looks for
-the value in the folder of the run, then in the cache, where other runs and the trials of a sweep
-leave theirs, and makes it where neither has it. This is the one mechanism for "done already".
+`Work` says how a value is computed, what it depends on, and how it is stored. `kept` looks for the
+value in the run folder, then in the cache, which other runs and the trials of a sweep share. If
+neither has it, `kept` computes it. All reuse of finished work goes through this function.
 """
 
 import hashlib
@@ -24,22 +24,22 @@ from rlsel.machine.json_files import from_json, to_json
 from rlsel.machine.progress import console
 
 NOTES = "kept.json"
-"""In a run folder: name of a work -> content that its value follows from."""
+"""File in a run folder: name of a work -> hash of the inputs of its value."""
 Arrays = Mapping[str, np.ndarray]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Form(Generic[T]):
-    """How a value lies on disk: as files of a folder."""
+    """How a value is stored on disk: as files in a folder."""
 
     kind: str
     """Folder of the cache for values of this form."""
     files: tuple[str, ...]
     write: Callable[[T, Path], None]
-    """Writes all of `files` into a folder, each of them whole or not at all."""
+    """Writes all of `files` into a folder, each completely or not at all."""
     read: Callable[[Path], T]
-    """Reads them back; any error says that they cannot be read."""
+    """Reads the files; any error means that they cannot be read."""
 
 
 def _write_arrays(arrays: Arrays, folder: Path) -> None:
@@ -48,7 +48,7 @@ def _write_arrays(arrays: Arrays, folder: Path) -> None:
 
 
 def _read_arrays(folder: Path) -> Arrays:
-    # Opened here: NumPy leaves a file open that it cannot read.
+    # Opened here, because NumPy would leave a file open that it cannot read.
     with (folder / "arrays.npz").open("rb") as file, np.load(file) as stored:
         return {name: stored[name] for name in stored.files}
 
@@ -63,25 +63,26 @@ def _read_figures(folder: Path) -> Any:
 
 ARRAYS: Form[Arrays] = Form("computed", ("arrays.npz",), _write_arrays, _read_arrays)
 FIGURES: Form[Any] = Form("computed", ("figures.json",), _write_figures, _read_figures)
-"""Numbers and text in lists and dicts; a number that is not known comes back as NaN."""
+"""Numbers and text in lists and dicts; an unknown number is read as NaN."""
 
 
 @dataclass(frozen=True)
 class Work(Generic[T]):
-    """A value that takes long to make, with all that it follows from."""
+    """An expensive value with its computation and its inputs."""
 
     what: str
-    """Its name, in messages and in the key."""
+    """Name of the value, in messages and in the key."""
     inputs: tuple[object, ...]
-    """All that the value depends on: arrays by their content, anything else by its `repr`. A
-    version of the computation belongs there."""
+    """Everything on which the value depends: arrays by their content, anything else by its `repr`.
+    Include a version of the computation."""
     make: Callable[[], T]
     form: Form[T]
     made_on: tuple[object, ...] = ()
-    """What else the last digits depend on, such as the device. A value of the run folder is taken
-    whatever made it, so that a run may move; one of the cache has to be the same."""
+    """Everything that affects only the last digits, such as the device. It must be equal for a
+    value from the cache. A value in the run folder is used in any case, so that a run may move to
+    another machine."""
     is_shared: bool = True
-    """False: other runs do not find it in the cache, since it is large and quickly made."""
+    """False keeps the value out of the cache, because it is large and quickly computed."""
 
     @property
     def digest(self) -> str:
@@ -89,13 +90,13 @@ class Work(Generic[T]):
 
 
 def kept(work: Work[T], folder: Path | None = None) -> T:
-    """The value of `work`, from disk where it was made before.
+    """The value of `work`, from disk if it was computed before.
 
-    What cannot be read is made anew. A cache that cannot be written to is left alone.
+    A value that cannot be read is computed again. A cache that cannot be written to is not used.
 
     Args:
-        folder: Of a run, which is then complete without the cache. None keeps the value in the
-            cache alone.
+        folder: The run folder, which is then complete without the cache. None keeps the value only
+            in the cache.
 
     Raises:
         InputError: RLSEL_CACHE_GIB is no number, or `folder` is full or cannot be written to.
@@ -114,7 +115,7 @@ def kept(work: Work[T], folder: Path | None = None) -> T:
             return found
         made = _make_in(work, folder)
         if is_cached:
-            with suppress(OSError, InputError):  # a full disk, say: the next run makes it again
+            with suppress(OSError, InputError):  # such as a full disk; the next run tries again
                 _share(work, made, entry, folder)
                 trim(entry.parent, entry, limit)
     return made
@@ -141,7 +142,7 @@ def _make_in(work: Work[T], folder: Path | None) -> T:
 
 
 def _fetch(work: Work[T], entry: Path, folder: Path | None) -> T | None:
-    """What another run left in the cache, linked into `folder`; None where it is not all there."""
+    """The value that another run left in the cache, linked into `folder`; None if incomplete."""
     if not entry.exists():
         return None
     if folder is None:
@@ -154,7 +155,7 @@ def _fetch(work: Work[T], entry: Path, folder: Path | None) -> T | None:
     try:
         for name in work.form.files:
             link(entry / name, folder / name)
-    except OSError:  # a file is missing, or another process has just trimmed it away
+    except OSError:  # a file is missing, or another process has just trimmed the entry
         return None
     found = _read(work, folder)
     if found is not None:
@@ -183,7 +184,7 @@ def _read(work: Work[T], folder: Path) -> T | None:
         return None
     try:
         return work.form.read(folder)
-    except Exception as error:  # NumPy and PyTorch raise whatever the broken bytes led them into
+    except Exception as error:  # NumPy and PyTorch raise many kinds of errors on damaged files
         files = ", ".join(work.form.files)
         said = " ".join(f"{error}".split())[:200]
         console.print(

@@ -1,6 +1,6 @@
-"""Work that any run may use: of all who want the same, one does it and the others take it over.
+"""Results shared by processes: one process computes a result, the others wait and read it.
 
-Entries lie in the cache folder, named by all that their content depends on.
+Entries are in the cache folder, named by a hash of everything on which their content depends.
 """
 
 import os
@@ -17,13 +17,13 @@ from rlsel.machine.progress import console
 
 @contextmanager
 def sole_worker(entry: Path, what: str) -> Iterator[bool]:
-    """Within it nobody else works on `entry`; others wait, and find it there.
+    """Lock `entry` for this process; others wait, and then find the entry there.
 
     Args:
-        what: Is being made; said while another process has it.
+        what: Name of the result, printed while another process holds the lock.
 
     Yields:
-        False where the cache folder cannot be written to, so that everybody works for himself.
+        False if the cache folder cannot be written to, so that each process computes by itself.
     """
     lock = FileLock(entry.with_name(f".{entry.name}.lock"))
     try:
@@ -44,7 +44,7 @@ def sole_worker(entry: Path, what: str) -> Iterator[bool]:
 
 
 def link(source: Path, target: Path) -> None:
-    """Make `target` the same file, or a copy where the file system has no hard links.
+    """Make `target` a hard link to `source`, or a copy if the file system has no hard links.
 
     Raises:
         FileNotFoundError: there is no `source`.

@@ -1,4 +1,4 @@
-"""Keeps the image cache within bounds: of what is too much, the least recently used goes first."""
+"""Keep the cache within its size limit by removing the least recently used entries first."""
 
 import os
 import secrets
@@ -12,14 +12,15 @@ from rlsel.machine.progress import console
 
 DEFAULT_GIB = 20.0
 ABANDONED_AFTER_S = 24 * 3600.0
-"""Nobody writes one entry for so long: what bears a temporary name then is of a killed process."""
+"""No process writes an entry for so long. An older file with a temporary name is the remainder of a
+killed process."""
 
 
 def limit_bytes() -> float:
     """$RLSEL_CACHE_GIB, or 20 GiB.
 
     Raises:
-        InputError: it is no number, or below 0.
+        InputError: the variable is no number, or is below 0.
     """
     chosen = os.environ.get("RLSEL_CACHE_GIB") or str(DEFAULT_GIB)
     with suppress(ValueError):
@@ -29,16 +30,16 @@ def limit_bytes() -> float:
 
 
 def mark_used(entry: Path) -> None:
-    """Note the time on the folder of an entry, for `trim` to go by."""
-    with suppress(OSError):  # a cache that may only be read is not trimmed either
+    """Set the time of an entry's folder to now, so that `trim` removes the entry later."""
+    with suppress(OSError):  # a read-only cache is not trimmed either
         os.utime(entry)
 
 
 def trim(folder: Path, newest: Path, limit: float) -> None:
     """Remove entries until those in `folder` take up at most `limit` bytes; `newest` stays.
 
-    A process that has an entry mapped goes on reading it: its pages live until they are let go.
-    Network file systems promise that to processes of the same machine alone.
+    A process that has mapped an entry can continue to read it, because the pages exist until it
+    unmaps them. Network file systems guarantee that only to processes of the same machine.
     """
     total, num_dropped = 0, 0
     for used_at, entry in sorted(_by_time(folder), reverse=True):
@@ -59,14 +60,14 @@ def trim(folder: Path, newest: Path, limit: float) -> None:
 
 
 def temporary_beside(entry: Path) -> Path:
-    """A name that no other process uses, and that is never taken for an entry."""
+    """A name that no other process uses, and that is never read as an entry."""
     return entry.with_name(f".{entry.name}.{secrets.token_hex(4)}")
 
 
 def remove(entry: Path) -> None:
-    """Take an entry away, for others at one blow."""
+    """Remove an entry. For other processes it disappears at once, by a rename."""
     aside = temporary_beside(entry)
-    with suppress(OSError):  # another process was faster, or the folder may only be read
+    with suppress(OSError):  # another process removed it first, or the folder is read-only
         entry.rename(aside)
     shutil.rmtree(aside, ignore_errors=True)
 

@@ -1,7 +1,7 @@
-"""The Ray that a run works on.
+"""The Ray session of a run.
 
-`session.py` starts one of our own, or joins the one that RAY_ADDRESS names; `state.py` tells what
-its machines offer, what of that is free, and what has become of them since.
+`session.py` starts a local session, or joins the cluster that RAY_ADDRESS names. `state.py` reports
+which cores and GPUs its machines have, and which of them are free.
 """
 
 from rlsel.machine.cluster.session import NAMESPACE, quieten, ray_session

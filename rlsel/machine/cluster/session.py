@@ -1,4 +1,4 @@
-"""Starting a Ray of our own, or joining the one that somebody names."""
+"""Start a local Ray session, or join the cluster that RAY_ADDRESS names."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ from rlsel.machine.progress import console
 NAMESPACE = "rlsel"
 """Ray namespace of our named actors."""
 CONNECT_TIMEOUT_S = 10.0
-"""For the head of a cluster to answer at all."""
+"""Seconds for the head of a cluster to answer."""
 STARTING = (
     ("permission denied", "make {folder} writable, or set RAY_TMPDIR to another folder"),
     ("read-only", "set RAY_TMPDIR to a folder that can be written to"),
@@ -26,7 +26,7 @@ STARTING = (
     ("/dev/shm", "free some shared memory (/dev/shm), or give the container more of it"),
     ("memory", "free some memory: Ray wants room for its object store"),
 )
-"""What Ray says where it cannot start -> what helps; {folder} is where it keeps its files."""
+"""Part of Ray's message if it cannot start -> remedy; {folder} is the folder of Ray's files."""
 JOINING = (
     ("version mismatch", "install the versions of Ray and Python that it runs"),
     (
@@ -35,18 +35,18 @@ JOINING = (
         "RAY_AUTH_MODE=token",
     ),
 )
-"""The same where a cluster cannot be joined."""
+"""Part of Ray's message if it cannot join a cluster -> remedy."""
 
 
 @contextmanager
 def ray_session() -> Iterator[None]:
-    """Within it Ray is up: the caller's own, the cluster at RAY_ADDRESS, or a local one of ours.
+    """Have Ray running: the caller's session, the cluster at RAY_ADDRESS, or a new local session.
 
-    A local one is shut down on the way out; the others are left as they were. Nobody else's cluster
-    is joined unasked, though one be up on this machine.
+    On exit a local session is shut down, and a cluster is left running. A cluster of another user
+    on this machine is joined only if RAY_ADDRESS names it.
 
     Raises:
-        InputError: Ray cannot start, with what to try.
+        InputError: Ray cannot start; the message says what to try.
     """
     if ray.is_initialized():
         yield
@@ -59,17 +59,17 @@ def ray_session() -> Iterator[None]:
 
 
 def _start() -> None:
-    # Processes inherit these. One thread each: they share the cores among themselves.
+    # Ray's processes inherit these variables. Each gets one thread, because they share the cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
-    # The future default, asked for now so that Ray does not warn about it at every start.
+    # This is Ray's future default; setting it avoids a warning at every start.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    # Its C++ core reports on standard error what Python handles, such as a worker that was lost.
+    # Ray's C++ core prints events that Python handles, such as a lost worker.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     quieten()
     warnings.filterwarnings("ignore", module=r"ray\..*")
-    # Empty is what a script leaves that has nothing to say. `local` is never the Ray that another
-    # process on this machine happens to have up, which Ray itself would join.
+    # A script may set RAY_ADDRESS to an empty text. `local` always starts a new session; with no
+    # address Ray would join one that another process has started on this machine.
     address = os.environ.get("RAY_ADDRESS") or "local"
     _require_listener(address)
     try:
@@ -80,24 +80,24 @@ def _start() -> None:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
-        # It prints a paragraph whenever a worker is lost, logs to the driver or not. Where that is
-        # an evaluator, `rewards/watch.py` has a line of it.
+        # Ray prints a paragraph for every lost worker, even without logs to the driver. For lost
+        # evaluators `rewards/watch.py` prints one line.
         worker.print_to_stdstream = lambda *printed, **how: None
         if url := getattr(context, "dashboard_url", ""):  # with the extra `cluster`
             console.print(f"Ray's dashboard: http://{url}", markup=False)
-    except Exception as error:  # Ray raises whatever failed inside it
+    except Exception as error:  # Ray raises many kinds of errors
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise _cannot_start(address, lines[0], _all_said(error)) from error
 
 
 def quieten() -> None:
-    """Leave to Ray's loggers what a user of ours can do something about."""
+    """Silence messages of Ray's loggers on which the user cannot act."""
     for name in ("ray", "ray.rllib"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    # They tell of lost env runners; training goes on, or ends with an error that says why.
+    # These two log lost env runners. Training continues, or ends with an error that says why.
     for name in ("ray.rllib.utils.actor_manager", "ray.rllib.execution.rollout_ops"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    # With a traceback, of an error that the user is told of in one line.
+    # RLlib logs an InputError with a traceback, but the user already gets it as one line.
     logging.getLogger("ray.rllib").addFilter(_is_no_mistake_of_the_user)
 
 
@@ -106,7 +106,7 @@ def _is_no_mistake_of_the_user(record: logging.LogRecord) -> bool:
 
 
 def _all_said(error: BaseException | None) -> str:
-    """An error and what it came of: the outermost of Ray's says little."""
+    """The messages of an error and of its causes, since Ray's outermost error says little."""
     said = []
     while error is not None:
         said.append(str(error))
@@ -130,7 +130,7 @@ def _cannot_start(address: str, reason: str, all_said: str = "") -> InputError:
 
 
 def _require_listener(address: str) -> None:
-    """Ray itself would try for minutes to join a cluster that is not there, and say nothing."""
+    """Refuse an address that does not answer. Ray itself would silently try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not port.isdigit():  # "auto" and "local"
         return
@@ -142,7 +142,7 @@ def _require_listener(address: str) -> None:
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Ray's core announces its log level on the file descriptor itself, below Python's streams."""
+    """Redirect file descriptor 2, to which Ray's core writes its log level bypassing Python."""
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:

@@ -1,4 +1,4 @@
-"""What the machines of the cluster offer, what of it is free, and whether there can be more."""
+"""Cores and GPUs of the cluster, how many of them are free, and whether the cluster can grow."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from ray.autoscaler.v2.sdk import get_cluster_status
 Node = tuple[float, float]
 """Cores and GPUs of one machine."""
 PATIENCE_S = 5
-"""For the cluster to say what its autoscaler does."""
+"""Seconds to wait for the state of the autoscaler."""
 
 
 def nodes() -> list[Node]:
@@ -18,29 +18,29 @@ def nodes() -> list[Node]:
 
 
 def nodes_by_id() -> dict[str, Node]:
-    """The same, by Ray's id of the machine."""
+    """Like `nodes`, by Ray's id of the machine."""
     return {node["NodeID"]: _offer(node["Resources"]) for node in ray.nodes() if node["Alive"]}
 
 
 def free() -> list[Node]:
-    """What nobody has booked of each machine, in the order of `nodes`."""
+    """Free cores and GPUs of each machine, in the order of `nodes`."""
     known = state.available_resources_per_node()
-    # Of a machine that has just come up nothing is known yet, and nothing booked.
+    # Ray does not list a machine that has just come up; all of it is free.
     return [_offer(known[id]) if id in known else offer for id, offer in nodes_by_id().items()]
 
 
 def can_grow() -> bool:
-    """Whether an autoscaler may start more machines; True where that cannot be found out."""
+    """Whether an autoscaler may start more machines; True if that cannot be determined."""
     status = _status()
     found = [*status.active_nodes, *status.idle_nodes] if status else []
     if not found or not all(node.ray_node_type_name for node in found):
         return True
-    # Without an autoscaler's config each machine is a type of its own, called after its id.
+    # Without an autoscaler, each machine has a node type of its own that is named after its id.
     return any(node.ray_node_type_name != f"node_{node.node_id}" for node in found)
 
 
 def describe() -> str:
-    """What is free, and what the autoscaler is about, for a user who waits."""
+    """Free resources and the state of the autoscaler, as a message for a waiting user."""
     words = [_of(free(), nodes())]
     if status := _status():
         starting = [node.ray_node_type_name for node in status.pending_nodes]
@@ -69,5 +69,5 @@ def _of(left: list[Node], all_of_it: list[Node]) -> str:
 def _status() -> Any:
     try:
         return get_cluster_status(ray.get_runtime_context().gcs_address, PATIENCE_S)
-    except Exception:  # whatever of Ray's is not there
+    except Exception:  # whichever part of Ray is not running
         return None
