@@ -51,7 +51,8 @@ def pool_section(record: Record, name: str) -> str:
         "The audit of images takes longer than that of embeddings, because each candidate is "
         "compared in eight views. Here it has made-up images of 32 px, with "
         f"{config['train_of_audit']:,} training images. The distances between candidates take a "
-        "time that grows with the square of their number, so a large pool has them only where an input asks for them.",
+        "time that grows with the square of their number, so a large pool has them only where an "
+        "input asks for them.",
         "",
     ]
     compared = [

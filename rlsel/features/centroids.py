@@ -3,13 +3,10 @@
 Shape letters: N images, F size of a feature, C classes.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 from jaxtyping import Float, Int
 
-BLOCK_BYTES = 2**26
-"""Bytes of the features that are worked on at once, so that no second copy of all is held."""
+from rlsel.heads.components import row_blocks
 
 
 def normalise_rows(x_NF: Float[np.ndarray, "n f"]) -> Float[np.ndarray, "n f"]:
@@ -43,12 +40,6 @@ def cosine_distances(
     centroids_FC = normalise_rows(centroids_CF).T
     parts = [normalise_rows(features_NF[part]) @ centroids_FC for part in row_blocks(features_NF)]
     return np.clip(1.0 - np.concatenate(parts), 0.0, 2.0)
-
-
-def row_blocks(x_NF: Float[np.ndarray, "n f"]) -> Iterator[slice]:
-    """Consecutive rows, as many at a time as have `BLOCK_BYTES`."""
-    rows = max(1, BLOCK_BYTES // max(1, x_NF[:1].nbytes))
-    return (slice(start, start + rows) for start in range(0, len(x_NF), rows))
 
 
 def own_and_other_distance(

@@ -5,10 +5,10 @@ from jaxtyping import Float
 
 from envs import SelectionProblem
 from rlsel.features.candidates import CandidateTable
-from rlsel.features.centroids import row_blocks
 from rlsel.features.config import FeaturesConfig, Input
 from rlsel.features.extract import Features
 from rlsel.features.sharding import cut_into_shards
+from rlsel.heads.components import mean_and_directions, project, row_blocks
 
 NUM_COMPONENTS = 16
 """Number of components in the input `principal_components`."""
@@ -60,21 +60,9 @@ def standardise(x_NF: Float[np.ndarray, "n f"]) -> Float[np.ndarray, "n f"]:
 
 
 def principal_components(x_NF: Float[np.ndarray, "n f"], num: int) -> Float[np.ndarray, "n p"]:
-    """Coordinates of the rows along their `num` directions of largest variance.
-
-    The directions are eigenvectors of the (F, F) covariance. The largest number of each is made
-    positive, since the sign of an eigenvector means nothing.
-    """
-    mean_F = x_NF.mean(axis=0, dtype=np.float64)
-    covariance_FF = np.zeros((x_NF.shape[1], x_NF.shape[1]))
-    for part in row_blocks(x_NF):
-        centred_BF = x_NF[part] - mean_F
-        covariance_FF += centred_BF.T @ centred_BF
-    _, directions_FF = np.linalg.eigh(covariance_FF)  # the largest variance last
-    largest_FP = directions_FF[:, ::-1][:, : min(num, *x_NF.shape)]
-    strongest_P = np.abs(largest_FP).argmax(axis=0)
-    largest_FP = largest_FP * np.sign(largest_FP[strongest_P, np.arange(len(strongest_P))])
-    return np.concatenate([(x_NF[part] - mean_F) @ largest_FP for part in row_blocks(x_NF)])
+    """Coordinates of the rows along their `num` directions of largest variance."""
+    mean_F, directions_FP, _ = mean_and_directions([x_NF], num)
+    return project(x_NF, mean_F, directions_FP)
 
 
 def _columns(
