@@ -18,7 +18,7 @@ from statistics import median
 from PIL import Image
 from recording import write_record
 
-from rlsel.generators.histogan.watch import GRIDS, STEPS
+from rlsel.generators.training_folder import GRIDS, STEPS
 from rlsel.machine.atomic_files import replacing
 from rlsel.machine.json_files import from_json
 from rlsel.metrics import mean_and_std

@@ -176,12 +176,9 @@ def _sample(
     classes: list[str] | None,
 ) -> None:
     from rlsel.commands.generate import sample
-    from rlsel.generators.histogan.config import HistoGANConfig
     from rlsel.machine.progress import console
 
-    per_class = per_class or HistoGANConfig.num_per_class
-    to = out or checkpoint.with_name(f"pool-{per_class}.parquet")
-    pool = sample(checkpoint, per_class, seed, to, classes)
+    pool, to = sample(checkpoint, per_class, seed, out, classes)
     console.print(f"{len(pool):,} candidates written to {to}", markup=False)
 
 

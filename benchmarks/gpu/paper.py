@@ -34,7 +34,7 @@ from rlsel.data import load_splits
 from rlsel.experiment.config import Experiment, build_experiment, merge
 from rlsel.experiment.yaml_files import read_yaml
 from rlsel.generators.histogan.training import Training
-from rlsel.generators.histogan.watch import GRIDS
+from rlsel.generators.training_folder import GRIDS
 from rlsel.machine.atomic_files import replacing, write_text
 from rlsel.machine.device import best_device
 from rlsel.machine.device_memory import release

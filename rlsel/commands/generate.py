@@ -7,7 +7,7 @@ from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
 from rlsel.features import extraction
 from rlsel.generators.candidates import make_candidates, require_known
-from rlsel.generators.histogan.checkpoint import load_checkpoint
+from rlsel.generators.registry import DEFAULT_KIND, GENERATORS, load_checkpoint
 from rlsel.machine.progress import console
 from rlsel.pool import Pool, write_pool
 from rlsel.pool.checks import absent_classes
@@ -35,7 +35,7 @@ def generate(experiment: Experiment, out: Path, resume: bool = False, command: s
     """
     if experiment.generator is None:
         raise InputError(
-            f"{experiment.name}: has no generator; add `generator: {{name: histogan}}`"
+            f"{experiment.name}: has no generator; add `generator: {{name: {DEFAULT_KIND}}}`"
         )
     blank = new_record(experiment, command, made_by="generate")
     with claim(experiment, out, resume, blank) as folder:
@@ -70,25 +70,32 @@ def _generate(experiment: Experiment, folder: RunFolder) -> None:
 
 def sample(
     checkpoint: Path,
-    per_class: int,
+    per_class: int | None,
     seed: int | None,
-    to: Path,
+    to: Path | None,
     classes: Sequence[str] | None = None,
-) -> Pool:
-    """Write a pool of candidates made by a checkpoint, without training.
+) -> tuple[Pool, Path]:
+    """Write a pool made by a checkpoint, without training.
 
     Args:
-        classes: Names of the classes to make; None makes all on which it was trained.
-        seed: None takes that of the training. The pool then begins with the same candidates.
+        per_class: Candidates of each class; None makes as many as the generator does by default.
+        seed: None is that of the training, whose candidates are then the first ones.
+        to: A Parquet file; None puts it beside the checkpoint, called after the number.
+        classes: Those to make; None makes all that it was trained on.
+
+    Returns:
+        the pool, and the path of its file.
 
     Raises:
         InputError: the checkpoint is missing, is damaged or lacks a class, or `to` exists already.
     """
+    loaded = load_checkpoint(checkpoint)
+    num: int = per_class or GENERATORS[loaded.about.kind].config.num_per_class
+    to = to or checkpoint.with_name(f"pool-{num}.parquet")
     if to.exists():
         raise InputError(f"{to}: is there already; choose another --out")
-    loaded = load_checkpoint(checkpoint)
     require_known(classes, loaded.about.class_names, "--class")
     seed = loaded.about.seed if seed is None else seed
-    pool = make_candidates(loaded, per_class, seed, classes)
+    pool = make_candidates(loaded, num, seed, classes)
     write_pool(pool, to)
-    return pool
+    return pool, to

@@ -6,25 +6,12 @@ from pydantic import Field, PositiveInt
 
 from rlsel.data.decoding.resize import Size
 from rlsel.data.phantom import PhantomSource
-from rlsel.data.sources import (
-    EmbeddingsSource,
-    FolderSource,
-    NpzSource,
-    ParquetSource,
-    PcamHdf5Source,
-    TorchvisionPcamSource,
-)
-from rlsel.schema import config
+from rlsel.data.sources import FINDERS, EmbeddingsSource, FileSource
+from rlsel.schema import OneOf, config
 
 DataSource = Annotated[
-    PhantomSource
-    | FolderSource
-    | ParquetSource
-    | NpzSource
-    | PcamHdf5Source
-    | TorchvisionPcamSource
-    | EmbeddingsSource,
-    Field(discriminator="name"),
+    PhantomSource | FileSource | EmbeddingsSource,
+    OneOf(lambda: (PhantomSource, *FINDERS, EmbeddingsSource)),
 ]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 

@@ -19,6 +19,7 @@ from rlsel.data.sources import (
     read_embeddings,
 )
 from rlsel.errors import InputError
+from rlsel.schema import paths_of
 
 ORDER = (WHOLE, "train", "val", "test")
 """Training comes first, because the other splits have to match its size and classes."""
@@ -88,7 +89,8 @@ def read_whole(
     """
     parts, notes = read_parts(source, size, skip_bad, some_classes=True)
     if WHOLE not in parts:
-        raise InputError(f"{source.path}: holds {', '.join(parts)}, but one set is needed here")
+        where = ", ".join(paths_of(source).values())
+        raise InputError(f"{where}: holds {', '.join(parts)}, but one set is needed here")
     return parts[WHOLE], notes
 
 

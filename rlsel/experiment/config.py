@@ -24,7 +24,8 @@ from rlsel.experiment.presets import PRESETS
 from rlsel.experiment.yaml_files import read_yaml, to_yaml_text
 from rlsel.features.config import FeaturesConfig
 from rlsel.features.extractors.config import FileExtractor
-from rlsel.generators.histogan.config import HistoGANConfig
+from rlsel.generators.registry import DEFAULT_KIND as DEFAULT_GENERATOR
+from rlsel.generators.registry import GeneratorConfig
 from rlsel.pool.config import PhantomPool, PlantedPool, PoolConfig
 from rlsel.quality.config import AuditConfig
 from rlsel.rewards.plan import EvaluatorsConfig
@@ -43,6 +44,7 @@ MOVED_TOGETHER = ("epochs", "batch_size", "lr", "precision", "weights")
 OF_SEVERAL_KINDS = {
     **dict.fromkeys(("source", "pool", "controller")),
     **dict.fromkeys(("classifier", "extractor"), DEFAULT_KIND),
+    "generator": DEFAULT_GENERATOR,
 }
 """Blocks whose `name` decides which settings they have -> the name if it is left out."""
 
@@ -61,9 +63,8 @@ class Experiment:
     """The real images and their splits."""
     pool: PoolConfig = Field(default_factory=PhantomPool)
     """The candidates."""
-    generator: HistoGANConfig | None = None
-    """The GAN that is trained on the real training images and makes the candidates, in place of
-    `pool`."""
+    generator: GeneratorConfig | None = None
+    """Trained on the real training images to make the candidates, in the place of `pool`."""
     audit: AuditConfig = Field(default_factory=AuditConfig)
     """How candidates are judged as images, and how copies of training images are treated."""
     classifier: AnyClassifierConfig = Field(default_factory=ClassifierConfig)
@@ -145,8 +146,8 @@ class Experiment:
 
     @property
     def hash(self) -> str:
-        """Twelve hex digits, the same for experiments that differ only in name, seed or machine."""
-        content = relative_paths(to_dict(self), self.folder)
+        """Twelve hex digits, shared by experiments that differ in name, seed or machine alone."""
+        content = relative_paths(to_dict(self), self.folder, Experiment)
         for name in DOES_NOT_CHANGE_RESULTS:
             content.pop(name)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
@@ -171,8 +172,8 @@ def load_experiment(path: Path | str | None) -> Experiment:
     if "experiment" in content or "grid" in content:
         raise InputError(f"{path}: is a sweep; run it with: rlsel tune {path}")
     folder = content.get("folder")
-    if folder != "":  # empty in complete configs that were not read from a file
-        content = at_folder(content, path.parent / str(folder or ""), str(path))
+    if folder != "":  # which complete configs have that were never read from a file
+        content = at_folder(content, path.parent / str(folder or ""), str(path), Experiment)
     content.setdefault("name", name_after(path))
     return build_experiment(content, str(path))
 

@@ -53,7 +53,9 @@ class Setting:
     below: "tuple[Setting, ...]" = ()
     """The settings of a block."""
     kinds: "tuple[Setting, ...]" = ()
-    """The kinds of a block that has several, in place of `below`."""
+    """The kinds of a block that may be of several, in the place of `below`."""
+    usual_kind: str = ""
+    """The kind of a block without a name; empty where it has to have one."""
     about: str = ""
     """For a block: the docstring of its class."""
 
@@ -229,6 +231,7 @@ class _Reader:
             },
             below=below,
             kinds=kinds,
+            usual_kind=_usual_kind(block),
             about=_one_line(block.get("description", "")) if kinds or below else "",
         )
 
@@ -268,6 +271,11 @@ def _kinds(block: dict[str, Any]) -> list[tuple[list[str], dict[str, Any]]]:
         names, _ = grouped.setdefault(json.dumps(one), ([], one))
         names.append(condition["if"]["properties"]["name"]["const"])
     return [*grouped.values()]
+
+
+def _usual_kind(block: dict[str, Any]) -> str:
+    unnamed = [one["then"] for one in block.get("allOf", ()) if "properties" not in one["if"]]
+    return next((names[0] for names, kind in _kinds(block) if kind in unnamed), "")
 
 
 def _one_line(text: str) -> str:

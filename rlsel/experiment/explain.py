@@ -3,9 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import ValidationError
+
+from rlsel.schema import configs_in, names_of, union_in
 
 
 def explain(error: ValidationError, root: type) -> str:
@@ -90,7 +93,7 @@ def _locate(location: tuple[int | str, ...], root: type) -> tuple[list[str], Any
     owner: Any = root
     for i, part in enumerate(location):
         if isinstance(owner, tuple):  # a union: this part is the name of the kind
-            owner = next((c for c in owner if part in _kinds(c)), None)
+            owner = next((c for c in owner if part in names_of(c)), None)
             continue
         where.append(str(part))
         if i + 1 < len(location) and owner is not None:
@@ -99,24 +102,20 @@ def _locate(location: tuple[int | str, ...], root: type) -> tuple[list[str], Any
 
 
 def _type_of(owner: Any, name: str) -> Any:
-    """The Config that a field holds; a tuple of Configs if it holds one of several; else None."""
+    """The Config that a field holds; a tuple of them where it is one of several; else None.
+
+    The next part of a location tells which of them. So it does of a value of one of several types,
+    for which the tuple is empty.
+    """
     annotation = next((f.type for f in fields(owner) if f.name == name), None)
     if is_dataclass(annotation):
         return annotation
-    found = tuple(t for t in _flatten(annotation) if is_dataclass(t))
-    if len(found) == 1 and type(None) in get_args(annotation):
-        return found[0]  # a union with None
-    return found or None
-
-
-def _flatten(annotation: Any) -> list[Any]:
-    inner = get_args(annotation)
-    return [leaf for part in inner for leaf in _flatten(part)] if inner else [annotation]
-
-
-def _kinds(cls: Any) -> tuple[Any, ...]:
-    """The values of `name` that select a Config of a union."""
-    return next((get_args(f.type) for f in fields(cls) if f.name == "name"), ())
+    found, others = configs_in(annotation), {*get_args(annotation)} - {type(None)}
+    may_be_none = len(others) < len(get_args(annotation))
+    if len(found) == 1 and may_be_none and union_in(annotation) is None:
+        return found[0]
+    is_union = get_origin(annotation) in (Union, UnionType) and len(others) > 1
+    return found if found or is_union else None
 
 
 def _documentation(owner: Any, name: str) -> str:

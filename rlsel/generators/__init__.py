@@ -1,6 +1,6 @@
-"""The generators of rlsel, one folder each.
+"""Generators of our own: a folder each, and one seam through which all others see them.
 
 In: the real training images with their classes, and a seed. Out: labelled candidates, which become
-a pool in the same way as those of any other generator. Read `histogan/config.py` first: it lists
-all settings with the reason for each default.
+a pool as anybody else's do. Read `seam.py` first: what a generator has to do. `registry.py` names
+those that there are; `train_once.py` trains one, `candidates.py` makes a pool with it.
 """

@@ -6,9 +6,8 @@ import numpy as np
 
 from rlsel.data.image_set import ImageSet
 from rlsel.errors import InputError
-from rlsel.generators.histogan.checkpoint import Checkpoint
-from rlsel.generators.histogan.sampling import Sampler
-from rlsel.machine.device import best_device
+from rlsel.generators.registry import GENERATORS
+from rlsel.generators.seam import Checkpoint
 from rlsel.pool import Pool
 from rlsel.seeding import derive_seed, rng
 
@@ -35,7 +34,8 @@ def make_candidates(
     Args:
         classes: Names of the classes to make, known to the checkpoint; None makes all.
     """
-    class_names = tuple(checkpoint.about.class_names)
+    about = checkpoint.about
+    class_names = tuple(about.class_names)
     wanted = [c for c, name in enumerate(class_names) if classes is None or name in classes]
     labels = np.repeat(np.array(wanted), num_per_class)
     numbers = np.tile(np.arange(num_per_class), len(wanted))
@@ -48,15 +48,15 @@ def make_candidates(
     )
     model = checkpoint.model_hash
     ids = [
-        f"histogan-{model[:8]}-{seed}/{class_names[label]}/{number:05d}"
+        f"{about.kind}-{model[:8]}-{seed}/{class_names[label]}/{number:05d}"
         for label, number in zip(labels, numbers, strict=True)
     ]
-    images = Sampler(checkpoint, best_device()).images(latent_seeds.tolist(), labels)
+    images = GENERATORS[about.kind].make_images(checkpoint, latent_seeds.tolist(), labels)
     pool = Pool(
         ImageSet(images, labels, class_names, np.array(ids)),
-        source=f"histogan {model}, trained on {sum(checkpoint.about.class_counts):,} images",
+        source=f"{about.kind} {model}, trained on {sum(about.class_counts):,} images",
         latent_seeds=latent_seeds,
         models=np.full(len(labels), model),
-        trained_on=np.array(checkpoint.about.train_images),
+        trained_on=np.array(about.train_images),
     )
     return pool.take(rng(seed, "order of candidates").permutation(len(labels)))

@@ -7,7 +7,7 @@ from pydantic import Field
 from rlsel.data.phantom import PhantomPool
 from rlsel.data.sources import EmbeddingsSource, FolderSource, NpzSource, ParquetSource
 from rlsel.pool.planted import PlantedPool
-from rlsel.schema import config
+from rlsel.schema import PathText, config
 
 
 @config
@@ -15,7 +15,7 @@ class FolderPool:
     """Candidates of any generator, in one folder per class: PNG, JPEG or TIFF."""
 
     name: Literal["folder"] = "folder"
-    path: str
+    path: PathText
     """The folder that holds the class folders, named after the classes of the real images; some may
     be missing or empty. Or a folder in StyleGAN's layout, whose dataset.json has class_names beside
     the labels."""
@@ -30,7 +30,7 @@ class ParquetPool:
     """Candidates in Parquet files, written by `write_pool` or made elsewhere."""
 
     name: Literal["parquet"] = "parquet"
-    path: str
+    path: PathText
     """A file or a glob."""
     image_column: str = "image"
     """Encoded images: struct(bytes, path) or plain bytes."""
@@ -54,7 +54,7 @@ class NpzPool:
     """Candidates in an NPZ file with the arrays `images` and `labels`."""
 
     name: Literal["npz"] = "npz"
-    path: str
+    path: PathText
     """The file. `images` is (n, h, w) or (n, h, w, 3); `labels` is (n,) or (n, 1)."""
     class_names: tuple[str, ...] | None = None
     """Names of the classes 0, 1, ..., the same as those of the real images."""
@@ -69,7 +69,7 @@ class EmbeddingsPool:
     """Candidates that are vectors, as wide as the real embeddings."""
 
     name: Literal["embeddings"] = "embeddings"
-    path: str
+    path: PathText
     """A Parquet file, a glob or a folder, or an NPZ file with embeddings and labels."""
     vector_column: str | None = None
     """The column of vectors: lists or fixed-size lists of numbers. None takes the only one."""

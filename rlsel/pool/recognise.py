@@ -1,6 +1,12 @@
 """Recognise the kind of candidates at a path and return the `PoolConfig` that reads them."""
 
-from rlsel.data.sources import EmbeddingsSource, FolderSource, NpzSource, ParquetSource
+from rlsel.data.sources import (
+    EmbeddingsSource,
+    FolderSource,
+    NpzSource,
+    ParquetSource,
+    PcamHdf5Source,
+)
 from rlsel.data.sources.recognise import recognise
 from rlsel.errors import InputError
 from rlsel.pool.config import EmbeddingsPool, FolderPool, NpzPool, ParquetPool
@@ -35,7 +41,9 @@ def recognise_pool(text: str, label: str | None = None) -> FilePool:
             vector_column=source.vector_column,
             label_column=source.label_column,
         )
+    is_pcam = isinstance(source, PcamHdf5Source)
+    what = "PCam's own images" if is_pcam else f"images that are read as {source.name}"
     raise InputError(
-        f"{text}: holds PCam's own images, which are real; candidates come in a folder with a "
-        "folder for each class, in Parquet or in NPZ"
+        f"{text}: holds {what}, which are real; candidates come in a folder with a folder for each "
+        "class, in Parquet or in NPZ"
     )

@@ -15,7 +15,7 @@ from rlsel.machine.file_names import plain_name
 from rlsel.quality.pairs import read_pairs
 from rlsel.reporting import selection_figures, training_figures
 from rlsel.reporting.copies import draw_copies
-from rlsel.reporting.generator import draw_training
+from rlsel.reporting.generator import draw_training, training_legend
 from rlsel.reporting.neighbours import neighbour_table, pair_table
 from rlsel.reporting.style import house_style, to_inline, to_svg
 from rlsel.reporting.tables import (
@@ -38,7 +38,7 @@ HERE = Path(__file__).parent
 
 FIGURES: dict[str, tuple[str, Callable[[Run], Figure | None]]] = {
     "generator": (
-        "Losses of the generator's training, and the spread of what it makes",
+        "Losses of the generator's training, and other signs of how it went",
         lambda run: run.generator and draw_training(run.generator),
     ),
     "scores": ("Test scores of every method and round", selection_figures.draw_scores),
@@ -93,6 +93,8 @@ def write_report(run_dir: Path | str) -> Path:
         copies=copies,
         num_copies=num_copies,
         generator_grid=run.generator.grid_uri if run.generator else "",
+        generator_legend=training_legend(run.generator) if run.generator else [],
+        generator_reading_aid=run.generator.reading_aid if run.generator else "",
         truth_names=list(record.truth or {}),
         command=record.command or f"rlsel run {shlex.quote(run.path.name)}/config.yaml",
         kept_by=label(run.selection.method) if run.selection else "",

@@ -9,7 +9,7 @@ from rlsel.data import Splits
 from rlsel.data.image_set import as_images, size_of
 from rlsel.experiment.config import Experiment
 from rlsel.generators.candidates import make_candidates
-from rlsel.generators.histogan.cached import train_or_fetch
+from rlsel.generators.train_once import train_or_fetch
 from rlsel.machine.cache.kept import Form, Work
 from rlsel.machine.device_memory import release
 from rlsel.pool import Pool, fit_to, read_pool, write_pool

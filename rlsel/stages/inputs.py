@@ -13,6 +13,8 @@ from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
 from rlsel.features import FeaturesConfig
 from rlsel.features.extractors import require_extractor, require_features
+from rlsel.generators.candidates import require_known
+from rlsel.generators.registry import generator_of
 from rlsel.pool import InputReport, Pool, build_pool, describe_inputs
 from rlsel.quality.of_run import require_weights
 from rlsel.selectors.own_rule import require_rules
@@ -42,10 +44,7 @@ def read_samples(experiment: Experiment) -> tuple[Splits, Pool | None]:
     require_same_kind(experiment, splits.train)
     experiment.selection.ranges_of(splits.class_names)
     if experiment.generator is not None:
-        from rlsel.generators.candidates import require_known
-        from rlsel.generators.histogan.train import require_trainable
-
-        require_trainable(as_images(splits.train))
+        generator_of(experiment.generator).require_trainable(as_images(splits.train))
         require_known(experiment.generator.classes, splits.class_names, "generator.classes")
         return splits, None
     return splits, build_pool(experiment.pool, splits, experiment.data, experiment.seed)

@@ -8,9 +8,9 @@ import pytest
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment, default_experiment
 from rlsel.experiment.describe import Setting, every_setting, find_settings
-from rlsel.experiment.explain import _flatten
 from rlsel.experiment.presets import PRESETS
 from rlsel.experiment.type_words import type_in_words, value_in_yaml
+from rlsel.schema import configs_in
 
 
 def one(key: str) -> Setting:
@@ -20,8 +20,7 @@ def one(key: str) -> Setting:
 
 def _classes(owner: Any) -> set[Any]:
     """Every Config that an experiment may hold."""
-    leaves = {leaf for f in fields(owner) for leaf in _flatten(f.type)}
-    inside = {leaf for leaf in leaves if hasattr(leaf, "__pydantic_fields__")}
+    inside = {cls for f in fields(owner) for cls in configs_in(f.type)}
     return {owner}.union(*map(_classes, inside))
 
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from rlsel.data.image_set import ImageSet
 from rlsel.generators.histogan.config import HistoGANConfig
-from rlsel.generators.histogan.train import Trained, train_generator
+from rlsel.generators.histogan.train import train_generator
+from rlsel.generators.seam import Trained
 
 SIZE = (16, 32)
 BATCH, STEPS = 6, 5

@@ -19,8 +19,9 @@ from rlsel.generators.histogan.checkpoint import Checkpoint, load_checkpoint
 from rlsel.generators.histogan.networks import Discriminator
 from rlsel.generators.histogan.sampling import Sampler
 from rlsel.generators.histogan.training import Training
-from rlsel.generators.histogan.watch import GRIDS, NUM_SHOWN
-from rlsel.generators.histogan.watch import STEPS as STEPS_FILE
+from rlsel.generators.histogan.watch import NUM_SHOWN
+from rlsel.generators.training_folder import GRIDS
+from rlsel.generators.training_folder import STEPS as STEPS_FILE
 
 
 def new_training(seed: int = 0, **changed: Any) -> Training:

@@ -58,12 +58,19 @@ def _section(block: Setting, depth: int = 2) -> Iterator[str]:
     yield f"{'#' * depth} {block.key}\n"
     yield " ".join(dict.fromkeys(text for text in (block.meaning, block.about) if text)) + "\n"
     if block.kinds:
-        yield (f"One of several kinds; `name` says which, by default `{block.default}`:\n")
+        yield _kinds_in_words(block)
     for kind in block.kinds:
         yield from _section(kind, min(depth + 1, 6))
     yield from _table([one for one in block.below if not one.is_block])
     for one in block.below:
         yield from _section(one, min(depth + 1, 6))
+
+
+def _kinds_in_words(block: Setting) -> str:
+    if block.default == "null":  # the block may be left out
+        usual = f"`{block.usual_kind}` where that is left out"
+        return f"None by default (`null`). `name` says which kind it is, {usual}:\n"
+    return f"One of several kinds; `name` says which, by default `{block.default}`:\n"
 
 
 def _table(rows: Sequence[Setting]) -> Iterator[str]:

@@ -77,6 +77,8 @@ def _print_block(block: Setting) -> None:
 def _sort_of_block(block: Setting) -> str:
     if block.type.startswith("list"):
         return "a list of blocks; by default it is empty"
+    if block.kinds and block.default == "null":
+        return f"by default null; else a block whose `name` says its kind, {block.usual_kind}"
     if block.kinds:
         return f"a block of one of several kinds, chosen by `name`; by default {block.default}"
     if block.type.startswith("name: "):

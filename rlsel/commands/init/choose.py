@@ -14,6 +14,7 @@ from rlsel.data.sources.recognise import recognise
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment, default_experiment, to_dict
 from rlsel.experiment.describe import find_settings
+from rlsel.generators.registry import DEFAULT_KIND
 from rlsel.machine.progress import console
 from rlsel.machine.wording import counted
 from rlsel.pool import build_pool
@@ -69,7 +70,6 @@ def blocks_for(images: str, candidates: str | None, label: str | None, folder: P
         )
     found = look_at_images(source, limits, seed, makes_candidates=candidates is None)
     console.print(f"{images}: {found.in_words}", markup=False)
-    path = as_config_has_it(source.path or images, folder)
     if candidates is None:
         made: Block = {"generator": _generator(found, limits, images)}
     else:
@@ -78,7 +78,7 @@ def blocks_for(images: str, candidates: str | None, label: str | None, folder: P
         made = {"pool": _pool(pool, folder)}
     return {
         "seed": _told("seed", seed),
-        "data": Noted(data_block(found, path), f"The real {found.noun}s. {found.in_words}."),
+        "data": Noted(data_block(found, folder), f"The real {found.noun}s. {found.in_words}."),
         **made,
         **_rest(Experiment(), limits.rounds, limits.machine),
     }
@@ -131,7 +131,7 @@ def _generator(found: Found, limits: Limits, images: str) -> Noted:
             f"{counted(counts[rarest], 'training image')} of class {rarest!r} are too few for one; "
             f"give candidates of your own (--candidates), or {MIN_TRAIN_PER_CLASS} images or more"
         )
-    settings: dict[str, Any] = {"name": "histogan", **limits.generator}
+    settings: dict[str, Any] = {"name": DEFAULT_KIND, **limits.generator}
     note = (
         "No candidates were given, so a GAN is trained on the training images first, and makes "
         "them. What it learned is kept for other runs with the same images and settings."

@@ -5,16 +5,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from rlsel.commands.init.limits import Limits, within
 from rlsel.commands.init.noted import Block, Noted, noted
+from rlsel.commands.init.place import as_config_has_it
 from rlsel.data import (
     DataConfig,
     EmbeddingsSource,
     FolderSource,
     NpzSource,
-    ParquetSource,
+    PhantomSource,
     Ratios,
     Splits,
     load_splits,
@@ -26,8 +28,10 @@ from rlsel.data.positive_class import describe_positive, doubts
 from rlsel.data.sources import WHOLE, FileSource, find_parts
 from rlsel.data.sources.recognise import AnySource
 from rlsel.errors import InputError
+from rlsel.generators.registry import DEFAULT_KIND, GENERATORS
 from rlsel.machine.wording import by, counted
 from rlsel.pool.checks import better_ratios
+from rlsel.schema import paths_of
 
 NUM_MEASURED = 200
 """Most images whose size is read before any is decoded."""
@@ -45,13 +49,14 @@ WHY_FEW = (
     "Shares of train, validation and test. With the default, 0.7, 0.1 and 0.2, some class would "
     "have no image in one of them."
 )
-KINDS = {
+HOW = {
     "folder": "in a folder for each class",
     "parquet": "in Parquet",
     "npz": "in an NPZ file",
     "embeddings": "in Parquet",
     "pcam_hdf5": "in PCam's HDF5 files",
 }
+"""Source -> how its images lie. Of another it is said what reads them."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class Found:
         shape += " and others" if self.num_sizes > 1 else ""
         source = self.config.source
         is_npz = isinstance(source, EmbeddingsSource) and source.is_npz
-        kind = KINDS["npz" if is_npz else source.name]
+        kind = HOW.get("npz" if is_npz else source.name, f"read as {source.name}")
         return f"{counted(sum(counts.values()), self.noun)} {kind} ({shape}): {', '.join(some)}"
 
 
@@ -121,14 +126,19 @@ def look_at_images(source: AnySource, limits: Limits, seed: int, makes_candidate
     return found
 
 
-def data_block(found: Found, path: str) -> Block:
-    """The block `data` for YAML, with comments.
+def data_block(found: Found, folder: Path) -> Block:
+    """The block as YAML has it.
 
     Args:
-        path: The path of the source for the config.
+        folder: Of the config, where relative paths begin.
     """
     config = found.config
-    source = {k: v for k, v in asdict(config.source).items() if v is not None} | {"path": path}
+    paths = paths_of(config.source)
+    source = {
+        name: as_config_has_it(value, folder) if name in paths else value
+        for name, value in asdict(config.source).items()
+        if value is not None
+    }
     usual = {"patient_from": "none", "image_column": "image", "label_column": "label"}
     shown = {k: v for k, v in source.items() if usual.get(k) != v}
     block: Block = {"source": Noted(_with_notes(shown, found.notes))}
@@ -177,9 +187,7 @@ def _first_splits(config: DataConfig, seed: int) -> tuple[DataConfig, Splits]:
 def _fitting(size: Size, limits: Limits, makes_candidates: bool) -> Size:
     if not makes_candidates:
         return within(size, limits.side_px)
-    from rlsel.generators.histogan.networks import nearest_sizes
-
-    return nearest_sizes(within(size, limits.made_side_px))[0]
+    return GENERATORS[DEFAULT_KIND].nearest_sizes(within(size, limits.made_side_px))[0]
 
 
 def _why_size(size: Size, wanted: Size, limits: Limits) -> str:
@@ -195,9 +203,9 @@ def _why_size(size: Size, wanted: Size, limits: Limits) -> str:
 
 def _with_patients(found: Found, limits: Limits, seed: int) -> Found:
     source = found.config.source
-    setting = None
-    if isinstance(source, FolderSource | ParquetSource | EmbeddingsSource):
-        setting = patient_setting(source, found.splits.named())
+    if isinstance(source, PhantomSource):
+        return found
+    setting = patient_setting(source, found.splits.named())
     if setting is None:
         return found
     key, value = setting

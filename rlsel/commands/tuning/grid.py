@@ -89,7 +89,8 @@ def _point(number: int, settings: dict[str, Any], sweep: SweepConfig, path: Path
         merged = merge(merged, _nested(key, settings[key]))
     merged.setdefault("name", name_after(path))
     folder = path.parent / str(merged.get("folder", ""))
-    experiment = build_experiment(at_folder(merged, folder, str(path)), str(path))
+    content = at_folder(merged, folder, str(path), Experiment)
+    experiment = build_experiment(content, str(path))
     if "controller" not in experiment.selection.methods:
         raise InputError(
             f"{path}: selection.methods lacks controller, and what a controller learned is "

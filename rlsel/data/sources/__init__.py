@@ -1,11 +1,12 @@
 """Where real images come from: one file per kind, with its Config and a function to find its parts.
 
-In: the Config of a source. Out: its parts, which are train, val and test, or one whole that is
-still to be split. A part knows its files before it opens them, so that the cache can answer first.
-Read `part.py` first, then `parquet.py`.
+In goes a source's Config, out come its parts: train, val and test, or one whole that is still to be
+split. A part knows its files before it opens them, so that the cache can answer instead.
+Read `part.py` first, then `npz.py`. `FINDERS` is the only list of the sources that lie in files.
 """
 
 from collections.abc import Callable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from rlsel.data.sources.embeddings import EmbeddingsSource, read_embeddings
 from rlsel.data.sources.folder import FolderSource, folder_parts
@@ -20,7 +21,22 @@ from rlsel.data.sources.pcam import (
 )
 from rlsel.errors import InputError
 
-FileSource = FolderSource | ParquetSource | NpzSource | PcamHdf5Source | TorchvisionPcamSource
+
+@runtime_checkable
+class FileSource(Protocol):
+    """A `@config` class of images in files: one of those in `FINDERS`.
+
+    A setting that is a path has the type `PathText`, so that it begins at the folder of the config.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """The kind, as configs have it: a Literal with its default."""
+        ...
+
+
 FINDERS: dict[type, Callable[..., dict[str, Part]]] = {
     FolderSource: folder_parts,
     ParquetSource: parquet_parts,
@@ -28,6 +44,8 @@ FINDERS: dict[type, Callable[..., dict[str, Part]]] = {
     PcamHdf5Source: pcam_hdf5_parts,
     TorchvisionPcamSource: torchvision_pcam_parts,
 }
+"""The Config of a source -> what finds its parts. The block `data.source` of a config is of these,
+of the phantom or of embeddings."""
 
 
 def find_parts(source: FileSource) -> dict[str, Part]:
@@ -43,6 +61,7 @@ def find_parts(source: FileSource) -> dict[str, Part]:
 
 
 __all__ = [
+    "FINDERS",
     "WHOLE",
     "EmbeddingsSource",
     "FileSource",

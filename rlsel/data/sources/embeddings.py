@@ -25,7 +25,7 @@ from rlsel.data.sources.paths import (
     require_path_or_splits,
 )
 from rlsel.errors import InputError
-from rlsel.schema import config
+from rlsel.schema import PathText, config
 
 ROWS_AT_ONCE = 4096
 NOUN = EmbeddingSet.noun
@@ -39,15 +39,15 @@ class EmbeddingsSource:
     """Vectors in place of images, such as those of a pathology foundation model."""
 
     name: Literal["embeddings"] = "embeddings"
-    path: str | None = None
+    path: PathText | None = None
     """An NPZ file, or a Parquet file, a glob or a folder. Splits are found as in a Parquet file of
     images, or by the arrays train_embeddings, train_labels, val_embeddings, ... of an NPZ file.
     An NPZ file with the arrays embeddings and labels is one set, split by ratio."""
-    train: str | None = None
+    train: PathText | None = None
     """A Parquet file, glob or folder of training, if the splits are given one by one."""
-    val: str | None = None
+    val: PathText | None = None
     """The same for validation. If left out, validation is cut from train."""
-    test: str | None = None
+    test: PathText | None = None
     """The same for test. If left out while val is given, test is cut from train."""
     vector_column: str | None = None
     """The column of vectors: lists or fixed-size lists of numbers. None takes the only one."""

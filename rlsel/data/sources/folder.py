@@ -16,7 +16,7 @@ from rlsel.data.sources.stylegan import has_labels, labelled_part, looks_unlabel
 from rlsel.data.sources.walk import Found, find_files, is_hidden, subfolders, wanted_below
 from rlsel.errors import InputError
 from rlsel.machine.wording import counted
-from rlsel.schema import config
+from rlsel.schema import PathText, config
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 KIND = "PNG, JPEG and TIFF"
@@ -34,16 +34,16 @@ class FolderSource:
     """Images in a folder for each class; the name of the folder is the name of the class."""
 
     name: Literal["folder"] = "folder"
-    path: str | None = None
+    path: PathText | None = None
     """The folder that holds the class folders, split by ratio; or one that holds folders called
     train and test, val or both, each with class folders in it. If the folder holds a dataset.json
     of StyleGAN, its labels are the classes, called "0", "1", ... or by a list class_names beside
     the labels."""
-    train: str | None = None
+    train: PathText | None = None
     """The folder with the training images, if the splits are given one by one."""
-    val: str | None = None
+    val: PathText | None = None
     """The same for validation. If left out, validation is cut from train."""
-    test: str | None = None
+    test: PathText | None = None
     """The same for test. If left out while val is given, test is cut from train."""
     patient_from: str = "none"
     """How to read the patient from a file's path: "none"; "folder" (normal/P07/a.png is of P07);

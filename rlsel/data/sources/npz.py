@@ -18,7 +18,7 @@ from rlsel.data.sources.part import WHOLE, Listing, Part, Payload
 from rlsel.data.sources.paths import existing
 from rlsel.errors import InputError
 from rlsel.machine.wording import counted
-from rlsel.schema import config
+from rlsel.schema import PathText, config
 
 PREFIXES = {"train": "train_", "val": "val_", "test": "test_", WHOLE: ""}
 TOLERANCE = 0.01
@@ -32,7 +32,7 @@ class NpzSource:
     """Arrays in one NPZ file in the layout of MedMNIST. Greyscale becomes RGB."""
 
     name: Literal["npz"] = "npz"
-    path: str
+    path: PathText
     """The file. It holds train_images (n, h, w) or (n, h, w, 3), train_labels (n,) or (n, 1), the
     same for val and test, and perhaps train_patients; or images, labels and perhaps patients."""
     class_names: tuple[str, ...] | None = None

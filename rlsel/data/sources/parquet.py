@@ -23,7 +23,7 @@ from rlsel.data.sources.paths import (
     shown,
 )
 from rlsel.errors import InputError
-from rlsel.schema import config
+from rlsel.schema import PathText, config
 
 ROWS_AT_ONCE = 512
 SUFFIXES = (".parquet",)
@@ -34,15 +34,15 @@ class ParquetSource:
     """Images in Parquet files, as Hugging Face datasets and the pools of `rlsel` keep them."""
 
     name: Literal["parquet"] = "parquet"
-    path: str | None = None
+    path: PathText | None = None
     """A file, a glob, or a folder. If folders (train/, split=train/), file names (train-0) or a
     column split name train and test, val or both, those are the splits. Anything else is one set,
     split by ratio."""
-    train: str | None = None
+    train: PathText | None = None
     """A file, glob or folder with the training images, if the splits are given one by one."""
-    val: str | None = None
+    val: PathText | None = None
     """The same for validation. If left out, validation is cut from train."""
-    test: str | None = None
+    test: PathText | None = None
     """The same for test. If left out while val is given, test is cut from train."""
     image_column: str = "image"
     """The column of encoded images: struct(bytes, path) or plain bytes. A path without bytes is not

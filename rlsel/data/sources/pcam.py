@@ -17,7 +17,7 @@ from rlsel.data.sources.labels import class_indices, lacking
 from rlsel.data.sources.part import Listing, Part, Payload
 from rlsel.data.sources.paths import existing_folder, expand
 from rlsel.errors import InputError
-from rlsel.schema import config
+from rlsel.schema import PathText, config
 
 SPLIT_IN_NAME = {"train": "train", "val": "valid", "test": "test"}
 CLASS_NAMES = ("normal", "tumour")
@@ -29,7 +29,7 @@ class PcamHdf5Source:
     """The official HDF5 files of PCam, with its official splits."""
 
     name: Literal["pcam_hdf5"] = "pcam_hdf5"
-    path: str
+    path: PathText
     """The folder with camelyonpatch_level_2_split_train_x.h5 and the five others, unpacked. If the
     ..._meta.csv files lie beside them, the whole-slide image counts as the patient."""
 
@@ -39,7 +39,7 @@ class TorchvisionPcamSource:
     """PCam through torchvision, which can download it (7 GB, needs the package gdown)."""
 
     name: Literal["torchvision_pcam"] = "torchvision_pcam"
-    path: str
+    path: PathText
     """The folder that torchvision calls root; the files lie in its subfolder pcam."""
     download: bool = True
     """Download the files that are missing."""

@@ -33,7 +33,6 @@ PCAM = "camelyonpatch_level_2_split_*_x.h5*"
 TABLES = (".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".txt")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z")
 
-
 AnySource = FileSource | EmbeddingsSource
 
 

@@ -3,16 +3,18 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
 from rlsel.classifier import ClassifierConfig
-from rlsel.classifier.any_config import kind_of
-from rlsel.schema import config
+from rlsel.classifier.any_config import DEFAULT_KIND
+from rlsel.schema import HoldsPath, OneOf, PathText, config
 
 Channels = tuple[float, float, float]
 Deviations = tuple[
     Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]
 ]
+Weights = Annotated[str, HoldsPath(r"(?!\w+\Z)(.*)")]
+"""A path, or a word that names weights (`is_word`)."""
 
 
 @config
@@ -22,7 +24,7 @@ class TorchvisionExtractor:
     name: Literal["torchvision"] = "torchvision"
     model: str
     """Torchvision's name of the network, such as resnet50, densenet121 or vit_b_16."""
-    weights: str
+    weights: Weights
     """The path of a state dict; DEFAULT or another name of torchvision's own weights; or random.
     Torchvision's own weights are downloaded. The last layer of a state dict is not used."""
     size_px: Annotated[int | None, Field(ge=1)] = None
@@ -40,10 +42,10 @@ class TimmExtractor:
     """A frozen network of timm; features are the inputs of its last layer."""
 
     name: Literal["timm"] = "timm"
-    model: str
+    model: Annotated[str, HoldsPath("local-dir:(.*)")]
     """Timm's name of the network: resnet50.a1_in1k, hf-hub:OWNER/NAME or local-dir:FOLDER. The
     folder holds config.json and the weights, with the same names as on the Hugging Face hub."""
-    weights: str
+    weights: Weights
     """The path of a state dict; pretrained, for the weights that belong to the name; or random.
     Pretrained weights are downloaded, except for those of a local-dir."""
     size_px: Annotated[int | None, Field(ge=1)] = None
@@ -61,7 +63,7 @@ class FileExtractor:
     """Features that were computed elsewhere, for every image by its id (docs/features.md)."""
 
     name: Literal["file"] = "file"
-    path: str
+    path: PathText
     """A Parquet file, glob or folder with columns id and features, or NPZ with ids and features.
     A feature is a list of numbers of the same length for all images; docs/features.md has a
     script."""
@@ -85,10 +87,7 @@ def is_word(weights: str) -> bool:
     return re.fullmatch(r"\w+", weights) is not None
 
 
+EXTRACTORS = (ClassifierConfig, TorchvisionExtractor, TimmExtractor, FileExtractor)
 ExtractorConfig = Annotated[
-    Annotated[ClassifierConfig, Tag("resnet34")]
-    | Annotated[TorchvisionExtractor, Tag("torchvision")]
-    | Annotated[TimmExtractor, Tag("timm")]
-    | Annotated[FileExtractor, Tag("file")],
-    Discriminator(kind_of),
+    ClassifierConfig | FrozenExtractor, OneOf(lambda: EXTRACTORS, DEFAULT_KIND)
 ]

@@ -10,47 +10,20 @@ from typing import Any
 import torch
 
 from rlsel.data.image_set import ImageSet
-from rlsel.errors import InputError
+from rlsel.generators.about import About
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.training import Training
+from rlsel.generators.training_folder import read_stored, refusing_damage, require_layout
 from rlsel.machine.atomic_files import write_bytes
-from rlsel.pool.pool import short_digests
 
 LAYOUT = 3
 NOT_OF_TRAINING = ("num_per_class", "classes", "show_every", "save_every")
 """Settings that change no weight, so a checkpoint may be used with other values of them."""
 
 
-@dataclass(frozen=True)
-class About:
-    """The inputs that identify a training."""
-
-    settings: dict[str, Any]
-    """Settings of the `HistoGANConfig` on which the weights depend."""
-    class_names: list[str]
-    size: list[int]
-    """Height and width of an image."""
-    class_counts: list[int]
-    """Training images of each class."""
-    train_digest: str
-    train_images: list[str]
-    """`pool.pool.short_digests` of the training images, so that a run never tests on them."""
-    seed: int
-
-    @classmethod
-    def of(cls, config: HistoGANConfig, train: ImageSet, seed: int) -> "About":
-        """Describe a training on `train`."""
-        settings = {k: v for k, v in asdict(config).items() if k not in NOT_OF_TRAINING}
-        height, width = train.images.shape[1:3]
-        return cls(
-            settings={k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()},
-            class_names=list(train.class_names),
-            size=[height, width],
-            class_counts=list(train.counts.values()),
-            train_digest=train.digest,
-            train_images=short_digests(train).tolist(),
-            seed=seed,
-        )
+def about_of(config: HistoGANConfig, train: ImageSet, seed: int) -> About:
+    """What a training on `train` belongs to."""
+    return About.of(config, train, seed, but=NOT_OF_TRAINING)
 
 
 @dataclass(frozen=True)
@@ -100,24 +73,19 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         InputError: there is none, it is damaged, or another version wrote it.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such checkpoint")
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-        if stored["layout"] != LAYOUT:
-            raise InputError(
-                f"{path}: was written by another version of rlsel (layout {stored['layout']}, "
-                f"this one reads {LAYOUT}): remove it to train anew"
-            )
+    return from_stored(read_stored(path), path)
+
+
+def from_stored(stored: Mapping[str, Any], path: Path) -> Checkpoint:
+    """The checkpoint that a file holds.
+
+    Raises:
+        InputError: it is damaged, or another version wrote it.
+    """
+    require_layout(path, stored, LAYOUT)
+    with refusing_damage(path):
         about = About(**stored["about"])
         return Checkpoint(about, stored["step"], stored["num_parts"], stored["weights"])
-    except InputError:
-        raise
-    except Exception:  # torch raises many kinds of errors on damaged files
-        raise InputError(
-            f"{path}: is no checkpoint of a generator, or a damaged one; give another, or "
-            "remove it to train anew"
-        ) from None
 
 
 def restore(training: Training, checkpoint: Checkpoint) -> None:
@@ -125,30 +93,3 @@ def restore(training: Training, checkpoint: Checkpoint) -> None:
     for part in PARTS:
         getattr(training, part).load_state_dict(checkpoint.weights[part])
     training.step, training.num_parts = checkpoint.step, checkpoint.num_parts
-
-
-def require_same(path: Path, found: About, wanted: About) -> None:
-    """Refuse a checkpoint of another training.
-
-    Raises:
-        InputError: settings or images differ; the message names the differences.
-    """
-    differences = [
-        f"{name} is {found.settings.get(name)!r} there and {value!r} here"
-        for name, value in wanted.settings.items()
-        if found.settings.get(name) != value
-    ]
-    differences += [
-        f"{what} {getattr(found, name)!r} there and {getattr(wanted, name)!r} here"
-        for name, what in (
-            ("class_names", "classes are"),
-            ("size", "size is"),
-            ("train_digest", "training images are"),
-            ("seed", "seed is"),
-        )
-        if getattr(found, name) != getattr(wanted, name)
-    ]
-    if differences:
-        raise InputError(
-            f"{path}: is of another training ({'; '.join(differences)}); choose another --out"
-        )

@@ -1,44 +1,33 @@
 """Train a generator on images and keep it in a folder. Read this file first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rlsel.classifier import Resident
 from rlsel.data.image_set import ImageSet
 from rlsel.errors import InputError
+from rlsel.generators.about import About, require_same
 from rlsel.generators.histogan.alarms import FEW, require_finite, warn_of_trouble
 from rlsel.generators.histogan.checkpoint import (
-    About,
     Checkpoint,
+    about_of,
     load_checkpoint,
-    require_same,
     restore,
     save_checkpoint,
 )
 from rlsel.generators.histogan.config import HistoGANConfig
 from rlsel.generators.histogan.networks import require_fitting_size
 from rlsel.generators.histogan.training import SMALLEST_PART, Training
-from rlsel.generators.histogan.watch import Watcher, read_rows
+from rlsel.generators.histogan.watch import Watcher
+from rlsel.generators.seam import Trained
+from rlsel.generators.training_folder import CHECKPOINT, read_rows
 from rlsel.machine.device import best_device
 from rlsel.machine.device_memory import room_for
 from rlsel.machine.progress import Bar, console, progress_bar
 from rlsel.machine.wording import counted
 
-CHECKPOINT = "generator.pt"
 MIN_PER_CLASS = 8
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The result of a training."""
-
-    checkpoint: Checkpoint
-    rows: Sequence[dict[str, Any]]
-    """Figures of the training, one row every `show_every` steps."""
-    warnings: Sequence[str]
 
 
 def require_trainable(train: ImageSet) -> None:
@@ -69,8 +58,8 @@ def train_generator(
     seed: int,
     folder: Path,
     on_save: Callable[[], object] = lambda: None,
-) -> Trained:
-    """Train, continuing from the checkpoint in `folder` if there is one.
+) -> Trained[Checkpoint]:
+    """Train, going on from the checkpoint in `folder` if there is one.
 
     Args:
         on_save: Called after every checkpoint.
@@ -80,7 +69,7 @@ def train_generator(
             losses are NaN or infinite.
     """
     require_trainable(train)
-    about, path = About.of(config, train, seed), folder / CHECKPOINT
+    about, path = about_of(config, train, seed), folder / CHECKPOINT
     with room_for(
         f"a generator's training, though batches of {config.batch_size} are cut down to "
         f"{SMALLEST_PART} images at a time",

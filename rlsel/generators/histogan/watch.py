@@ -18,12 +18,11 @@ from rlsel.data.tiles import lay_out, to_png
 from rlsel.generators.histogan.alarms import excess_pattern, spread
 from rlsel.generators.histogan.sampling import calibrate, make, noise_of, to_uint8
 from rlsel.generators.histogan.training import Training
+from rlsel.generators.training_folder import STEPS, grid_at
 from rlsel.machine.atomic_files import write_bytes
 from rlsel.machine.event_file import EventFile
-from rlsel.machine.json_files import from_json, write_json_lines
+from rlsel.machine.json_files import write_json_lines
 
-STEPS = "steps.jsonl"
-GRIDS = "grids"
 TENSORBOARD = "tensorboard"
 NUM_SHOWN = 16
 """Images of a class in a grid."""
@@ -47,7 +46,7 @@ class Watcher:
         self._started = time.monotonic()
         self._events = EventFile(folder / TENSORBOARD)
         for row in self.rows:
-            grid = _grid_of(folder, row["step"])
+            grid = grid_at(folder, row["step"])
             self._to_board(row, np.asarray(Image.open(grid)) if grid.exists() else None)
 
     def close(self) -> None:
@@ -63,7 +62,7 @@ class Watcher:
         """Write a row of means since the last row, and an image grid of the averaged generator."""
         made = self._made(training)
         grid = lay_out([list(row[:NUM_SHOWN]) for row in made])
-        write_bytes(_grid_of(self._folder, training.step), to_png(grid))
+        write_bytes(grid_at(self._folder, training.step), to_png(grid))
         seconds = time.monotonic() - self._started
         row = {"step": training.step, "images": training.step * _images_a_step(training)}
         row |= {name: float(total) / self._num_steps for name, total in self._sums.items()}
@@ -100,19 +99,6 @@ class Watcher:
         if grid is not None:
             self._events.add_image("made", grid, row["step"])
         self._events.flush()
-
-
-def _grid_of(folder: Path, step: int) -> Path:
-    return folder / GRIDS / f"step_{step:07d}.png"
-
-
-def read_rows(folder: Path, last_step: int) -> list[dict[str, Any]]:
-    """Rows up to the step of a checkpoint; later steps are trained and shown again."""
-    path = folder / STEPS
-    if not path.exists():
-        return []
-    rows = [from_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [row for row in rows if row["step"] <= last_step]
 
 
 def _images_a_step(training: Training) -> int:

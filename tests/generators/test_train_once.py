@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from small_gan import small_config, small_train
 
-from rlsel.generators.histogan.cached import train_or_fetch
-from rlsel.generators.histogan.train import Trained
 from rlsel.generators.histogan.training import Training
+from rlsel.generators.seam import Trained
+from rlsel.generators.train_once import train_or_fetch
 
 
 @pytest.fixture(autouse=True)
