@@ -2,7 +2,8 @@
 
 Both environments use it: `selection.py` plays one episode, `vector.py` many in step.
 
-Shape letters: P episodes, N candidates, K places in a batch, F descriptors, C classes, D decisions.
+Shape letters: P episodes, N candidates, M candidates of the shard, K places in a batch,
+F descriptors, C classes, D decisions.
 """
 
 from typing import Literal, get_args
@@ -47,12 +48,12 @@ class Episodes:
         self.smoothed_P: Float[np.ndarray, " p"] | None = None
         """The smoothed reward. `reset` keeps it, since the paper's t counts all decisions."""
         self.kept_PN = np.zeros((num_episodes, problem.num_candidates), dtype=bool)
+        self.shard = 0
+        """The shard of the pool that the next `reset` begins."""
         self.decision = 0
         self._worth_P: Float[np.ndarray, " p"] | None = None
         """Score of all candidates kept so far, from which the next gain is computed."""
-        self._descriptors_NF = problem.descriptors_NF.astype(np.float64)
-        self._onehot_NC = np.eye(problem.num_classes)[problem.labels_N]
-        self._pool_per_class_C = np.maximum(self._onehot_NC.sum(axis=0), 1)
+        self._enter_shard()
 
     @property
     def are_over(self) -> bool:
@@ -62,7 +63,17 @@ class Episodes:
         self.kept_PN = np.zeros_like(self.kept_PN)
         self.decision = 0
         self._worth_P = None
+        if self.shard != self._entered:
+            self._enter_shard()
         return self._observe()
+
+    def _enter_shard(self) -> None:
+        self._entered = self.shard
+        self._batches_DK = self.problem.batches_of(self.shard)
+        self._members_M = self.problem.members_of(self.shard)
+        self._descriptors_MF = self.problem.descriptors_NF[self._members_M].astype(np.float64)
+        self._onehot_MC = np.eye(self.problem.num_classes)[self.problem.labels_N[self._members_M]]
+        self._shard_per_class_C = np.maximum(self._onehot_MC.sum(axis=0), 1)
 
     def step(
         self, actions_PK: np.ndarray
@@ -77,7 +88,7 @@ class Episodes:
 
     def masks_of(self, actions_PK: np.ndarray) -> Bool[np.ndarray, "p n"]:
         """The candidates of the current batch that actions keep, as masks over the pool."""
-        places_K = self.problem.batches_DK[self.decision]
+        places_K = self._batches_DK[self.decision]
         real_K = places_K >= 0
         masks_PN = np.zeros_like(self.kept_PN)
         masks_PN[:, places_K[real_K]] = np.asarray(actions_PK)[:, real_K] == 1
@@ -112,7 +123,7 @@ class Episodes:
     def _observe(self) -> Observation:
         # After the last decision no batch is left, so the terminal observation repeats the last.
         decision = min(self.decision, self.problem.num_decisions - 1)
-        places_K = self.problem.batches_DK[decision]
+        places_K = self._batches_DK[decision]
         valid_K = places_K >= 0
         of_all = {
             "candidates": self.problem.descriptors_NF[places_K] * valid_K[:, None],
@@ -127,9 +138,10 @@ class Episodes:
         return observed | {"kept": self._describe_kept()}
 
     def _describe_kept(self) -> np.ndarray:
-        share_PC = self.kept_PN @ self._onehot_NC / self._pool_per_class_C
-        count_P1 = np.maximum(self.kept_PN.sum(axis=1, keepdims=True), 1)
-        mean_PF = self.kept_PN @ self._descriptors_NF / count_P1
+        kept_PM = self.kept_PN[:, self._members_M]
+        share_PC = kept_PM @ self._onehot_MC / self._shard_per_class_C
+        count_P1 = np.maximum(kept_PM.sum(axis=1, keepdims=True), 1)
+        mean_PF = kept_PM @ self._descriptors_MF / count_P1
         shown = ("kept_share" in self.problem.context, "kept_mean" in self.problem.context)
         return np.concatenate((share_PC * shown[0], mean_PF * shown[1]), 1).astype(np.float32)
 

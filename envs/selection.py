@@ -15,15 +15,16 @@ from envs.types import RewardFn, SelectionProblem
 class SampleSelectionEnv(gymnasium.Env[Observation, Int8[np.ndarray, " k"]]):
     """Keep or discard every candidate of a batch; what is kept stays for the rest of the episode.
 
-    An episode has one decision per batch (the paper: 8), in the order of the batches. Shapes: K
-    places in a batch, F descriptors, C classes, D decisions.
+    An episode has one decision per batch (the paper: 8), in the order of the batches. If the pool
+    has several shards, an episode decides the batches of one: `reset(options={"shard": 3})`.
+    Shapes: K places in a batch, F descriptors, C classes, D decisions.
 
     Observation (all float32):
         candidates: (K, F) descriptors of the batch, zero on padding.
         labels: (K,) class number of each candidate, zero on padding.
         valid: (K,) 1 where a place holds a candidate, 0 on padding.
         decision: (D,) one-hot, which decision this is.
-        kept: (C + F,) what was kept so far: per class the kept share of the pool's candidates of
+        kept: (C + F,) what was kept so far: per class the kept share of the shard's candidates of
             that class, then the mean descriptor of the kept ones (zero while nothing is kept).
 
     Action:
@@ -90,6 +91,7 @@ class SampleSelectionEnv(gymnasium.Env[Observation, Int8[np.ndarray, " k"]]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         super().reset(seed=seed)
+        self._episodes.shard = (options or {}).get("shard", self._episodes.shard)
         return first_of(self._episodes.reset()), {"kept": 0}
 
     def step(

@@ -40,6 +40,7 @@ class SampleSelectionVectorEnv(VectorEnv):
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
+        self.episodes.shard = (options or {}).get("shard", self.episodes.shard)
         return self.episodes.reset(), {}
 
     def step(

@@ -66,7 +66,7 @@ def test_a_run_writes_every_file(finished: Path) -> None:
     }
     assert [path.name for path in finished.rglob(".*")] in ([], [".lock"]), "a file was left"
     kept = {path.name for path in (finished / "checkpoints").iterdir()}
-    assert kept == {"iteration_00001", "iteration_00002", "taken"}
+    assert kept == {"iteration_00001", "iteration_00002", "iterations"}
 
 
 def test_the_config_in_the_folder_is_complete_and_the_same_experiment(finished: Path) -> None:

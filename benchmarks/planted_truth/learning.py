@@ -178,15 +178,15 @@ def _learn_in(
     return learned.keep_probability_N, {
         "seconds": round(seconds, 2),
         "auc": bed.auc(learned.keep_probability_N),
-        "auc_of_last_iteration": bed.auc(history.probabilities_TN[-1]),
+        "auc_of_last_iteration": bed.auc(history.probabilities_TM[-1]),
         "within_batches": bed.auc_within(learned.keep_probability_N, batch_N),
         "chosen_iteration": learned.chosen_iteration,
         "signal": signal and [signal.correlation, signal.p_value],
-        "alarms": warn_of_collapse(learned.rows, learned.last_probability_N),
+        "alarms": warn_of_collapse(learned.rows, learned.last_probability_M),
         "kinds": _by_kind(learned.keep_probability_N, bed.kinds_N),
         "selections": _selections(learned.keep_probability_N, bed),
         "series": {name: [row[name] for row in history.rows] for name in SERIES}
-        | {"curve": [bed.auc(p_N) for p_N in history.probabilities_TN]},
+        | {"curve": [bed.auc(p_N) for p_N in history.probabilities_TM]},
     }
 
 

@@ -1,4 +1,7 @@
-"""Progress of the learning in the run folder: a line for every iteration, and a checkpoint."""
+"""Progress of the learning in the run folder: a line for every iteration, and a checkpoint.
+
+Shape letters: N candidates, M candidates of the shard that an iteration learns on, T iterations.
+"""
 
 import io
 import os
@@ -23,7 +26,7 @@ ITERATIONS = "iterations.jsonl"
 CHECKPOINTS = "checkpoints"
 STATE = "algorithm.pt"
 CHECKSUMS = "checksums.json"
-CONTENTS = {STATE, "probabilities.npy", "history.json"}
+CONTENTS = {STATE, "history.json"}
 ARRAY = "a NumPy array"
 """Key that marks an array stored as a tensor. Other parts of the state are tensors anyway."""
 
@@ -33,20 +36,25 @@ class History:
     """For each finished iteration: figures, keep probabilities, and the decisions."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
-    probabilities_TN: list[Float[np.ndarray, " n"]] = field(default_factory=list)
+    probabilities_TM: list[Float[np.ndarray, " m"]] = field(default_factory=list)
+    """Keep probabilities of the shard's candidates after each iteration."""
+    shards: list[int] = field(default_factory=list)
+    """The shard that each iteration has learned on."""
     smoothed: dict[int, float] = field(default_factory=dict)
     """`rollouts.Iteration.smoothed` for the next iteration."""
     taken: list[Taken] = field(default_factory=list)
 
-    def mean_probability(self, iteration: int) -> Float[np.ndarray, " n"]:
-        """Keep probabilities after an iteration, counted from 0: the mean over all up to it.
+    def mean_probability(self, iteration: int) -> Float[np.ndarray, " m"]:
+        """Keep probabilities after an iteration, counted from 0: the mean over all up to it that
+        have learned on the same shard.
 
         One iteration alone is noisy. A policy that has learned for long is sure of nearly every
         candidate, so its order of the candidates says little. The mean over all policies keeps the
         order that the first ones found (docs/benchmarks/planted_truth.md, "How much it
         takes").
         """
-        return np.mean(self.probabilities_TN[: iteration + 1], axis=0)
+        same = [i for i in range(iteration + 1) if self.shards[i] == self.shards[iteration]]
+        return np.mean([self.probabilities_TM[i] for i in same], axis=0)
 
 
 def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:
@@ -60,19 +68,15 @@ def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:
     final = folder / f"iteration_{len(history.rows):05d}"
     partial = folder / "partial"
     shutil.rmtree(partial, ignore_errors=True)
-    # Each iteration has a file of its own, which is written once. In a long run they are many MB.
-    np.savez(taken := io.BytesIO(), **vars(history.taken[-1]))
-    write_bytes(_taken_path(run_dir, len(history.rows)), taken.getvalue())
+    _save_iteration(run_dir, history)
     with writing(final):
         partial.mkdir(parents=True)
         # Written to memory first, since NumPy and PyTorch report a full disk without its error
         # number.
-        np.save(probabilities := io.BytesIO(), np.stack(history.probabilities_TN))
         torch.save(_plain(algorithm.get_state()), state := io.BytesIO())
         rows = {"rows": history.rows, "smoothed": history.smoothed}
         contents = {
             STATE: state.getvalue(),
-            "probabilities.npy": probabilities.getvalue(),
             "history.json": to_json(rows).encode(),
         }
         sums = {name: _checksum(content) for name, content in contents.items()}
@@ -88,6 +92,17 @@ def save_checkpoint(run_dir: Path, history: History, algorithm: Any) -> None:
     for path in others:
         if path not in before:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _save_iteration(run_dir: Path, history: History) -> None:
+    """The arrays of the last iteration, in a file that is written once: in a long run all of them
+    together have many MB."""
+    arrays = vars(history.taken[-1]) | {
+        "probability_M": history.probabilities_TM[-1],
+        "shard": np.array(history.shards[-1]),
+    }
+    np.savez(content := io.BytesIO(), **arrays)
+    write_bytes(_iteration_path(run_dir, len(history.rows)), content.getvalue())
 
 
 def write_rows(run_dir: Path, history: History) -> None:
@@ -131,9 +146,13 @@ def _read(run_dir: Path, folder: Path) -> tuple[History, Path]:
     _require_sound(folder)
     state = from_json((folder / "history.json").read_text(encoding="utf-8"))
     smoothed = {int(number): q for number, q in state["smoothed"].items()}
-    probabilities_TN = list(np.load(folder / "probabilities.npy"))
-    taken = [_read_taken(_taken_path(run_dir, i + 1)) for i in range(len(state["rows"]))]
-    return History(state["rows"], probabilities_TN, smoothed, taken), folder / STATE
+    history = History(state["rows"], smoothed=smoothed)
+    for number in range(1, len(history.rows) + 1):
+        with np.load(_iteration_path(run_dir, number)) as arrays:
+            history.probabilities_TM.append(arrays["probability_M"])
+            history.shards.append(int(arrays["shard"]))
+            history.taken.append(Taken(**{f.name: arrays[f.name] for f in fields(Taken)}))
+    return history, folder / STATE
 
 
 def _require_sound(folder: Path) -> None:
@@ -173,10 +192,5 @@ def _with_arrays(state: Any) -> Any:
     return state
 
 
-def _taken_path(run_dir: Path, iteration: int) -> Path:
-    return run_dir / CHECKPOINTS / "taken" / f"{iteration:05d}.npz"
-
-
-def _read_taken(path: Path) -> Taken:
-    with np.load(path) as arrays:
-        return Taken(**{field.name: arrays[field.name] for field in fields(Taken)})
+def _iteration_path(run_dir: Path, iteration: int) -> Path:
+    return run_dir / CHECKPOINTS / "iterations" / f"{iteration:05d}.npz"

@@ -1,7 +1,9 @@
 """Keep probabilities of a controller, and the selections that follow from them.
 
-Shape letters: N candidates, P passes, K places in a batch.
+Shape letters: N candidates, M candidates of a shard, P passes, K places in a batch.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,25 +17,37 @@ from rlsel.metrics import by_rank
 
 @torch.no_grad()
 def keep_probabilities(
-    controller: Controller, problem: SelectionProblem, seed: int, num_passes: int = 8
-) -> Float[np.ndarray, " n"]:
+    controller: Controller,
+    problem: SelectionProblem,
+    seed: int,
+    num_passes: int = 8,
+    shards: Sequence[int] | None = None,
+) -> Float[np.ndarray, " m"]:
     """Probability that each candidate is kept, averaged over sampled episodes.
 
     The controller sees what was kept before, so a probability depends on earlier actions. These are
     sampled as in training. No reward is asked for. The same controller and seed give the same
     probabilities.
+
+    Args:
+        shards: The shards whose candidates are asked about; None means all.
+
+    Returns:
+        A probability for each candidate of these shards, in the order of the pool.
     """
     generator = torch.Generator().manual_seed(seed)
     episodes = Episodes(problem, _no_reward, num_passes)
-    observation = episodes.reset()
-    total_N = np.zeros(problem.num_candidates)
-    for places_K in problem.batches_DK:
-        seen = {name: torch.from_numpy(values) for name, values in observation.items()}
-        actions_PK, logits_PK = controller.sample(seen, generator)
-        real_K = places_K >= 0
-        total_N[places_K[real_K]] += torch.sigmoid(logits_PK).sum(0).numpy()[real_K]
-        observation, _, _ = episodes.step(actions_PK.numpy())
-    return total_N / num_passes
+    total_N = np.full(problem.num_candidates, np.nan)
+    for shard in range(problem.num_shards) if shards is None else shards:
+        episodes.shard = shard
+        observation = episodes.reset()
+        for places_K in problem.batches_of(shard):
+            seen = {name: torch.from_numpy(values) for name, values in observation.items()}
+            actions_PK, logits_PK = controller.sample(seen, generator)
+            real_K = places_K >= 0
+            total_N[places_K[real_K]] = torch.sigmoid(logits_PK).sum(0).numpy()[real_K]
+            observation, _, _ = episodes.step(actions_PK.numpy())
+    return total_N[~np.isnan(total_N)] / num_passes
 
 
 def keep_most_probable(

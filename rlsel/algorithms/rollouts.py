@@ -35,6 +35,8 @@ class Iteration:
     smoothed: Mapping[int, float] = field(default_factory=dict)
     """Number of an episode -> smoothed reward (Eq. 5) at the end of that episode in the iteration
     before."""
+    shard: int = 0
+    """The shard of the pool that all episodes of the iteration are on."""
 
 
 class EpisodeWatcher(RLlibCallback):
@@ -91,6 +93,7 @@ def _begin(iteration: Iteration, env_runner: Any) -> None:
     episodes = _episodes(env_runner)
     if episodes is None:
         return
+    episodes.shard = iteration.shard  # RLlib resets the environment before it samples episodes
     episodes.smoothed_P = _as_array(iteration.smoothed, range(episodes.num_episodes))
 
 

@@ -1,6 +1,6 @@
 """`Task`: the input of the learning loop.
 
-Shape letters: N candidates.
+Shape letters: N candidates, M candidates of a shard.
 """
 
 from dataclasses import dataclass
@@ -36,6 +36,18 @@ class Task:
 
     def select(self, probability_N: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
         """The selection that follows from keep probabilities, as a mask over the pool."""
+        return self._select(probability_N, self.problem.labels_N)
+
+    def select_of_shard(
+        self, probability_M: Float[np.ndarray, " m"], shard: int
+    ) -> Bool[np.ndarray, " n"]:
+        """The selection from one shard alone, as a mask over the pool."""
+        members_M = self.problem.members_of(shard)
+        mask_N = np.zeros(self.problem.num_candidates, dtype=bool)
+        mask_N[members_M] = self._select(probability_M, self.problem.labels_N[members_M])
+        return mask_N
+
+    def _select(self, probability_M: np.ndarray, labels_M: np.ndarray) -> np.ndarray:
         if self.keep_ranges:
-            return keep_within_ranges(probability_N, self.problem.labels_N, self.keep_ranges)
-        return keep_most_probable(probability_N, self.keep_fraction)
+            return keep_within_ranges(probability_M, labels_M, self.keep_ranges)
+        return keep_most_probable(probability_M, self.keep_fraction)

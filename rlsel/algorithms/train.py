@@ -1,10 +1,14 @@
-"""The learning loop: rollouts, an update, a score on selection-val, a checkpoint."""
+"""The learning loop: rollouts, an update, a score on selection-val, a checkpoint.
+
+Shape letters: N candidates, M candidates of a shard.
+"""
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +25,10 @@ from rlsel.algorithms.build import build_algorithm, forget, restore
 from rlsel.algorithms.config import AlgorithmConfig
 from rlsel.algorithms.history import History, load_checkpoint, save_checkpoint, write_rows
 from rlsel.algorithms.policy import keep_probabilities
+from rlsel.algorithms.readout import read_pool, save_policy
 from rlsel.algorithms.task import Task
-from rlsel.controllers import ControllerConfig
-from rlsel.seeding import derive_seed
+from rlsel.controllers import Controller, ControllerConfig, build_controller
+from rlsel.seeding import derive_seed, rng
 
 FINALISTS = 3
 """Iterations that the final judge compares."""
@@ -40,8 +45,9 @@ class Learned:
     """The outcome: keep probabilities at the chosen iteration, and figures of all iterations."""
 
     keep_probability_N: Float[np.ndarray, " n"]
-    last_probability_N: Float[np.ndarray, " n"]
-    """Of the last policy alone, which shows whether the policy has collapsed."""
+    last_probability_M: Float[np.ndarray, " m"]
+    """Of the last policy alone, on the shard that it learned on last. It shows whether the policy
+    has collapsed."""
     chosen_iteration: int
     rows: list[dict[str, Any]]
     taken: list[Taken]
@@ -75,64 +81,100 @@ def train(
             restore(algorithm, saved)
             for iteration in range(len(history.rows), config.iterations):
                 row = _iterate(algorithm, task, history, seed, iteration)
+                if task.problem.num_shards > 1:
+                    save_policy(run_dir, iteration + 1, _controller_of(algorithm))
                 save_checkpoint(run_dir, history, algorithm)
                 on_iteration(row)
         finally:
             algorithm.stop()
             forget(run_dir)
-    best = _choose(task, history)
+    finalists = _finalists(task, history)
+    if task.problem.num_shards == 1:
+        probabilities = {i: history.mean_probability(i) for i in finalists}
+    else:
+        build = partial(build_controller, controller, task.problem, task.keep_ranges)
+        probabilities = read_pool(run_dir, build, task.problem, seed, finalists)
+    best = _choose(task, history, probabilities)
     write_rows(run_dir, history)
     return Learned(
-        history.mean_probability(best),
-        history.probabilities_TN[-1],
+        probabilities[best],
+        history.probabilities_TM[-1],
         best + 1,
         history.rows,
         history.taken,
     )
 
 
-def _choose(task: Task, history: History) -> int:
-    """The iteration, counted from 0, whose selection is best on selection-val, of the last ones.
+def _finalists(task: Task, history: History) -> list[int]:
+    """The iterations, counted from 0, whose selections are best on selection-val, of the last ones.
 
-    If there is a final judge, it compares the best few, and their rows get its scores.
+    There are several if they are to be compared once more: by a final judge, or because each was
+    scored by the selection from its shard alone.
     """
     iterations = len(history.rows)
     late = iterations - max(FINALISTS, math.ceil(CHOSEN_AMONG * iterations))
     ranked = sorted(
         range(max(late, 0), iterations), key=lambda i: -history.rows[i]["selection_val"]
     )
-    if task.final_judge is None:
-        return ranked[0]
-    finalists = ranked[:FINALISTS]
-    kept = [task.select(history.mean_probability(i)) for i in finalists]
-    scores = _at_once((task.final_judge, kept_N) for kept_N in kept)
-    for i, score in zip(finalists, scores, strict=True):
+    is_over = task.final_judge is None and task.problem.num_shards == 1
+    return ranked[: 1 if is_over else FINALISTS]
+
+
+def _choose(
+    task: Task, history: History, probabilities: Mapping[int, Float[np.ndarray, " n"]]
+) -> int:
+    """The best of several finalists by the final judge, or else by the judge of all iterations.
+
+    Their rows get its scores.
+    """
+    if len(probabilities) == 1:
+        return next(iter(probabilities))
+    judge = task.final_judge or task.judge
+    scores = _at_once((judge, task.select(p_N)) for p_N in probabilities.values())
+    for i, score in zip(probabilities, scores, strict=True):
         history.rows[i]["final_selection_val"] = score
-    return max(finalists, key=lambda i: history.rows[i]["final_selection_val"])
+    return max(probabilities, key=lambda i: history.rows[i]["final_selection_val"])
+
+
+def shard_of(seed: int, iteration: int, num_shards: int) -> int:
+    """The shard that an iteration, counted from 0, learns on.
+
+    Each shard has its turn before any has another; the order is drawn anew each time.
+    """
+    turn, place = divmod(iteration, num_shards)
+    return int(rng(seed, "shards", turn).permutation(num_shards)[place])
 
 
 def _iterate(
     algorithm: Algorithm, task: Task, history: History, seed: int, iteration: int
 ) -> dict[str, Any]:
     start = time.monotonic()
-    group = algorithm.env_runner_group
-    told = rollouts.Iteration(seed, iteration, max(group.num_remote_workers(), 1), history.smoothed)
+    group, shard = algorithm.env_runner_group, shard_of(seed, iteration, task.problem.num_shards)
+    told = rollouts.Iteration(
+        seed, iteration, max(group.num_remote_workers(), 1), history.smoothed, shard
+    )
     result = _sample_and_update(algorithm, told)
     history.taken.append(algorithm.learner_group._learner.advantages.taken)
-    module = algorithm.learner_group._learner.module[DEFAULT_MODULE_ID].unwrapped()
-    module.controller.eval()
-    history.probabilities_TN.append(
-        keep_probabilities(module.controller, task.problem, derive_seed(seed, "read", iteration))
+    controller = _controller_of(algorithm)
+    controller.eval()
+    read_seed = derive_seed(seed, "read", iteration)
+    history.probabilities_TM.append(
+        keep_probabilities(controller, task.problem, read_seed, shards=[shard])
     )
+    history.shards.append(shard)
     states = group.foreach_env_runner(rollouts.smoothed_rewards)
     history.smoothed = {number: q for state in states for number, q in state.items()}
-    kept_N = task.select(history.mean_probability(iteration))
+    kept_N = task.select_of_shard(history.mean_probability(iteration), shard)
     row = {"iteration": iteration + 1} | _figures(result, task, history, kept_N)
     judged, rewarded = _at_once([(task.judge, kept_N), (task.reward, kept_N)])
     row |= {"selection_val": judged, "reward_val": rewarded}
     row["seconds"] = time.monotonic() - start
     history.rows.append(row)
     return row
+
+
+def _controller_of(algorithm: Algorithm) -> Controller:
+    return algorithm.learner_group._learner.module[DEFAULT_MODULE_ID].unwrapped().controller
 
 
 def _at_once(asked: Iterable[tuple[RewardFn, np.ndarray]]) -> list[float]:
@@ -158,14 +200,15 @@ def _figures(
     rewards = np.asarray(result["env_runners"][rollouts.DECISION_REWARDS], dtype=float)
     update = result["learners"][DEFAULT_MODULE_ID]
     before = history.rows[-1]["evaluations"] if history.rows else 0
-    probability_N = history.probabilities_TN[-1]
+    probability_M = history.probabilities_TM[-1]
+    labels_M = problem.labels_N[problem.members_of(history.shards[-1])]
     figures = {
         "evaluations": before + len(rewards) * SETS_PER_DECISION[task.env_settings["covers"]],
         "reward_mean": rewards.mean(),
         "reward_std": rewards.std(ddof=1) if len(rewards) > 1 else math.nan,
         "reward_min": rewards.min(),
         "reward_max": rewards.max(),
-        "keep_fraction": probability_N.mean(),
+        "keep_fraction": probability_M.mean(),
         "num_selected": int(kept_N.sum()),
         "clip_fraction": update[learner.CLIP_FRACTION],
         "kl": update[learner.KL_PER_CANDIDATE],
@@ -176,8 +219,7 @@ def _figures(
         "positive_advantages": update[advantages.POSITIVE_SHARE],
     }
     per_class = {
-        str(names[c]): float(probability_N[problem.labels_N == c].mean())
-        for c in np.unique(problem.labels_N)
+        str(names[c]): float(probability_M[labels_M == c].mean()) for c in np.unique(labels_M)
     }
     return {name: float(value) for name, value in figures.items()} | {
         "keep_fraction_per_class": per_class

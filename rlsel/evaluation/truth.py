@@ -43,7 +43,10 @@ def find_truth(
     # `real_only` keeps nothing and ranks nothing. A controller that keeps nothing still ranks.
     judged = [s for s in selections if s.num_kept or s.score_N is not None]
     found = {s.method: _finding(s.score_N, s.kept_N, useful_N) for s in judged}
-    ranked = dict(free_scores) | {"batch_index": -batch_N.astype(float)}
+    ranked = dict(free_scores) | {
+        # Batches of a shard are in order, those of different shards are alike.
+        "batch_index": -(batch_N % problem.num_decisions).astype(float)
+    }
     for name, score_N in ranked.items():
         kept_N = np.zeros(len(score_N), dtype=bool)
         kept_N[by_rank(score_N)[:num_keep]] = True

@@ -24,8 +24,11 @@ from rlsel.features.neighbours import (
 )
 from rlsel.machine.cache.kept import ARRAYS, Arrays, Work, kept
 
-TABLE_VERSION = 1
+TABLE_VERSION = 2
 """Raise it when a change of the code changes a column."""
+MOST_COMPARED_WITH_EACH_OTHER = 20_000
+"""Candidates up to which `nearest_candidate` is computed even if no input asks for it. Its time
+grows with the square of their number; for so many it is some seconds."""
 NUM_NEIGHBOURS = 25
 """Real neighbours that vote in the label agreement; nearer ones have more weight."""
 
@@ -48,13 +51,14 @@ class CandidateTable:
     """Logit of the candidate's label minus the largest other logit."""
     nearest_real: Float[np.ndarray, " n"]
     """Cosine distance to the nearest image of train, in [0, 2]."""
-    nearest_candidate: Float[np.ndarray, " n"]
-    """Cosine distance to the nearest other candidate, in [0, 2]; small if one is redundant."""
+    nearest_candidate: Float[np.ndarray, " n"] | None = None
+    """Cosine distance to the nearest other candidate, in [0, 2]; small if one is redundant. None if
+    no input asks for it and the pool is so large that it would take minutes."""
 
     @property
     def free_scores(self) -> dict[str, Float[np.ndarray, " n"]]:
         """Scores that cost no training beyond the extractor. A higher score means: keep."""
-        return {
+        scores = {
             "own_distance": -self.own_distance,
             "knn_label_agreement": self.knn_label_agreement,
             "label_log_probability": self.label_log_probability,
@@ -62,6 +66,7 @@ class CandidateTable:
             "nearest_real": -self.nearest_real,
             "nearest_candidate": self.nearest_candidate,
         }
+        return {name: score_N for name, score_N in scores.items() if score_N is not None}
 
 
 def describe_candidates(
@@ -70,21 +75,33 @@ def describe_candidates(
     train: SampleSet,
     reward_val: SampleSet,
     num_neighbours: int = NUM_NEIGHBOURS,
+    needs_nearest_candidate: bool = False,
 ) -> CandidateTable:
     """Compute the table, or read it from the cache.
 
     Neighbours are searched in train and in reward-val, which the reward sees anyway. Train alone
     would agree too well, because the extractor has been fitted to it.
+
+    Args:
+        needs_nearest_candidate: Compute this column however large the pool is.
     """
+    compares = needs_nearest_candidate or len(candidates) <= MOST_COMPARED_WITH_EACH_OTHER
     inputs = (
         *(TABLE_VERSION, num_neighbours, candidates.labels, train.labels, reward_val.labels),
         *(features.train, features.candidates, features.reward_val, features.candidate_logits),
     )
 
     def compute() -> Arrays:
-        return vars(_describe(features, candidates, train, reward_val, num_neighbours))
+        return _describe(features, candidates, train, reward_val, num_neighbours)
 
-    return CandidateTable(**kept(Work("candidate table", inputs, compute, ARRAYS)))
+    def compare() -> Arrays:
+        return {"nearest_candidate": nearest_other_distance(features.candidates)}
+
+    columns = kept(Work("candidate table", inputs, compute, ARRAYS))
+    if compares:
+        between = (TABLE_VERSION, features.candidates)
+        columns |= kept(Work("nearest candidates", between, compare, ARRAYS))
+    return CandidateTable(**columns)
 
 
 def _describe(
@@ -93,7 +110,7 @@ def _describe(
     train: SampleSet,
     reward_val: SampleSet,
     num_neighbours: int,
-) -> CandidateTable:
+) -> Arrays:
     centroids_CF = class_centroids(features.train, train.labels, train.num_classes)
     distances_NC = cosine_distances(features.candidates, centroids_CF)
     own_N, other_N = own_and_other_distance(distances_NC, candidates.labels)
@@ -108,13 +125,12 @@ def _describe(
         np.concatenate((train.labels, reward_val.labels)),
         num_neighbours,
     )
-    return CandidateTable(
-        labels=candidates.labels,
-        own_distance=own_N,
-        other_distance=other_N,
-        knn_label_agreement=agreement_N,
-        label_log_probability=log_softmax(logits_NC, axis=1)[rows_N, candidates.labels],
-        margin=own_logit_N - others_NC.max(axis=1),
-        nearest_real=nearest_distance(features.candidates, features.train),
-        nearest_candidate=nearest_other_distance(features.candidates),
-    )
+    return {
+        "labels": candidates.labels,
+        "own_distance": own_N,
+        "other_distance": other_N,
+        "knn_label_agreement": agreement_N,
+        "label_log_probability": log_softmax(logits_NC, axis=1)[rows_N, candidates.labels],
+        "margin": own_logit_N - others_NC.max(axis=1),
+        "nearest_real": nearest_distance(features.candidates, features.train),
+    }

@@ -6,6 +6,8 @@ Shape letters: N images, F size of a feature, C classes.
 import numpy as np
 from jaxtyping import Float, Int
 
+from rlsel.heads.components import row_blocks
+
 
 def normalise_rows(x_NF: Float[np.ndarray, "n f"]) -> Float[np.ndarray, "n f"]:
     """Rows of length one. A row of zeros stays zero, and has distance 1 to everything."""
@@ -35,8 +37,9 @@ def cosine_distances(
     features_NF: Float[np.ndarray, "n f"], centroids_CF: Float[np.ndarray, "c f"]
 ) -> Float[np.ndarray, "n c"]:
     """1 - cosine similarity of every feature to every centroid, in [0, 2]."""
-    similarity_NC = normalise_rows(features_NF) @ normalise_rows(centroids_CF).T
-    return np.clip(1.0 - similarity_NC, 0.0, 2.0)
+    centroids_FC = normalise_rows(centroids_CF).T
+    parts = [normalise_rows(features_NF[part]) @ centroids_FC for part in row_blocks(features_NF)]
+    return np.clip(1.0 - np.concatenate(parts), 0.0, 2.0)
 
 
 def own_and_other_distance(

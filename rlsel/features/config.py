@@ -34,6 +34,10 @@ class FeaturesConfig:
     num_batches: Annotated[int, Field(ge=1)] = 8
     """Number of batches into which the pool is cut, which is the number of decisions of an episode
     (paper: 8)."""
+    max_batch_size: Annotated[int, Field(ge=1)] = 512
+    """Most candidates of a batch (paper: 512). A pool with more than `num_batches` times as many is
+    dealt to shards, each an even sample of the pool, and an iteration learns on one of them. So the
+    cost of an iteration does not grow with the pool."""
     order: Order = "label_free"
     """How candidates are sorted before the cut: by cosine distance to the centroid of their own
     class (paper), by distance to the nearest centroid of any class (`label_free`), or at random."""

@@ -4,6 +4,7 @@ Shape letters: N training rows, P features of the head, Q pairs of features, C c
 classes beside the reference, M heads solved together, A of them not at their optimum yet.
 """
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -11,8 +12,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from rlsel.heads.components import mean_and_directions, project
+
 NUM_COMPONENTS, L2 = 48, 0.003
 """Components and penalty of a head without settings of its own."""
+NO_VARIANCE = 1e-14
+"""A component with less than this share of the largest variance holds rounding alone."""
+MOST_PRODUCTS = 2**24
+"""Products of features held at once, 128 MiB. Those of more rows are computed block by block."""
 
 
 class LogisticHeads:
@@ -53,18 +60,26 @@ class LogisticHeads:
         eye_PP = torch.eye(num_features, dtype=x_NP.dtype, device=x_NP.device)
         self._penalty = torch.kron(self._penalty_KK, eye_PP)
 
-    @cached_property
-    def _products_NQ(self) -> Tensor:
-        """Products of all pairs of features. A row of weights times these is a Hessian block."""
-        return self._x_NP[:, self._upper[0]] * self._x_NP[:, self._upper[1]]
-
     def fit(self, used_MN: Bool[Tensor, "m n"]) -> Float[Tensor, "m p c"]:
         """The weights of the head of every subset. Each subset needs one row at least.
+
+        The cost depends on the rows that some subset uses, not on the size of the table.
 
         Returns:
             Weights of every class. Class 0 is the reference, and its column is zero. The penalty is
             on the differences between classes, so logits do not depend on the choice of reference.
         """
+        rows_U = used_MN.any(0).nonzero().squeeze(1)
+        return self._of_rows(rows_U)._solve(used_MN[:, rows_U])
+
+    def _of_rows(self, rows_U: Int[Tensor, " u"]) -> "LogisticHeads":
+        """The same heads on a table of these rows alone."""
+        part = copy(self)
+        part._x_NP, part._labels_N = self._x_NP[rows_U], self._labels_N[rows_U]
+        part._onehot_NK = self._onehot_NK[rows_U]
+        return part
+
+    def _solve(self, used_MN: Bool[Tensor, "m n"]) -> Float[Tensor, "m p c"]:
         num_features, free = self._x_NP.shape[1], len(self._penalty_KK)
         share_MN = used_MN.to(self._x_NP.dtype)
         share_MN /= share_MN.sum(1, keepdim=True)
@@ -129,7 +144,7 @@ class LogisticHeads:
             for b in range(a + 1):
                 weight_AN = share_AN * probability_ANK[..., a]
                 weight_AN = weight_AN * (float(a == b) - probability_ANK[..., b])
-                block_AQ = weight_AN @ self._products_NQ
+                block_AQ = self._weighted_products(weight_AN)
                 block_APP = share_AN.new_empty(num, num_features, num_features)
                 block_APP[:, self._upper[0], self._upper[1]] = block_AQ
                 block_APP[:, self._upper[1], self._upper[0]] = block_AQ
@@ -140,24 +155,40 @@ class LogisticHeads:
         step_AS = torch.linalg.solve(hessian, gradient_AS)
         return step_AS.reshape(num, free, num_features).transpose(1, 2)
 
+    def _weighted_products(self, weight_AN: Float[Tensor, "a n"]) -> Float[Tensor, "a q"]:
+        """Weights times the products of all pairs of features: blocks of a Hessian."""
+        rows = max(1, MOST_PRODUCTS // self._upper.shape[1])
+        if len(self._x_NP) <= rows:
+            return weight_AN @ self._products_NQ
+        parts = zip(weight_AN.split(rows, dim=1), self._x_NP.split(rows), strict=True)
+        return torch.stack([weight_AB @ self._products(x_BP) for weight_AB, x_BP in parts]).sum(0)
+
+    @cached_property
+    def _products_NQ(self) -> Tensor:
+        return self._products(self._x_NP)
+
+    def _products(self, x_BP: Float[Tensor, "b p"]) -> Float[Tensor, "b q"]:
+        return x_BP[:, self._upper[0]] * x_BP[:, self._upper[1]]
+
 
 class HeadFeatures:
     """Features in the coordinates of a head: principal components, and a one for the bias."""
 
-    def __init__(self, num_components: int, training_NF: np.ndarray) -> None:
-        """Compute the components of `training_NF`, all rows that a head may be fitted to."""
-        self._mean_F = training_NF.mean(axis=0)
-        centred_NF = (training_NF - self._mean_F).astype(np.float64)
-        _, s_P, directions_PF = np.linalg.svd(centred_NF, full_matrices=False)
-        num = min(num_components, int((s_P > 1e-8 * s_P[0]).sum()) or 1)
+    def __init__(self, num_components: int, *parts: np.ndarray) -> None:
+        """Compute the components of all rows that a head may be fitted to, (n, f) in each part."""
+        mean_F, directions_FP, variance_P = mean_and_directions(parts, num_components)
+        num = int((variance_P > NO_VARIANCE * variance_P[0]).sum()) or 1
         # All components share one scale. Whitening would amplify directions that hold only noise.
-        scale = np.sqrt((s_P[:num] ** 2).sum() / len(training_NF) / num)
-        self._directions_FP = directions_PF[:num].T / max(scale, 1e-12)
-        self.training_NP = self.project(training_NF)
+        scale = np.sqrt(variance_P[:num].mean())
+        self._mean_F = mean_F
+        self._directions_FP = directions_FP[:, :num] / max(scale, 1e-12)
+        self.training_NP = np.concatenate([self.project(part) for part in parts])
 
     def project(self, features_NF: np.ndarray) -> np.ndarray:
-        projected_NP = (features_NF - self._mean_F).astype(np.float64) @ self._directions_FP
-        return np.column_stack((projected_NP, np.ones(len(features_NF))))
+        """Rows for a head: the components, and a one."""
+        return np.column_stack(
+            (project(features_NF, self._mean_F, self._directions_FP), np.ones(len(features_NF)))
+        )
 
 
 def head_logits(

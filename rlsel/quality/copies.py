@@ -4,19 +4,18 @@ Shape letters: N candidates, H held-out images, M training images, V views (mirr
 K neighbours, F size of a descriptor, B images compared at once, C classes.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
-from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.preprocessing import normalize
 
 from rlsel.data.embedding_set import EmbeddingSet
 from rlsel.data.image_set import ImageSet
 from rlsel.data.kinds import known
 from rlsel.data.samples import SampleSet
+from rlsel.quality.nearest import Views, nearest_of, whole
 
 GRID = 8
 """Grid cells along the shorter side of an image; coarser than noise, blur and tissue cells."""
@@ -25,10 +24,6 @@ COPY_RATIO = 0.5
 """A copy is at most half as far from its original as from its next neighbours (Carlini et al.)."""
 HELD_OUT_QUANTILE = 0.01
 NUM_DEALS = 99
-NUM_REFERENCES = 16
-"""Nearest references used for `lean`. The chance that all come from one side is 2^-15."""
-BLOCK = 128
-"""Images compared at once; bounds memory to BLOCK x 8 views x training images."""
 
 
 @dataclass(frozen=True)
@@ -138,20 +133,22 @@ def audit_copies(
     seen, unseen = _draw_references(train, held_out, rng)
     coin_RM = rng.random((NUM_DEALS, len(seen))) < 0.5
 
-    def audit(views_VNF: np.ndarray, train_VMF: np.ndarray, held_out_VHF: np.ndarray) -> SpaceAudit:
-        references_MF = np.concatenate((train_VMF[0, seen], held_out_VHF[0, unseen]))
-        leans = _lean(views_VNF, references_MF, coin_RM)
-        found, of_held_out = (
-            nearest_original(views, train_VMF[0]) for views in (views_VNF, held_out_VHF)
-        )
-        return _judge(found, of_held_out, *leans, candidates, held_out)
+    def audit(space: str, candidate: Views, of_train: Views, of_held_out: Views) -> SpaceAudit:
+        train_MF, held_out_HF = whole(of_train, len(train)), whole(of_held_out, len(held_out))
+        references_MF = np.concatenate((train_MF[seen], held_out_HF[unseen]))
+        what = f"copies by {space}"
+        near, around = nearest_of(candidate, len(candidates), (train_MF, references_MF), what)
+        (near_held_out,) = nearest_of(of_held_out, len(held_out), (train_MF,), what)
+        leans = _lean(*around, coin_RM)
+        return _judge(_nearness(*near), _nearness(*near_held_out), *leans, candidates, held_out)
 
+    content = "pixels" if isinstance(train, ImageSet) else f"{train.noun}s"
     return CopyAudit(
         candidates.labels,
         held_out.labels,
-        audit(*(_describe(samples) for samples in sets)),
-        audit(*(normalize(x)[None] for x in features)) if features is not None else None,
-        "pixels" if isinstance(train, ImageSet) else f"{train.noun}s",
+        audit(content, *(_content(samples) for samples in sets)),
+        audit("features", *(map(_angles, features))) if features is not None else None,
+        content,
     )
 
 
@@ -193,13 +190,17 @@ def _judge(
     )
 
 
-def _describe(samples: SampleSet) -> Float[np.ndarray, "v n f"]:
-    """The content of samples, prepared for distances, in one view or several."""
+def _content(samples: SampleSet) -> Views:
+    """The content of samples, prepared for distances."""
     match known(samples):
         case ImageSet(images=images):
-            return describe_pixels(images)
+            return lambda part: describe_pixels(images[part])
         case EmbeddingSet(vectors=vectors):
-            return normalize(vectors.astype(np.float64))[None]
+            return _angles(vectors)
+
+
+def _angles(features_NF: np.ndarray) -> Views:
+    return lambda part: normalize(features_NF[part].astype(np.float64))[None]
 
 
 def describe_pixels(images_NHWC: UInt8[np.ndarray, "n h w 3"]) -> Float[np.ndarray, "v n f"]:
@@ -207,7 +208,7 @@ def describe_pixels(images_NHWC: UInt8[np.ndarray, "n h w 3"]) -> Float[np.ndarr
 
     View 0 is the image itself. The others are mirrored and, if the image is square, turned.
     """
-    grid_NHWC = np.concatenate([_grid(images_NHWC[part]) for part in _blocks(len(images_NHWC))])
+    grid_NHWC = _grid(images_NHWC)
     square = images_NHWC.shape[1] == images_NHWC.shape[2]
     turned = (grid_NHWC, grid_NHWC.swapaxes(1, 2)) if square else (grid_NHWC,)
     views = [g[:, ::down, ::right] for g in turned for down in (1, -1) for right in (1, -1)]
@@ -222,56 +223,38 @@ def nearest_original(
     Raises:
         ValueError: there are fewer than two training images.
     """
-    nearest_NK, distance_NK = _nearest(views_VNF, train_MF, NUM_NEIGHBOURS + 1)
+    (found,) = nearest_of(lambda part: views_VNF[:, part], views_VNF.shape[1], (train_MF,))
+    return _nearness(*found)
+
+
+def _nearness(nearest_NK: np.ndarray, distance_NK: np.ndarray) -> Nearness:
+    nearest_NK, distance_NK = (x[:, : NUM_NEIGHBOURS + 1] for x in (nearest_NK, distance_NK))
     distance_N, around_N = distance_NK[:, 0], distance_NK[:, 1:].mean(axis=1)
     relative_N = np.divide(distance_N, around_N, out=np.ones_like(around_N), where=around_N > 0)
     return Nearness(nearest_NK[:, 0], distance_N, relative_N)
 
 
-def _nearest(
-    views_VNF: np.ndarray, train_MF: np.ndarray, num: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (n, k) of the nearest images and distances (n, k) to them, nearest first."""
-    if len(train_MF) < 2:
-        raise ValueError(f"{len(train_MF)} images to compare with: distances need two")
-    k = min(num, len(train_MF))
-    found = []
-    for part in _blocks(views_VNF.shape[1]):
-        views_VBF = views_VNF[:, part]
-        num_views, num_images, size = views_VBF.shape
-        rough = euclidean_distances(views_VBF.reshape(num_views * num_images, size), train_MF)
-        rough_BM = rough.reshape(num_views, num_images, -1).min(axis=0)
-        nearest_BK = np.argpartition(rough_BM, k - 1, axis=1)[:, :k]
-        # Recomputed for the few nearest, since distances by dot products are not 0 for a copy.
-        gap_VBKF = views_VBF[:, :, None] - train_MF[nearest_BK]
-        distance_BK = np.linalg.norm(gap_VBKF, axis=-1).min(axis=0)
-        order_BK = distance_BK.argsort(axis=1, kind="stable")
-        found.append([np.take_along_axis(x, order_BK, axis=1) for x in (nearest_BK, distance_BK)])
-    nearest_NK, distance_NK = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return nearest_NK, distance_NK
-
-
 def _lean(
-    views_VNF: np.ndarray, references_MF: np.ndarray, coin_RM: np.ndarray
+    nearest_NK: np.ndarray, distance_NK: np.ndarray, coin_RM: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`SpaceAudit.lean` and `lean_by_luck`.
+    """`SpaceAudit.lean` and `lean_by_luck`, of the nearest references and the distances to them.
 
     Args:
-        references_MF: Training images, then held-out ones; pairs are of one class.
-        coin_RM: One random exchange per row: true leaves a pair as it is, false exchanges the two.
+        coin_RM: One random exchange per row: true leaves a pair of references as it is, false
+            exchanges the two. The first half of the references are training images, and the second
+            half held-out ones.
     """
-    nearest_NK, distance_NK = _nearest(views_VNF, references_MF, NUM_REFERENCES)
     deals_RM = np.concatenate((np.ones_like(coin_RM[:1]), coin_RM))
-    leans = []
-    for seen_M in np.concatenate((deals_RM, ~deals_RM), axis=1):
+    leans = np.empty((len(deals_RM), len(nearest_NK)), dtype=np.float32)
+    for number, seen_M in enumerate(np.concatenate((deals_RM, ~deals_RM), axis=1)):
         seen_NK = seen_M[nearest_NK]
         one_N, other_N = (
             np.where(side_NK, distance_NK, distance_NK[:, -1:]).min(axis=1)
             for side_NK in (seen_NK, ~seen_NK)
         )
         both_N = one_N + other_N
-        leans.append(np.divide(one_N, both_N, out=np.full_like(both_N, 0.5), where=both_N > 0))
-    return leans[0], np.stack(leans[1:])
+        leans[number] = np.divide(one_N, both_N, out=np.full_like(both_N, 0.5), where=both_N > 0)
+    return leans[0], leans[1:]
 
 
 def _draw_references(
@@ -300,7 +283,3 @@ def _grid(images_NHWC: np.ndarray) -> np.ndarray:
     x_NCHW = torch.from_numpy(images_NHWC.astype(np.float64)).permute(0, 3, 1, 2)
     grid_NCHW = torch.nn.functional.adaptive_avg_pool2d(x_NCHW, (rows, columns))
     return (grid_NCHW - x_NCHW.mean((2, 3), keepdim=True)).permute(0, 2, 3, 1).numpy()
-
-
-def _blocks(num_images: int) -> Iterator[slice]:
-    return (slice(start, start + BLOCK) for start in range(0, num_images, BLOCK))

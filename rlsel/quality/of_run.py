@@ -71,14 +71,15 @@ def quality_of(splits: Splits, pool: Pool, features: Features, seed: int) -> dic
 
     def compute() -> dict[str, Any]:
         report = judge(
-            candidates=normalise_rows(features.candidates),
+            candidates=features.candidates,
             candidate_labels=pool.candidates.labels,
-            train=normalise_rows(features.train),
+            train=features.train,
             train_labels=splits.train.labels,
-            held_out=normalise_rows(held_out),
+            held_out=held_out,
             held_out_labels=held_out_labels,
             class_names=splits.class_names,
             rng=rng(seed, "quality"),
+            prepare=normalise_rows,
         )
         return report.as_json()
 

@@ -3,7 +3,7 @@
 Shape letters: N candidates, M training images, H held-out real images, F size of a feature.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
@@ -111,6 +111,10 @@ class SelectionRisk:
         return any(p < SIGNIFICANT / len(p_values) for p in p_values)
 
 
+Members = tuple[np.ndarray, np.ndarray]
+"""Features (n, f) of all classes, and the rows (m,) of one class."""
+
+
 def judge(
     *,
     candidates: Float[np.ndarray, "n f"],
@@ -123,6 +127,7 @@ def judge(
     rng: np.random.Generator,
     num_neighbours: int = 5,
     num_draws: int = 5,
+    prepare: Callable[[np.ndarray], np.ndarray] = lambda features_NF: features_NF,
 ) -> QualityReport:
     """Fréchet distance, precision, recall, density and coverage per class.
 
@@ -133,6 +138,10 @@ def judge(
 
     An extractor fitted to train separates the classes of train more than those of new images. The
     floor is affected in the same way, so only the difference to the floor describes the candidates.
+
+    Args:
+        prepare: What is done to the features of a draw before they are compared, such as scaling
+            each to unit length. Doing it to all candidates would take as much memory again.
     """
     labelled = (
         (candidates, candidate_labels),
@@ -142,7 +151,8 @@ def judge(
     classes = {}
     for c, name in enumerate(track(class_names, "quality of candidates", len(class_names))):
         classes[name] = _judge_class(
-            *(features_NF[labels_N == c] for features_NF, labels_N in labelled),
+            *((features_NF, np.flatnonzero(labels_N == c)) for features_NF, labels_N in labelled),
+            prepare=prepare,
             rng=rng,
             num_neighbours=num_neighbours,
             num_draws=num_draws,
@@ -220,23 +230,31 @@ def _share(mask: np.ndarray) -> float:
 
 
 def _judge_class(
-    candidates_NF: np.ndarray,
-    train_MF: np.ndarray,
-    held_out_HF: np.ndarray,
+    candidates: Members,
+    train: Members,
+    held_out: Members,
     *,
+    prepare: Callable[[np.ndarray], np.ndarray],
     rng: np.random.Generator,
     num_neighbours: int,
     num_draws: int,
 ) -> ClassQuality:
-    num = min(len(candidates_NF), len(train_MF), len(held_out_HF) // 2, MOST_COMPARED)
+    counts = (len(rows) for _, rows in (candidates, train))
+    num = min(*counts, len(held_out[1]) // 2, MOST_COMPARED)
     if num <= num_neighbours:
         unknown = Figures(*[float("nan")] * len(fields(Figures)))
         return ClassQuality(0, unknown, unknown, unknown, unknown)
     draws = []
     for _ in range(num_draws):
-        drawn, seen = (x[rng.permutation(len(x))[:num]] for x in (candidates_NF, train_MF))
-        order_H = rng.permutation(len(held_out_HF))
-        floor, unseen = held_out_HF[order_H[:num]], held_out_HF[order_H[num : 2 * num]]
+        drawn, seen = (
+            prepare(features_NF[rng.permutation(rows)[:num]])
+            for features_NF, rows in (candidates, train)
+        )
+        features_HF, rows_H = held_out
+        order_H = rng.permutation(rows_H)
+        floor, unseen = (
+            prepare(features_HF[rows]) for rows in (order_H[:num], order_H[num : 2 * num])
+        )
         pairs = ((drawn, seen), (floor, seen), (drawn, unseen), (floor, unseen))
         draws.append([_compare(one, reference, num_neighbours) for one, reference in pairs])
     return ClassQuality(num, *(_mean(figures) for figures in zip(*draws, strict=True)))

@@ -212,8 +212,9 @@ class Workbench:
 
     @cached_property
     def _probe_features(self) -> HeadFeatures:
-        both_NF = np.concatenate((self.features.train, self.features.candidates))
-        return HeadFeatures(self.probe.num_components, both_NF)
+        return HeadFeatures(
+            self.probe.num_components, self.features.train, self.features.candidates
+        )
 
     @cached_property
     def _probe_heads(self) -> LogisticHeads:

@@ -19,7 +19,7 @@ from rlsel.errors import InputError
 from rlsel.machine.atomic_files import write_bytes
 
 FILE_NAME = "record.json"
-LAYOUT = 2
+LAYOUT = 3
 """Version of the layout of a run folder, raised when unfinished older runs cannot be resumed."""
 PACKAGES = (
     "rlsel", "torch", "torchvision", "ray", "gymnasium", "numpy", "scikit-learn",

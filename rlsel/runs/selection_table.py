@@ -42,13 +42,16 @@ def write_selection(
         "margin": table.margin.astype(np.float64),
         "nearest_real": table.nearest_real.astype(np.float64),
         "nearest_train": [None] * len(pool) if nearest_train is None else nearest_train.astype(str),
-        "nearest_candidate": table.nearest_candidate.astype(np.float64),
+        "nearest_candidate": [None] * len(pool)
+        if table.nearest_candidate is None
+        else table.nearest_candidate.astype(np.float64),
         "keep_probability": selection.score_N if learned else [None] * len(pool),
         "kept": selection.kept_N,
         "kind": [None] * len(pool) if pool.kinds is None else pool.kinds.astype(str),
         "useful": [None] * len(pool) if pool.useful is None else pool.useful,
     }
     types = {
+        "nearest_candidate": pa.float64(),
         "keep_probability": pa.float64(),
         "nearest_train": pa.string(),
         "kind": pa.string(),

@@ -28,7 +28,13 @@ def describe(experiment: Experiment, splits: Splits, pool: Pool, features: Featu
         InputError: there are so many batches that one would stay empty.
     """
     settings = experiment.features
-    table = describe_candidates(features, pool.candidates, splits.train, splits.reward_val)
+    table = describe_candidates(
+        features,
+        pool.candidates,
+        splits.train,
+        splits.reward_val,
+        needs_nearest_candidate="nearest_candidate" in settings.inputs,
+    )
     random = rng(experiment.seed, "batches")
     problem = build_problem(settings, features, table, len(splits.class_names), random)
     return Description(features, table, problem)

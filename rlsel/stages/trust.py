@@ -62,7 +62,8 @@ def look_at_noise(experiment: Experiment, problem: SelectionProblem, pool: Evalu
     reward = experiment.reward
     # The random sets keep each covered candidate with chance 1/2. A gain is the difference of two
     # such sets, and the noise measured here is that of one of them.
-    share = 0.5 if reward.covers in ("kept", "gain") else 0.5 / problem.num_decisions
+    of_shard = 0.5 / problem.num_shards
+    share = of_shard if reward.covers in ("kept", "gain") else of_shard / problem.num_decisions
     floor = measure_noise_floor(
         set_reward(experiment, pool, reward.fidelity, "reward_val"),
         problem.num_candidates,
@@ -104,5 +105,5 @@ def look_back(learned: "Learned", experiment: Experiment, pool: EvaluationPool) 
         console.print(describe_signal(signal), markup=False)
         warnings += [] if signal.is_there else [warn_of_no_signal(signal)]
     warnings += warn_of_overfitting(learned.rows)
-    warnings += warn_of_collapse(learned.rows, learned.last_probability_N)
+    warnings += warn_of_collapse(learned.rows, learned.last_probability_M)
     return Hindsight(figures, warnings)

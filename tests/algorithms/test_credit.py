@@ -239,3 +239,65 @@ def test_a_state_that_was_put_back_goes_on_as_if_nothing_had_happened() -> None:
     assert np.array_equal(worths(one), before_N), "a state is not shared"
     update(one, random_rows(1))
     assert np.array_equal(worths(restored), worths(one))
+
+
+OTHERS_DKF = np.random.default_rng(11).standard_normal((DECISIONS, PLACES, F))
+"""Candidates of another shard."""
+
+
+def test_what_descriptors_were_worth_on_one_shard_holds_on_the_next() -> None:
+    one, slope_F = credit(own=1e-6), np.array([2.0, -1.0])
+    paid_by_descriptors(one, CANDIDATES_DKF, slope_F, seed=0)
+
+    update(one, (np.ones((3, PLACES), bool), np.zeros(3), np.arange(DECISIONS)), OTHERS_DKF)
+
+    # Nothing was learned of these candidates, since all of them were kept.
+    found_N, expected_N = worths(one), (OTHERS_DKF @ slope_F).ravel()
+    assert np.corrcoef(found_N, expected_N)[0, 1] > 0.99
+
+
+def test_two_shards_say_as_much_of_the_descriptors_as_one_of_both() -> None:
+    rows = random_rows(0), random_rows(1)
+    in_turn, at_once = credit(own=1e-9), credit(own=1e-9)
+    update(in_turn, rows[0])
+    update(in_turn, rows[1], OTHERS_DKF)
+
+    # The second shard's decisions are numbered on, so that both stand in one update.
+    both = np.concatenate((CANDIDATES_DKF, OTHERS_DKF))
+    joined = [np.concatenate(parts) for parts in zip(*rows, strict=True)]
+    joined[2] = joined[2] + np.repeat([0, DECISIONS], [len(rows[0][1]), len(rows[1][1])])
+    update(at_once, (joined[0], joined[1], joined[2]), both)
+
+    expected = np.concatenate([at_once.worths()[DECISIONS + d].numpy() for d in range(DECISIONS)])
+    assert worths(in_turn) == pytest.approx(expected, rel=1e-4)
+
+
+def test_without_memory_an_earlier_shard_says_nothing() -> None:
+    one, fresh = credit(memory=0.0), credit(memory=0.0)
+    update(one, random_rows(0))
+
+    for of in (one, fresh):
+        update(of, random_rows(1), OTHERS_DKF)
+
+    assert worths(one) == pytest.approx(worths(fresh), abs=1e-9)
+
+
+def test_a_state_holds_what_earlier_shards_have_left() -> None:
+    one, restored = credit(memory=0.9), credit(memory=0.9)
+    update(one, random_rows(0))
+    update(one, random_rows(1), OTHERS_DKF)
+    restored.set_state(one.get_state())
+
+    for of in (one, restored):
+        update(of, random_rows(2), OTHERS_DKF)
+
+    assert np.array_equal(worths(one), worths(restored))
+
+
+def paid_by_descriptors(
+    one: RidgeCredit, candidates_DKF: np.ndarray, slope_F: np.ndarray, seed: int
+) -> None:
+    """Rewards that are exactly what the descriptors of the kept candidates add up to."""
+    kept_BK, _, decision_B = random_rows(seed, rows=300)
+    reward_B = ((candidates_DKF[decision_B] @ slope_F) * kept_BK).sum(1)
+    update(one, (kept_BK, reward_B, decision_B), candidates_DKF)

@@ -57,7 +57,8 @@ def history(num_iterations: int) -> History:
         for i in range(num_iterations)
     ]
     smoothed = {0: 0.25, 3: 0.1 + 0.2}
-    return History(rows, list(rng.random((num_iterations, 11))), smoothed, taken)
+    probabilities_TM = [np.random.default_rng(i).random(11) for i in range(num_iterations)]
+    return History(rows, probabilities_TM, [0] * num_iterations, smoothed, taken)
 
 
 def test_a_checkpoint_comes_back_to_the_last_bit(tmp_path: Path) -> None:
@@ -68,7 +69,8 @@ def test_a_checkpoint_comes_back_to_the_last_bit(tmp_path: Path) -> None:
     assert loaded is not None
     restored, state = loaded
     assert str(restored.rows) == str(saved.rows)  # as text, since NaN is unlike itself
-    assert np.array_equal(restored.probabilities_TN, saved.probabilities_TN)
+    assert np.array_equal(restored.probabilities_TM, saved.probabilities_TM)
+    assert restored.shards == saved.shards
     assert restored.smoothed == saved.smoothed
     for one, other in zip(restored.taken, saved.taken, strict=True):
         for name in ("decision_B", "kept_sets_BX", "reward_B"):
@@ -90,7 +92,7 @@ def test_the_newest_two_checkpoints_are_kept(tmp_path: Path) -> None:
     save_all(tmp_path, 11)
 
     names = sorted(path.name for path in (tmp_path / CHECKPOINTS).iterdir())
-    assert names == ["iteration_00010", "iteration_00011", "taken"]
+    assert names == ["iteration_00010", "iteration_00011", "iterations"]
 
 
 def test_a_kill_while_saving_leaves_the_checkpoint_before(tmp_path: Path) -> None:
@@ -137,9 +139,7 @@ def test_every_finished_iteration_has_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 64, b"[]", b"{}"])
-@pytest.mark.parametrize(
-    "name", ["history.json", "probabilities.npy", "algorithm.pt", "checksums.json"]
-)
+@pytest.mark.parametrize("name", ["history.json", "algorithm.pt", "checksums.json"])
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(
     tmp_path: Path, name: str, content: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -156,9 +156,22 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 64])
+def test_without_the_arrays_of_an_iteration_it_is_learned_again(
+    tmp_path: Path, content: bytes
+) -> None:
+    save_all(tmp_path, 3)
+    (tmp_path / CHECKPOINTS / "iterations" / "00003.npz").write_bytes(content)
+
+    loaded = load_checkpoint(tmp_path)
+
+    assert loaded is not None
+    assert len(loaded[0].rows) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 64])
 def test_without_any_sound_checkpoint_the_way_out_is_told(tmp_path: Path, content: bytes) -> None:
     save_all(tmp_path, 3)
-    (tmp_path / CHECKPOINTS / "taken" / "00002.npz").write_bytes(content)
+    (tmp_path / CHECKPOINTS / "iterations" / "00002.npz").write_bytes(content)
 
     with pytest.raises(InputError, match=r"iteration_00002: is damaged .*; remove it.*--resume"):
         load_checkpoint(tmp_path)
@@ -185,7 +198,8 @@ def test_a_checkpoint_is_on_the_disk_before_the_older_one_goes(
     save_checkpoint(tmp_path, history(3), FakeAlgorithm(3))
 
     at = steps.index("rename partial")
-    contents = {"algorithm.pt", "history.json", "probabilities.npy", "checksums.json", "partial"}
+    assert any(step.startswith(".00003") for step in steps[:at]), "arrays of the iteration"
+    contents = {"algorithm.pt", "history.json", "checksums.json", "partial"}
     assert contents <= {*steps[:at]}
     assert steps[at + 1] == CHECKPOINTS
     assert steps.index("remove iteration_00001") > at + 1
@@ -208,5 +222,5 @@ def test_probabilities_are_averaged_over_all_iterations_so_far(
 ) -> None:
     past = history(7)
 
-    mean_N = sum(past.probabilities_TN[i] for i in expected) / len(expected)
+    mean_N = sum(past.probabilities_TM[i] for i in expected) / len(expected)
     assert past.mean_probability(iteration) == pytest.approx(mean_N)

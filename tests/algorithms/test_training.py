@@ -81,7 +81,7 @@ def test_a_resumed_training_ends_as_one_that_was_never_interrupted(
     assert seen == [1, 2, 3, 4]
     lines = (tmp_path / ITERATIONS).read_text().splitlines()
     assert [json.loads(line)["iteration"] for line in lines] == [1, 2, 3, 4]
-    assert sorted(p.name for p in (tmp_path / CHECKPOINTS).glob("iter*")) == [
+    assert sorted(p.name for p in (tmp_path / CHECKPOINTS).glob("iteration_*")) == [
         "iteration_00003",
         "iteration_00004",
     ]
@@ -165,7 +165,7 @@ def test_a_policy_that_has_come_to_keep_everything_says_so(
 
     learned = train(greedy, CONTROLLER, task, 3, tmp_path, num_env_runners=0)
 
-    warnings = warn_of_collapse(learned.rows, learned.last_probability_N)
+    warnings = warn_of_collapse(learned.rows, learned.last_probability_M)
     assert any("keeps everything" in warning for warning in warnings)
     assert any("saturated" in warning for warning in warnings)
 

@@ -20,6 +20,21 @@ PROBLEM = SelectionProblem(
 )
 
 
+def test_batches_of_two_shards_rank_by_their_place_in_the_shard() -> None:
+    shards = SelectionProblem(
+        batches_DK=np.array([[0], [1], [2], [3]]),
+        descriptors_NF=np.zeros((4, 1), dtype=np.float32),
+        labels_N=np.array([0, 1, 0, 1]),
+        num_classes=2,
+        num_shards=2,
+    )
+    first_N = np.array([True, False, True, False])  # of each shard
+
+    found = find_truth([], {}, shards, first_N, 2)
+
+    assert found["batch_index"]["auc"] == 1.0
+
+
 def mask(*kept: int) -> np.ndarray:
     return np.isin(np.arange(5), kept)[None]
 

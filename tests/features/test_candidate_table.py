@@ -103,6 +103,22 @@ def test_the_nearest_real_image_is_one_of_train_and_the_nearest_candidate_anothe
     assert np.array_equal(table.nearest_candidate, nearest_other_distance(features.candidates))
 
 
+def test_a_large_pool_is_not_compared_with_itself_unless_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(candidates, "MOST_COMPARED_WITH_EACH_OTHER", 40)
+    features = small_features()
+    three = small_pool().candidates, *(image_set(num, seed, 3) for num, seed in ((29, 1), (17, 2)))
+
+    table = describe_candidates(features, *three, 5)
+    asked = describe_candidates(features, *three, 5, needs_nearest_candidate=True)
+
+    assert table.nearest_candidate is None
+    assert "nearest_candidate" not in table.free_scores
+    assert np.array_equal(asked.nearest_candidate, nearest_other_distance(features.candidates))
+    assert np.array_equal(asked.own_distance, table.own_distance)
+
+
 def test_a_table_that_was_made_before_is_not_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,6 +125,6 @@ def test_comparing_in_chunks_changes_nothing(
 ) -> None:
     whole_N = compute()
 
-    monkeypatch.setattr(neighbours, "CHUNK", chunk)
+    monkeypatch.setattr(neighbours, "MOST_DISTANCES", chunk * 41)
 
     assert compute() == pytest.approx(whole_N, abs=1e-12)

@@ -8,7 +8,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from rlsel.data import ImageSet
-from rlsel.quality import CopyAudit, audit_copies, copies, selection_risk
+from rlsel.quality import CopyAudit, audit_copies, nearest, selection_risk
 from rlsel.quality.copies import (
     COPY_RATIO,
     NUM_NEIGHBOURS,
@@ -216,7 +216,7 @@ def test_the_share_of_copies_is_that_among_the_mask() -> None:
 def test_the_nearest_original_is_that_of_a_naive_loop(
     block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copies, "BLOCK", block)
+    monkeypatch.setattr(nearest, "BLOCK", block)
     views_VNF, train_MF = RNG.standard_normal((3, 23, 5)), RNG.standard_normal((41, 5))
 
     found = nearest_original(views_VNF, train_MF)

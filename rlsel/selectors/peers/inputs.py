@@ -75,5 +75,4 @@ class PeerInputs:
     @cached_property
     def _components(self) -> HeadFeatures:
         """The features in the coordinates of the probe."""
-        both_MF = np.concatenate((self.train_TF, self.candidates_NF))
-        return HeadFeatures(NUM_COMPONENTS, both_MF)
+        return HeadFeatures(NUM_COMPONENTS, self.train_TF, self.candidates_NF)

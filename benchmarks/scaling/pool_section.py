@@ -1,0 +1,69 @@
+"""The section of docs/benchmarks/speed.md about large pools."""
+
+from typing import Any
+
+Record = dict[str, Any]
+STAGES = ("features", "audit", "learning")
+SMALL = "4096"
+"""The largest pool of one shard."""
+
+
+def pool_section(record: Record, name: str) -> str:
+    """Seconds, memory and what was found for each size of the pool."""
+    config, summary = record["config"], record["summary"]
+    algorithm = config["algorithm"]
+    evaluations = algorithm["iterations"] * algorithm["episodes"] * 8
+    lines = [
+        "## How cost grows with the number of candidates",
+        "",
+        f"{record['hardware']}; torch {record['versions']['torch']}, ray "
+        f"{record['versions']['ray']}; record `{name}.json`, by `python benchmarks/{name}.py`; "
+        f"means of n = {record['n']} draws.",
+        "",
+        f"Each row is a whole `rlsel.select` on made-up embeddings of {config['width']} numbers, "
+        f"with {config['train']} real training samples and {config['val']} for validation. Half of "
+        f"the candidates have a wrong label. All rows pay for {evaluations:,} evaluations by a "
+        "probe. A pool of more than 4,096 candidates is dealt to shards, and an iteration learns "
+        "on one of them. *Describing* is the table of candidates and their batches; *learning* "
+        "includes reading the policies on the whole pool at the end. *AUC* tells how well the keep "
+        "probability ranks candidates with the right label above the others; *precision* is their "
+        f"share among the {config['kept']} kept candidates, and among the better half of the pool.",
+        "",
+    ]
+    rows = [
+        [
+            f"{int(size):,}",
+            *(f"{figures[f'stage_s.{stage}']:,.1f}" for stage in STAGES),
+            f"{figures['wall_s']:,.0f}",
+            f"{figures['wall_s'] / summary[SMALL]['wall_s']:.2f}" if SMALL in summary else "",
+            f"{figures['peak_memory_gib']:.1f}",
+            f"{figures['auc']:.3f}",
+            f"{figures['precision.kept']:.3f}",
+            f"{figures['precision.half']:.3f}",
+        ]
+        for size, figures in summary.items()
+        if "wall_s" in figures
+    ]
+    head = ["candidates", "describing, s", "copy audit, s", "learning, s", "whole, s"]
+    head += ["times 4,096", "memory, GiB", "AUC", "precision, kept", "precision, half"]
+    lines += _table(head, rows)
+    lines += [
+        "The audit of images takes longer than that of embeddings, because each candidate is "
+        "compared in eight views. Here it has made-up images of 32 px, with "
+        f"{config['train_of_audit']:,} training images. The distances between candidates take a "
+        "time that grows with the square of their number, so a large pool has them only where an "
+        "input asks for them.",
+        "",
+    ]
+    compared = [
+        [f"{int(size):,}", f"{figures['copies_s']:.1f}", f"{figures['nearest_s']:.1f}"]
+        for size, figures in summary.items()
+        if "copies_s" in figures
+    ]
+    lines += _table(["candidates", "copy audit of images, s", "distances between, s"], compared)
+    return "\n".join(lines)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+    lines = [head, ["---:"] * len(head), *rows]
+    return [*(f"| {' | '.join(cells)} |" for cells in lines), ""]
