@@ -100,7 +100,7 @@ def describe_candidates(
     columns = kept(Work("candidate table", inputs, compute, ARRAYS))
     if compares:
         between = (TABLE_VERSION, features.candidates)
-        columns |= kept(Work("nearest candidates", between, compare, ARRAYS))
+        columns = {**columns, **kept(Work("nearest candidates", between, compare, ARRAYS))}
     return CandidateTable(**columns)
 
 

@@ -30,7 +30,7 @@ def mean_and_directions(
         `num` directions, the largest variance first; fewer if there are fewer rows or features.
     """
     count = sum(len(part) for part in parts)
-    mean_F = sum(part.sum(axis=0, dtype=np.float64) for part in parts) / count
+    mean_F = np.sum([part.sum(axis=0, dtype=np.float64) for part in parts], axis=0) / count
     covariance_FF = np.zeros((len(mean_F), len(mean_F)))
     for part in parts:
         for rows in row_blocks(part):
