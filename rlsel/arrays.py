@@ -16,6 +16,7 @@ from rlsel.experiment.config import OF_EMBEDDINGS, Experiment, build_experiment,
 from rlsel.pipeline import select_and_score
 from rlsel.pool import Pool, write_pool
 from rlsel.pool.build import require_enough
+from rlsel.rewards.elsewhere import workplace
 from rlsel.runs.claim import claim, new_record
 from rlsel.seeding import rng
 from rlsel.selectors import Selection
@@ -81,7 +82,9 @@ def select(
             folder.require_same(splits.train.digest, pool.digest)
             if out and not (path / POOL).exists():  # nobody else could bring the arrays back
                 write_pool(pool, path / POOL)
-            return select_and_score(experiment, splits, Candidates(pool), folder)
+            given = Candidates(pool)
+            with workplace(experiment.evaluators, experiment.classifier.precision) as where:
+                return select_and_score(experiment, splits, given, folder, where)
 
 
 def _splits(experiment: Experiment, sets: Mapping[str, SampleSet]) -> Splits:

@@ -12,8 +12,10 @@ from rlsel.data import Splits
 from rlsel.experiment.config import Experiment, default_experiment
 from rlsel.features import extraction
 from rlsel.machine.progress import console
+from rlsel.machine.workplace import Workplace
 from rlsel.reporting import print_table, write_report
 from rlsel.rewards import Workbench
+from rlsel.rewards.elsewhere import workplace
 from rlsel.rewards.pool import evaluation_pool
 from rlsel.runs.claim import claim, new_record
 from rlsel.runs.folder import GENERATOR, LEDGER, RunFolder
@@ -63,8 +65,10 @@ def run(
     blank = new_record(experiment, command)
     with claim(experiment, Path(out) if out else None, resume, blank) as folder:
         if not folder.record.finished:
-            splits, candidates = gather(experiment, folder)
-            select_and_score(experiment, splits, candidates, folder)
+            splits, given = read(experiment, folder)
+            with workplace(experiment.evaluators, experiment.classifier.precision) as where:
+                candidates = given or make_candidates(experiment, splits, folder, where)
+                select_and_score(experiment, splits, candidates, folder, where)
         report = write_report(folder.path)
     if not quiet:
         print_table(folder.record, console)
@@ -72,20 +76,31 @@ def run(
     return Result(folder.record, selection_of(folder.path), folder.path)
 
 
-def gather(experiment: Experiment, folder: RunFolder) -> tuple[Splits, Candidates]:
-    """The real images, and the candidates: given ones, or those that the generator makes."""
+def read(experiment: Experiment, folder: RunFolder) -> tuple[Splits, Candidates | None]:
+    """The real images and the given candidates; None if a generator is to make them."""
     with folder.reading_inputs():
         splits, given = read_inputs(experiment)
         folder.require_same(splits.train.digest)
-        if given is not None:
-            return splits, without_copies(experiment, splits, given)
+        return splits, None if given is None else without_copies(experiment, splits, given)
+
+
+def make_candidates(
+    experiment: Experiment, splits: Splits, folder: RunFolder, where: Workplace
+) -> Candidates:
+    """The candidates that the generator of the experiment makes."""
     with folder.stage("generator") as stage:
-        made = generation(experiment, splits, folder.path / GENERATOR, stage.book_time)
-        return splits, stage.keep(made)
+        made = generation(experiment, splits, folder.path / GENERATOR, stage.book_time, where)
+        candidates = stage.keep(made)
+        stage.ran_at(where)
+        return candidates
 
 
 def select_and_score(
-    experiment: Experiment, splits: Splits, candidates: Candidates, folder: RunFolder
+    experiment: Experiment,
+    splits: Splits,
+    candidates: Candidates,
+    folder: RunFolder,
+    where: Workplace,
 ) -> Selection:
     """Everything after the inputs: features, learning, final scores. Returns what was selected."""
     pool = candidates.pool
@@ -94,12 +109,14 @@ def select_and_score(
     with folder.stage("features") as stage:
         keep_weights = "finetune" in experiment.reward.fidelities
         extracted = stage.keep(
-            extraction(experiment.features, splits, pool, experiment.seed, keep_weights)
+            extraction(experiment.features, splits, pool, experiment.seed, keep_weights, where)
         )
+        stage.ran_at(where)
         described = describe(experiment, splits, pool, extracted.features)
 
-    with folder.stage("audit"):
-        examined = examine(experiment, splits, pool, extracted.features)
+    with folder.stage("audit") as stage:
+        examined = examine(experiment, splits, pool, extracted.features, where=where)
+        stage.ran_at(where)
         folder.write_examination(examined, candidates.dropped)
 
     with ExitStack() as evaluators_are_up:

@@ -51,6 +51,9 @@ class Sleeper:
     async def pin(self, cores: tuple[int, ...]) -> None:
         """There is nothing to pin."""
 
+    async def forget(self, run_id: str) -> None:
+        """There is nothing to forget."""
+
     async def evaluate(self, seat: int, run_id: str, workbench: list[Any], jobs: list[Job]):
         """Sleep; the scores tell from when to when, on the clock of the machine."""
         start = time.monotonic()
@@ -68,6 +71,7 @@ def seats_on(sleepers: Sequence[Any], plan: EvaluatorPlan) -> list[Any]:
         SimpleNamespace(
             introduce=sleeper.introduce,
             pin=sleeper.pin,
+            forget=sleeper.forget,
             evaluate=SimpleNamespace(remote=partial(sleeper.evaluate.remote, seat)),
         )
         for seat in range(plan.count)

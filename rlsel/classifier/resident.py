@@ -1,5 +1,6 @@
 """Images that stay on the device as uint8 for a whole run, and the precision to compute in."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,9 @@ class Resident:
         labels_N: Int[np.ndarray, " n"],
         device: torch.device,
     ) -> "Resident":
-        """Copy images to `device`. Channels stay last in memory, as is best for convolutions.
+        """Put images on `device`; on a CPU they are used where they lie, without a copy.
+
+        Channels stay last in memory, as is best for convolutions.
 
         Raises:
             DeviceFullError: the images do not fit.
@@ -38,7 +41,7 @@ class Resident:
             "lower data.size_px or give fewer images",
         ):
             return cls(
-                torch.tensor(images_NHWC, device=device).permute(0, 3, 1, 2),
+                _on(images_NHWC, device).permute(0, 3, 1, 2),
                 torch.from_numpy(np.array(labels_N, dtype=np.int64)).to(device),
             )
 
@@ -48,6 +51,15 @@ class Resident:
     @property
     def device(self) -> torch.device:
         return self.images_NCHW.device
+
+
+def _on(images_NHWC: np.ndarray, device: torch.device) -> Tensor:
+    if device.type != "cpu":
+        return torch.tensor(images_NHWC, device=device)
+    with warnings.catch_warnings():
+        # Images in Ray's object store and in the cache cannot be written to. Nothing here does.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(np.ascontiguousarray(images_NHWC))
 
 
 def normalise(images_NCHW: Shaped[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:

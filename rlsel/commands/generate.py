@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from rlsel.data import Splits
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
 from rlsel.features import extraction
 from rlsel.generators.candidates import make_candidates, require_known
 from rlsel.generators.registry import DEFAULT_KIND, GENERATORS, load_checkpoint
 from rlsel.machine.progress import console
+from rlsel.machine.workplace import Workplace
 from rlsel.pool import Pool, write_pool
 from rlsel.pool.checks import absent_classes
 from rlsel.quality.report import describe_copies
 from rlsel.reporting import print_candidates, write_report
+from rlsel.rewards.elsewhere import workplace
 from rlsel.runs.claim import claim, new_record
 from rlsel.runs.folder import RunFolder
 from rlsel.stages.candidates import POOL, generation
@@ -40,28 +43,40 @@ def generate(experiment: Experiment, out: Path, resume: bool = False, command: s
     blank = new_record(experiment, command, made_by="generate")
     with claim(experiment, out, resume, blank) as folder:
         if not folder.record.finished:
-            _generate(experiment, folder)
+            splits = _read(experiment, folder)
+            with workplace(experiment.evaluators, experiment.classifier.precision) as where:
+                _generate(experiment, splits, folder, where)
         print_candidates(folder.record, console)
         console.print(f"report: {write_report(out)}", markup=False)
     console.print(f"pool: {out / POOL}", markup=False)
     return out / POOL
 
 
-def _generate(experiment: Experiment, folder: RunFolder) -> None:
+def _read(experiment: Experiment, folder: RunFolder) -> Splits:
     with folder.reading_inputs():
         splits, _ = read_inputs(experiment)
         folder.require_same(splits.train.digest)
         folder.update(class_names=list(splits.class_names))
+        return splits
+
+
+def _generate(experiment: Experiment, splits: Splits, folder: RunFolder, where: Workplace) -> None:
     with folder.stage("generator") as stage:
-        made = stage.keep(generation(experiment, splits, folder.path, stage.book_time))
+        made = stage.keep(generation(experiment, splits, folder.path, stage.book_time, where))
+        stage.ran_at(where)
         pool = made.pool
         folder.note([*pool.notes, *absent_classes(pool)])
         folder.warn(made.warnings)
         folder.update(data_digest=splits.train.digest, pool_digest=pool.digest)
     with folder.stage("features") as stage:
-        extracted = stage.keep(extraction(experiment.features, splits, pool, experiment.seed))
-    with folder.stage("audit"):
-        examined = examine(experiment, splits, pool, extracted.features, with_real=True)
+        features = experiment.features
+        extracted = stage.keep(extraction(features, splits, pool, experiment.seed, where=where))
+        stage.ran_at(where)
+    with folder.stage("audit") as stage:
+        examined = examine(
+            experiment, splits, pool, extracted.features, with_real=True, where=where
+        )
+        stage.ran_at(where)
         folder.write_examination(examined, made.dropped)
     audit = examined.copies
     copies = {"said": describe_copies(audit), "pool_flagged": audit.share_flagged()}

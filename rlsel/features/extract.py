@@ -3,7 +3,7 @@
 Shape letters in this package: N candidates, M reference images, F size of a feature, C classes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -20,12 +20,14 @@ from rlsel.data.image_set import as_images
 from rlsel.data.kinds import known
 from rlsel.features.config import FeaturesConfig
 from rlsel.features.extractors import frozen_features, identity_of
+from rlsel.features.extractors.config import ExtractorConfig, FileExtractor
 from rlsel.heads import head_logits
 from rlsel.machine.atomic_files import replacing, write_bytes
 from rlsel.machine.cache.kept import Form, Work
-from rlsel.machine.device import best_device, computed_by
+from rlsel.machine.device import best_device
 from rlsel.machine.device_memory import release
 from rlsel.machine.threads import few_threads
+from rlsel.machine.workplace import Here, Workplace
 from rlsel.pool import Pool
 from rlsel.seeding import derive_seed
 
@@ -55,17 +57,44 @@ class Extracted:
 
 
 def extraction(
-    config: FeaturesConfig, splits: Splits, pool: Pool, seed: int, keep_weights: bool = False
+    config: FeaturesConfig,
+    splits: Splits,
+    pool: Pool,
+    seed: int,
+    keep_weights: bool = False,
+    where: Workplace | None = None,
 ) -> Work[Extracted]:
-    """`extract_features` as work that runs of the same images, settings and seed share."""
+    """`extract_features` as work that runs of the same images, settings and seed share.
+
+    Args:
+        where: Where it is computed; None is this process.
+    """
+    where = where or Here()
+    if not isinstance(splits.train, ImageSet) or isinstance(config.extractor, FileExtractor):
+        where = Here()  # features that are there already need no device
     images = [part.digest for name, part in splits.named().items() if name != "test"]
     return Work(
         "features",
         (*identity_of(config.extractor, seed), pool.digest, *images),
-        partial(extract_features, config, splits, pool, seed, keep_weights),
+        partial(_extract_at, where, config, splits, pool, seed, keep_weights),
         WITH_WEIGHTS if keep_weights else FEATURES_ALONE,
-        made_on=computed_by(),
+        made_on=where.computed_by(),
     )
+
+
+def _extract_at(
+    where: Workplace,
+    config: FeaturesConfig,
+    splits: Splits,
+    pool: Pool,
+    seed: int,
+    keep_weights: bool,
+) -> Extracted:
+    def extract_by(extractor: ExtractorConfig) -> Extracted:
+        by = replace(config, extractor=extractor)
+        return extract_features(by, splits, pool, seed, keep_weights)
+
+    return where.run_by(extract_by, config.extractor, ("weights",))
 
 
 def extract_features(

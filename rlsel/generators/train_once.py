@@ -5,6 +5,7 @@ A cache entry holds what a finished training left, as hard links where the file 
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,15 @@ from rlsel.data.image_set import ImageSet
 from rlsel.errors import InputError
 from rlsel.generators.registry import generator_of
 from rlsel.generators.seam import GeneratorSettings, Trained
-from rlsel.generators.training_folder import CHECKPOINT, STEPS, grids_in
+from rlsel.generators.training_folder import CHECKPOINT, GRIDS, STEPS, grids_in
 from rlsel.machine.cache.folder import entry_of
 from rlsel.machine.cache.shared_work import link, sole_worker
 from rlsel.machine.cache.trim import limit_bytes, mark_used, trim
 from rlsel.machine.progress import console
+from rlsel.machine.workplace import Here, Workplace
+
+OF_A_TRAINING = (CHECKPOINT, STEPS, f"{GRIDS}/*")
+"""Files that a training goes on from."""
 
 
 def train_or_fetch(
@@ -25,6 +30,7 @@ def train_or_fetch(
     seed: int,
     folder: Path,
     on_save: Callable[[], object] = lambda: None,
+    where: Workplace | None = None,
 ) -> Trained[Any]:
     """Train the generator in `folder`, unless somebody has trained the same before.
 
@@ -32,6 +38,7 @@ def train_or_fetch(
 
     Args:
         on_save: Called after every checkpoint.
+        where: Where it is trained; None is this process.
 
     Raises:
         InputError: as `Generator.train`, or `folder` cannot be written to.
@@ -44,7 +51,9 @@ def train_or_fetch(
             with suppress(FileNotFoundError):  # another run has just trimmed it away
                 _link(entry, folder)
                 mark_used(entry)
-        trained = generator.train(config, train, seed, folder, on_save)
+        trained = (where or Here()).run_in(
+            folder, OF_A_TRAINING, partial(generator.train, config, train, seed), on_save
+        )
         if is_cached and not (entry / CHECKPOINT).exists():
             with suppress(OSError, InputError):  # a full disk, say: it is in the folder
                 _link(folder, entry)

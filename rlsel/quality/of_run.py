@@ -19,14 +19,16 @@ from rlsel.data import EmbeddingSet, ImageSet, Splits
 from rlsel.data.image_set import as_images
 from rlsel.data.kinds import known
 from rlsel.data.samples import SampleSet, concatenate
+from rlsel.data.stratify import draw
 from rlsel.errors import InputError
 from rlsel.features import Features
 from rlsel.features.centroids import normalise_rows
 from rlsel.features.extract import extract
 from rlsel.machine.cache.kept import ARRAYS, FIGURES, Arrays, Work, kept
-from rlsel.machine.device import best_device, computed_by
+from rlsel.machine.device import best_device
 from rlsel.machine.threads import few_threads
 from rlsel.machine.wording import counted
+from rlsel.machine.workplace import Workplace
 from rlsel.metrics import SCORE_METRICS
 from rlsel.pool import Pool
 from rlsel.quality.classification import classification_accuracy_score
@@ -124,6 +126,7 @@ def classification_of(
     rounds: int,
     seed: int,
     name: str,
+    where: Workplace,
 ) -> dict[str, list[float]]:
     """`classification_accuracy_score`, with the seeds of the final scores.
 
@@ -131,11 +134,14 @@ def classification_of(
     """
 
     def compute() -> dict[str, list[float]]:
+        return where.run_by(compute_by, config, ("weights",))
+
+    def compute_by(classifier: ClassifierConfig | MLPConfig) -> dict[str, list[float]]:
         with few_threads():
             return classification_accuracy_score(
                 images,
                 splits.test,
-                config,
+                classifier,
                 [derive_seed(seed, "round", number) for number in range(rounds)],
                 description=f"classifier on {name} alone",
                 validation=_held_out(splits),
@@ -144,7 +150,14 @@ def classification_of(
     sets = (images, splits.test, splits.reward_val, splits.selection_val)
     inputs = (recipe_of(config), rounds, seed, SCORE_METRICS, *(one.digest for one in sets))
     what = f"classification accuracy score of {name}"
-    return kept(Work(what, inputs, compute, FIGURES, made_on=computed_by()))
+    return kept(Work(what, inputs, compute, FIGURES, made_on=where.computed_by()))
+
+
+def at_most(images: SampleSet, num: int, seed: int) -> SampleSet:
+    """All of `images`, or `num` of them with the classes in their proportions."""
+    if len(images) <= num:
+        return images
+    return images.take(draw(images.labels, num, rng(seed, "a part of the candidates"))[0])
 
 
 def as_many_of(real: SampleSet, candidates: SampleSet, seed: int) -> SampleSet:

@@ -12,7 +12,7 @@ import asyncio
 import math
 from collections import Counter as Tally
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ray.util.metrics import Counter
 
 from rlsel.errors import InputError
 from rlsel.machine.device import Precision, arithmetic
+from rlsel.machine.workplace import Event, Files
 from rlsel.rewards.evaluators import Answers, start_evaluators
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job
 from rlsel.rewards.ledger import Ledger
@@ -68,6 +69,8 @@ class Broker:
             start(plan), plan.precision, self._spawn, self._begin_work, self._give_up
         )
         self._idle: deque[Seat] = deque()
+        self._borrowers: deque[asyncio.Future[Seat]] = deque()
+        """Who waits for an evaluator in `lend`."""
         self._at_work: Tally[Kind] = Tally()
         self._stopwatch = Stopwatch(len(self._seats.all))
         self._unwritten: list[tuple[Request, Evaluation]] = []
@@ -107,6 +110,8 @@ class Broker:
         for request in self._queue.take_all_of(run_id):
             self._settle(request, RuntimeError("the run was closed"))
         for seat in self._seats.all:
+            if any(held == run_id for held, _ in seat.group_sizes):
+                seat.evaluator.forget.remote(run_id)
             seat.group_sizes = {k: size for k, size in seat.group_sizes.items() if k[0] != run_id}
         if run:
             run.ledger.close()
@@ -136,6 +141,39 @@ class Broker:
         self._count(run, job, "trained" if is_new else "ledger")
         return known
 
+    async def lend(
+        self, work: list[ray.ObjectRef], files: Files | None, called: str
+    ) -> AsyncIterator[Event]:
+        """Have the next free evaluator carry out work of another stage; see `Evaluator.carry_out`.
+
+        Raises:
+            RayActorError: the evaluator was lost; another one can carry it out.
+        """
+        seat = await self._next_free()
+        is_lost = False
+        try:
+            stream = seat.evaluator.carry_out.remote(work, files, called)
+            async for event in stream:
+                yield await event
+        except LOST as error:
+            is_lost = True
+            self._seats.note_loss(seat, error)
+            raise
+        finally:
+            if is_lost:
+                self._spawn(self._seats.employ(seat))
+            else:
+                self._begin_work(seat)
+
+    async def _next_free(self) -> Seat:
+        """An evaluator that is idle; those who wait go before all requests for evaluations."""
+        if not self._seats.all:
+            raise InputError(f"no evaluator is left: {self._seats.let_go[-1]}")
+        if self._idle:
+            return self._idle.popleft()
+        self._borrowers.append(asyncio.get_running_loop().create_future())
+        return await self._borrowers[-1]
+
     async def statistics(self, run_id: str) -> dict[str, Any]:
         """Counts by fidelity, and how the evaluators' time was used since the run was opened."""
         run = self._runs[run_id]
@@ -156,10 +194,17 @@ class Broker:
         return [failure] if failure else []
 
     def _begin_work(self, seat: Seat) -> None:
+        while self._borrowers:
+            borrower = self._borrowers.popleft()
+            if not borrower.done():  # or it was cancelled
+                borrower.set_result(seat)
+                return
         self._idle.append(seat)
         self._hand_out()
 
     def _give_up(self, why: str) -> None:
+        while self._borrowers:
+            self._borrowers.popleft().set_exception(InputError(f"no evaluator is left: {why}"))
         for run_id in self._runs:
             for request in self._queue.take_all_of(run_id):
                 self._settle(request, InputError(f"no evaluator is left: {why}"))
@@ -195,9 +240,9 @@ class Broker:
         if is_lost:
             # Ray restarts the worker. Meanwhile its jobs go to other evaluators.
             self._spawn(self._seats.employ(seat))
+            self._hand_out()
         else:
-            self._idle.append(seat)
-        self._hand_out()
+            self._begin_work(seat)
 
     async def _carried_out(self, seat: Seat, kind: Kind, group: list[Request]) -> Answers:
         workbench = self._runs[kind.run_id].workbench

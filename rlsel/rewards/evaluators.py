@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from ray.exceptions import (
 
 from rlsel.machine.device import best_device, multiplies_bf16
 from rlsel.machine.device_memory import DeviceFullError, is_out_of_memory, release
+from rlsel.machine.workplace import Event, Files, events_of, events_of_training, this_place
 from rlsel.rewards.jobs import Evaluation, Fidelity, Job
 from rlsel.rewards.plan import EvaluatorPlan, Place
 from rlsel.rewards.workbench import Workbench
@@ -119,6 +121,31 @@ class Evaluator:
         warning = "; ".join(filter(None, warnings))
         named = [replace(evaluation, worker=self._name) for evaluation in evaluations]
         return Answers(named, group_size, time.perf_counter() - start, warning)
+
+    def forget(self, run_id: str) -> None:
+        """Drop the images of a run that was closed."""
+        if self._workbenches.pop(run_id, None):
+            release()
+
+    def carry_out(
+        self, work: list[ray.ObjectRef], files: Files | None, called: str
+    ) -> Iterator[Event]:
+        """Work of another stage, with the GPU of this worker: where this is, then its events.
+
+        Args:
+            work: One reference to a function, in a list so that Ray does not resolve it.
+            files: What the folder of a long work holds at first; None for work without a folder.
+            called: The folder's name in messages.
+        """
+        node = ray.get_runtime_context().get_node_id()
+        yield "place", f"{this_place()}, Ray node {node[:8]}"
+        function = ray.get(work[0])
+        events = (
+            events_of(function) if files is None else events_of_training(function, files, called)
+        )
+        for kind, value in events:
+            yield kind, [ray.put(value)] if kind == "result" else value
+        release()
 
     def _workbench(self, run_id: str, reference: list[ray.ObjectRef]) -> Workbench:
         bench = self._workbenches.pop(run_id, None) or ray.get(reference[0])

@@ -15,6 +15,7 @@ from rlsel.evaluation.rounds import Scores
 from rlsel.evaluation.truth import batch_of_candidates
 from rlsel.machine.cache.kept import Work, kept
 from rlsel.machine.monitoring import PeakMemory
+from rlsel.machine.workplace import Workplace
 from rlsel.pool import InputReport, Pool
 from rlsel.quality.of_run import risk_of
 from rlsel.quality.pairs import Pairs, write_pairs
@@ -235,6 +236,12 @@ class Stage:
     def keep(self, work: Work[T]) -> T:
         """The value of `work`, from this folder or the cache, or computed now and kept in both."""
         return kept(work, self._folder.path)
+
+    def ran_at(self, where: Workplace) -> None:
+        """Record the machines and devices that carried out work of this stage, if there was any."""
+        if places := where.places():
+            ran_on = self._folder.record.ran_on | {self._name: ", then ".join(places)}
+            self._folder.update(ran_on=ran_on)
 
     def book_time(self) -> None:
         """Record the time since the last call, so that a kill of the process does not lose it."""

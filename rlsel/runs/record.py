@@ -81,6 +81,9 @@ class Record:
     """Working time, summed over the pieces of a resumed run."""
     stage_s: dict[str, Number] = field(default_factory=dict)
     """Stage -> seconds, also summed over the pieces of a resumed run."""
+    ran_on: dict[str, str] = field(default_factory=dict)
+    """Stage -> machine and device that trained or ran networks for it. A stage whose result was
+    found in the run folder or the cache is left out."""
     peak_memory_gib: Number = math.nan
     """Highest memory of all processes of the run together."""
     evaluations: Evaluations = field(

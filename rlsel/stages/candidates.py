@@ -12,6 +12,7 @@ from rlsel.generators.candidates import make_candidates
 from rlsel.generators.train_once import train_or_fetch
 from rlsel.machine.cache.kept import Form, Work
 from rlsel.machine.device_memory import release
+from rlsel.machine.workplace import Here, Workplace
 from rlsel.pool import Pool, fit_to, read_pool, write_pool
 from rlsel.pool.build import require_enough
 from rlsel.quality.of_run import drop_copies
@@ -46,7 +47,11 @@ def without_copies(experiment: Experiment, splits: Splits, pool: Pool) -> Candid
 
 
 def generation(
-    experiment: Experiment, splits: Splits, within: Path, on_save: Callable[[], object]
+    experiment: Experiment,
+    splits: Splits,
+    within: Path,
+    on_save: Callable[[], object],
+    where: Workplace | None = None,
 ) -> Work[Candidates]:
     """`generate` as work that a run keeps, so that a resumed run has the same candidates."""
     images = [part.digest for part in splits.named().values()]
@@ -54,14 +59,18 @@ def generation(
     return Work(
         "candidates",
         (repr(experiment.generator), experiment.seed, drops, *images),
-        partial(generate, experiment, splits, within, on_save),
+        partial(generate, experiment, splits, within, on_save, where or Here()),
         _form(splits),
         is_shared=False,
     )
 
 
 def generate(
-    experiment: Experiment, splits: Splits, within: Path, on_save: Callable[[], object]
+    experiment: Experiment,
+    splits: Splits,
+    within: Path,
+    on_save: Callable[[], object],
+    where: Workplace,
 ) -> Candidates:
     """Train the generator on the training images, or reuse such a training, and make candidates.
 
@@ -69,6 +78,7 @@ def generate(
         within: A folder for checkpoints and grids. The training can take hours, and an interrupted
             one continues from there.
         on_save: Called after every checkpoint.
+        where: Where it is trained.
 
     Raises:
         InputError: the images cannot be trained on, or too few candidates are left.
@@ -76,8 +86,9 @@ def generate(
     config, seed = experiment.generator, experiment.seed
     if config is None:
         raise ValueError("the experiment has no generator")
-    trained = train_or_fetch(config, as_images(splits.train), seed, within, on_save=on_save)
-    made = make_candidates(trained.checkpoint, config.num_per_class, seed, config.classes)
+    trained = train_or_fetch(config, as_images(splits.train), seed, within, on_save, where)
+    wanted = (trained.checkpoint, config.num_per_class, seed, config.classes)
+    made = where.run(partial(make_candidates, *wanted))
     release()  # evaluators may be on the same GPU
     found = without_copies(experiment, splits, fit_to(splits, made))
     return Candidates(found.pool, found.dropped, tuple(trained.warnings))

@@ -9,16 +9,24 @@ from rlsel.data.pattern import pattern_by_class, warn_of_pattern
 from rlsel.experiment.config import Experiment
 from rlsel.features import Features
 from rlsel.machine.device_memory import release
+from rlsel.machine.workplace import Here, Workplace
 from rlsel.pool import Pool
+from rlsel.quality.config import AuditConfig
 from rlsel.quality.copies import CopyAudit
 from rlsel.quality.of_run import (
     as_many_of,
+    at_most,
     audit_of,
     classification_of,
     features_by,
     quality_of,
+    require_weights,
 )
 from rlsel.quality.pairs import Pairs, nearest_pairs
+
+MOST_CLASSIFIED = 10_000
+"""Candidates that the classification accuracy score trains on at most; more take hours and change
+little."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +52,28 @@ def examine(
     pool: Pool,
     features: Features,
     with_real: bool = False,
+    where: Workplace | None = None,
 ) -> Examination:
     """Quality, classification accuracy score, shared patterns and near-copies of the candidates.
 
     Args:
         with_real: Also score a classifier trained on as many real images. A run does not need it,
             because it scores one trained on all real images.
+        where: Where networks are trained and run; None is this process.
 
     Raises:
         InputError: `audit.weights` cannot be used.
     """
-    seed, notes = experiment.seed, []
+    seed, notes, where = experiment.seed, [], where or Here()
     spaces = {"own": features}
     if experiment.audit.weights is not None:
-        spaces["given"] = features_by(experiment.audit.weights, splits, pool)
+        require_weights(experiment.audit.weights)
+
+        def seen_by(audit: AuditConfig) -> Features:
+            assert audit.weights is not None
+            return features_by(audit.weights, splits, pool)
+
+        spaces["given"] = where.run_by(seen_by, experiment.audit, ("weights",))
     quality = {space: quality_of(splits, pool, seen, seed) for space, seen in spaces.items()}
     classification = {}
     if _is_scored(experiment, splits):
@@ -67,7 +83,12 @@ def examine(
                 f"would never see class {', '.join(map(repr, pool.absent))}"
             )
         else:
-            classification = _classify(experiment, splits, pool, with_real)
+            classification = _classify(experiment, splits, pool, with_real, where)
+            if len(pool) > MOST_CLASSIFIED:
+                notes.append(
+                    f"classification accuracy score of {MOST_CLASSIFIED:,} of the {len(pool):,} "
+                    "candidates, drawn class by class"
+                )
     pattern = {}
     if isinstance(pool.candidates, ImageSet):
         pattern = {
@@ -94,15 +115,16 @@ def _is_scored(experiment: Experiment, splits: Splits) -> bool:
 
 
 def _classify(
-    experiment: Experiment, splits: Splits, pool: Pool, with_real: bool
+    experiment: Experiment, splits: Splits, pool: Pool, with_real: bool, where: Workplace
 ) -> dict[str, dict[str, list[float]]]:
-    sets = {"candidates": pool.candidates}
+    candidates = at_most(pool.candidates, MOST_CLASSIFIED, experiment.seed)
+    sets = {"candidates": candidates}
     if with_real:
-        sets["real"] = as_many_of(splits.train, pool.candidates, experiment.seed)
+        sets["real"] = as_many_of(splits.train, candidates, experiment.seed)
     rounds = experiment.audit.classification_rounds
     return {
         name: classification_of(
-            images, splits, experiment.classifier, rounds, experiment.seed, name
+            images, splits, experiment.classifier, rounds, experiment.seed, name, where
         )
         for name, images in sets.items()
     }

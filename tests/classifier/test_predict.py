@@ -41,6 +41,15 @@ def test_images_are_put_channels_first() -> None:
     assert resident.images_NCHW[2, 1].tolist() == images[2, :, :, 1].tolist()
 
 
+def test_on_a_cpu_images_are_used_where_they_lie() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (5, 3, 7, 3), np.uint8)
+    images.flags.writeable = False  # as in the cache and in Ray's object store
+
+    resident = Resident.put(images, np.arange(5), CPU)
+
+    assert resident.images_NCHW.data_ptr() == images.ctypes.data
+
+
 def test_chunks_do_not_change_the_result(
     model: ResNet, data: Resident, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment, load_experiment, merge
 from rlsel.generators.registry import GENERATORS, load_checkpoint
 from rlsel.generators.seam import Checkpoint, Generator
+from rlsel.machine.workplace import Here
 from rlsel.pool import read_pool
 from rlsel.reporting.generator import draw_training, training_legend
 from rlsel.runs.config_file import CONFIG
@@ -46,7 +47,7 @@ def candidates_in(folder: Path, **settings: object) -> Candidates:
     experiment = experiment_with(folder, **settings)
     splits, given = read_inputs(experiment)
     assert given is None
-    return generate(experiment, splits, folder, lambda: None)
+    return generate(experiment, splits, folder, lambda: None, Here())
 
 
 def test_every_generator_does_what_the_seam_says_under_the_name_of_its_config(

@@ -37,6 +37,8 @@ class FakeEvaluator:
         self.introduce = SimpleNamespace(remote=self._introduce)
         self.evaluate = SimpleNamespace(remote=self._evaluate)
         self.pin = SimpleNamespace(remote=self.pinned.append)
+        self.forgotten: list[str] = []
+        self.forget = SimpleNamespace(remote=self.forgotten.append)
 
     @property
     def is_at_work(self) -> bool:

@@ -75,6 +75,19 @@ def test_jobs_of_another_fidelity_are_not_in_the_group(tmp_path: Path) -> None:
     run(test)
 
 
+def test_only_evaluators_that_hold_a_closed_run_are_told_to_forget_it(tmp_path: Path) -> None:
+    async def test() -> None:
+        asked, idle = FakeEvaluator(), FakeEvaluator()
+        async with broker_of([asked, idle], tmp_path) as broker:
+            jobs = ask(broker, 1)
+            await finish_all(asked)
+            await asyncio.gather(*jobs)
+        assert asked.forgotten == ["run"]
+        assert idle.forgotten == []
+
+    run(test)
+
+
 def test_idle_evaluators_share_what_waits(tmp_path: Path) -> None:
     async def test() -> None:
         evaluators = [FakeEvaluator(group_size=64) for _ in range(3)]
