@@ -151,11 +151,11 @@ def test_a_checkpoint_that_finds_the_disk_full_leaves_the_one_before(tmp_path: P
             return {}
 
     nothing = Taken.nothing()
-    first = History([{"iteration": 1}], [np.full(3, 0.5)], taken=[nothing])
+    first = History([{"iteration": 1}], [np.full(3, 0.5)], [0], taken=[nothing])
     save_checkpoint(tmp_path, first, Roomy())
 
     rows = [{"iteration": 1}, {"iteration": 2}]
-    second = History(rows, [np.full(3, 0.5)] * 2, taken=[nothing] * 2)
+    second = History(rows, [np.full(3, 0.5)] * 2, [0, 0], taken=[nothing] * 2)
     with pytest.raises(InputError, match=r"cannot write iteration_00002: no space is left"):
         save_checkpoint(tmp_path, second, FullDisk())
 

@@ -127,7 +127,7 @@ def _choose(
 
     Their rows get its scores.
     """
-    if len(probabilities) == 1:
+    if len(probabilities) == 1 and task.final_judge is None:
         return next(iter(probabilities))
     judge = task.final_judge or task.judge
     scores = _at_once((judge, task.select(p_N)) for p_N in probabilities.values())

@@ -76,6 +76,10 @@ def test_a_mistake_of_the_user_stays_one(there: OnEvaluators) -> None:
     assert str(find_input_error(caught.value)) == "images: too few"
 
 
+KEPT = ["deep/*"]
+NOBODY = Path("/nowhere")
+
+
 def count_to_five(folder: Path, on_save: OnSave, dies_at: int, victim: Path) -> list[int]:
     """Saves each number in the folder, and ends its process once, at `dies_at`."""
     seen = []
