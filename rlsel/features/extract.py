@@ -3,8 +3,8 @@
 Shape letters in this package: N candidates, M reference images, F size of a feature, C classes.
 """
 
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from rlsel.features.extractors import frozen_features, identity_of
 from rlsel.features.extractors.config import ExtractorConfig, FileExtractor
 from rlsel.heads import head_logits
 from rlsel.machine.atomic_files import replacing, write_bytes
-from rlsel.machine.cache.kept import Form, Work
+from rlsel.machine.cache.kept import Form, Work, content_of
 from rlsel.machine.device import best_device
 from rlsel.machine.device_memory import release
 from rlsel.machine.threads import few_threads
@@ -45,6 +45,16 @@ class Features:
     candidate_logits: Float[np.ndarray, "n c"]
     """Logits of the candidates by the extractor's last layer, or by a logistic head if it has none.
     """
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """Field -> hash of its values."""
+        return {one.name: content_of(getattr(self, one.name)) for one in fields(self)}
+
+    @property
+    def digest(self) -> str:
+        """Hash of all features."""
+        return content_of(*self.digests.values())
 
 
 @dataclass(frozen=True)

@@ -153,16 +153,24 @@ class Workbench:
     def keys(self) -> JobKeys:
         """Keys of results in a ledger, for trainings on the device of this process."""
         data = (self.train.digest, self.candidates.digest)
-        # The features identify the extractor that made them.
-        features = blake2b(np.ascontiguousarray(self.features.train), digest_size=16).hexdigest()
-        settings: dict[Fidelity, object] = {
-            "full": recipe_of(self.classifier),
-            "probe": (self.probe, features),
-            "finetune": (self.finetune, recipe_of(self.classifier), features),
-        }
+        features = self.features.digests
+        recipe = recipe_of(self.classifier)
+
+        def settings(fidelity: Fidelity, split: Split) -> object:
+            match fidelity:
+                case "full":
+                    return recipe
+                case "probe":
+                    used = ("train", "candidates", split)
+                    return self.probe, *(features.get(name) for name in used)
+                case "finetune":  # the features identify the extractor that it starts from
+                    return self.finetune, recipe, features["train"]
+
         recipes: dict[tuple[Fidelity, Split], str] = {
-            (fidelity, split): _digest(fidelity, split, data, self._split(split).digest, setting)
-            for fidelity, setting in settings.items()
+            (fidelity, split): _digest(
+                fidelity, split, data, self._split(split).digest, settings(fidelity, split)
+            )
+            for fidelity in _FIDELITIES
             for split in SPLITS
         }
         device = best_device()

@@ -109,11 +109,20 @@ def test_every_setting_of_the_probe_changes_the_key_of_a_probe(changed: dict[str
     assert key(other, PROBE) != key(BENCH, PROBE)
 
 
-def test_features_of_another_extractor_change_the_key_of_the_probe_alone() -> None:
-    other = replace(BENCH, features=replace(BENCH.features, train=BENCH.features.train + 1))
+@pytest.mark.parametrize("name", ["train", "candidates", "reward_val"])
+def test_other_features_change_the_key_of_the_probe_alone(name: str) -> None:
+    changed = {name: getattr(BENCH.features, name) + 1}
+    other = replace(BENCH, features=replace(BENCH.features, **changed))
 
     assert key(other, PROBE) != key(BENCH, PROBE)
     assert key(other, FULL) == key(BENCH, FULL)
+
+
+def test_features_of_a_split_that_is_not_scored_change_no_key() -> None:
+    changed = BENCH.features.selection_val + 1
+    other = replace(BENCH, features=replace(BENCH.features, selection_val=changed))
+
+    assert key(other, PROBE) == key(BENCH, PROBE)
 
 
 @pytest.mark.parametrize("name", ["train", "candidates", "reward_val"])
