@@ -22,7 +22,7 @@ from rlsel.seeding import rng
 from rlsel.selectors import Selection
 from rlsel.selectors.peers import require_packages
 from rlsel.stages.candidates import POOL, Candidates
-from rlsel.stages.inputs import require_same_kind
+from rlsel.stages.inputs import digests_of_weights, require_same_kind
 
 Labelled = tuple[np.ndarray, np.ndarray]
 COMMAND = "rlsel.select(..., out=...)"
@@ -79,12 +79,12 @@ def select(
         path = Path(out) if out else Path(temporary) / "run"
         blank = new_record(experiment, command=COMMAND)
         with claim(experiment, path, resume=out is not None, blank=blank) as folder:
-            folder.require_same(splits.train.digest, pool.digest)
+            given = digests_of_weights(experiment) | {"candidates": pool.digest}
+            folder.require_same(splits, **given)
             if out and not (path / POOL).exists():  # nobody else could bring the arrays back
                 write_pool(pool, path / POOL)
-            given = Candidates(pool)
             with workplace(experiment.evaluators, experiment.classifier.precision) as where:
-                return select_and_score(experiment, splits, given, folder, where)
+                return select_and_score(experiment, splits, Candidates(pool), folder, where)
 
 
 def _splits(experiment: Experiment, sets: Mapping[str, SampleSet]) -> Splits:

@@ -27,7 +27,7 @@ from rlsel.stages.candidates import Candidates, generation, without_copies
 from rlsel.stages.choosing import choose
 from rlsel.stages.description import describe
 from rlsel.stages.examination import examine
-from rlsel.stages.inputs import describe_settings_and_inputs, read_inputs
+from rlsel.stages.inputs import describe_settings_and_inputs, digests_of_weights, read_inputs
 from rlsel.stages.judging import compare_with_truth, score
 from rlsel.stages.learning import learn
 
@@ -80,7 +80,7 @@ def read(experiment: Experiment, folder: RunFolder) -> tuple[Splits, Candidates 
     """The real images and the given candidates; None if a generator is to make them."""
     with folder.reading_inputs():
         splits, given = read_inputs(experiment)
-        folder.require_same(splits.train.digest)
+        folder.require_same(splits, **digests_of_weights(experiment))
         return splits, None if given is None else without_copies(experiment, splits, given)
 
 
@@ -112,6 +112,7 @@ def select_and_score(
             extraction(experiment.features, splits, pool, experiment.seed, keep_weights, where)
         )
         stage.ran_at(where)
+        folder.require_same(splits, features=extracted.features.digest)
         described = describe(experiment, splits, pool, extracted.features)
 
     with folder.stage("audit") as stage:

@@ -20,7 +20,7 @@ from rlsel.runs.claim import claim, new_record
 from rlsel.runs.folder import RunFolder
 from rlsel.stages.candidates import POOL, generation
 from rlsel.stages.examination import examine
-from rlsel.stages.inputs import read_inputs
+from rlsel.stages.inputs import digests_of_weights, read_inputs
 
 
 def generate(experiment: Experiment, out: Path, resume: bool = False, command: str = "") -> Path:
@@ -55,7 +55,7 @@ def generate(experiment: Experiment, out: Path, resume: bool = False, command: s
 def _read(experiment: Experiment, folder: RunFolder) -> Splits:
     with folder.reading_inputs():
         splits, _ = read_inputs(experiment)
-        folder.require_same(splits.train.digest)
+        folder.require_same(splits, **digests_of_weights(experiment))
         folder.update(class_names=list(splits.class_names))
         return splits
 
@@ -67,11 +67,12 @@ def _generate(experiment: Experiment, splits: Splits, folder: RunFolder, where: 
         pool = made.pool
         folder.note([*pool.notes, *absent_classes(pool)])
         folder.warn(made.warnings)
-        folder.update(data_digest=splits.train.digest, pool_digest=pool.digest)
+        folder.require_same(splits, candidates=pool.digest)
     with folder.stage("features") as stage:
         features = experiment.features
         extracted = stage.keep(extraction(features, splits, pool, experiment.seed, where=where))
         stage.ran_at(where)
+        folder.require_same(splits, features=extracted.features.digest)
     with folder.stage("audit") as stage:
         examined = examine(
             experiment, splits, pool, extracted.features, with_real=True, where=where

@@ -36,6 +36,14 @@ from rlsel.stages.judging import Truth
 from rlsel.stages.learning import Learning
 
 LEDGER = "ledger.sqlite"
+INPUTS = {
+    "train": "training {noun}s",
+    "validation": "validation {noun}s",
+    "test": "test {noun}s",
+    "classifier.weights": "weights in classifier.weights",
+    "audit.weights": "weights in audit.weights",
+}
+"""Name of an input -> how messages call it. Other inputs are called by their names."""
 GENERATOR = "generator"
 """Subfolder of a run for the training of its own generator."""
 T = TypeVar("T")
@@ -113,40 +121,46 @@ class RunFolder:
             with suppress(OSError):  # it was there before and is not empty
                 self.path.rmdir()
 
-    def require_same(self, data_digest: str, pool_digest: str = "") -> None:
-        """Refuse to resume a run with other images than it began with.
+    def require_same(self, splits: Splits, **others: str) -> None:
+        """Refuse to go on with other inputs than the run began with, and record those that are new.
 
         Args:
-            data_digest: Hash of the training images.
-            pool_digest: Hash of the candidates; empty if they are not known yet.
+            others: Name of another input, such as `candidates` -> its hash.
 
         Raises:
             InputError: a hash in the record differs.
         """
-        for what, before, now in (
-            ("training images", self.record.data_digest, data_digest),
-            ("candidates", self.record.pool_digest, pool_digest),
-        ):
-            if before and now and before != now:
+        now = {
+            "train": splits.train.digest,
+            "validation": f"{splits.reward_val.digest} {splits.selection_val.digest}",
+            **({"test": splits.test.digest} if len(splits.test) else {}),
+            **others,
+        }
+        record = self.record
+        before = {"train": record.data_digest, "candidates": record.pool_digest}
+        before |= record.input_digests
+        for name, digest in now.items():
+            if before.get(name) not in (None, "", digest):
+                what = INPUTS.get(name, name).format(noun=splits.train.noun)
                 raise InputError(
                     f"{self.path}: the {what} have changed since this run began; bring them back, "
                     "or choose another --out"
                 )
+        known = before | now
+        self.update(
+            data_digest=known.pop("train"), pool_digest=known.pop("candidates"), input_digests=known
+        )
 
     def begin(self, report: InputReport, splits: Splits, candidates: Candidates) -> None:
         """Write the inputs of the run, with notes and warnings on them.
 
         Raises:
-            InputError: the run began with other images.
+            InputError: the run began with other candidates.
         """
-        self.require_same(splits.train.digest, candidates.pool.digest)
+        self.require_same(splits, candidates=candidates.pool.digest)
         self.note(finding.text for finding in report.findings if finding.level == "note")
         self.warn((*report.warnings, *candidates.warnings))
-        self.update(
-            class_names=list(splits.class_names),
-            data_digest=splits.train.digest,
-            pool_digest=candidates.pool.digest,
-        )
+        self.update(class_names=list(splits.class_names))
 
     def write_examination(self, examined: Examination, dropped: Pairs | None) -> None:
         """Write the findings on the candidates as images, and the most similar pairs."""

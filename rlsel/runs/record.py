@@ -132,6 +132,9 @@ class Record:
     """Hash of the training images, which a resumed run checks."""
     pool_digest: str = ""
     """Hash of the candidates, which a resumed run checks."""
+    input_digests: dict[str, str] = field(default_factory=dict)
+    """Name of any other input, such as `validation` -> its hash, which a resumed run checks. Empty
+    in older records."""
 
     @staticmethod
     def read(path: Path | str) -> "Record":

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 
 from rlsel.classifier.mlp import MLPConfig
+from rlsel.classifier.resnet import weights_digest
 from rlsel.data import EmbeddingSet, ImageSet, SampleSet, Splits, load_splits
 from rlsel.data.image_set import as_images
 from rlsel.data.kinds import known
@@ -48,6 +49,23 @@ def read_samples(experiment: Experiment) -> tuple[Splits, Pool | None]:
         require_known(experiment.generator.classes, splits.class_names, "generator.classes")
         return splits, None
     return splits, build_pool(experiment.pool, splits, experiment.data, experiment.seed)
+
+
+def digests_of_weights(experiment: Experiment) -> dict[str, str]:
+    """Setting -> hash of the file of weights that it names; settings without a file are left out.
+
+    The weights of an extractor of features are not among them: the features show which they were.
+
+    Raises:
+        InputError: a file is missing.
+    """
+    require_weights(experiment.audit.weights)
+    classifier = experiment.classifier
+    files = {
+        "classifier.weights": None if isinstance(classifier, MLPConfig) else classifier.weights,
+        "audit.weights": experiment.audit.weights,
+    }
+    return {setting: weights_digest(path) for setting, path in files.items() if path}
 
 
 def require_same_kind(experiment: Experiment, train: SampleSet) -> None:

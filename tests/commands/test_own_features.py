@@ -124,3 +124,42 @@ def test_a_run_selects_by_a_network_whose_weights_lie_beside_its_config(
         assert features["candidate_logits"].shape == (32, 2)
     (tmp_path / "mine.pt").unlink()
     assert "mine.pt: features.extractor.weights is no file" in refused(rlsel("check", config))
+
+
+def write_features(root: Path, low: float) -> None:
+    """A file of random features for every image under `root`, none of them below `low`."""
+    names = [
+        f"{path.parent.name}/{path.name}"
+        for folder in ("data", "made")
+        for path in sorted((root / folder).glob("*/*.png"))
+    ]
+    parts = ["real"] * 120 + ["candidates"] * 24
+    features = np.random.default_rng(0).uniform(low, low + 1, (144, 5))
+    np.savez(root / "features.npz", ids=names, parts=parts, features=features)
+
+
+def press_ctrl_c(*arguments: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_run_goes_on_with_the_features_and_images_that_it_began_with_alone(
+    config: Path, tmp_path: Path
+) -> None:
+    settings = yaml.safe_load(config.read_text())
+    settings["features"]["extractor"]["path"] = "features.npz"
+    config.write_text(yaml.safe_dump(settings))
+    write_features(tmp_path, low=0.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rlsel.pipeline.describe", press_ctrl_c)
+        assert rlsel("run", config, "--out", "run").code == 130
+
+    write_features(tmp_path, low=1.0)
+    said = refused(rlsel("run", config, "--out", "run", "--resume"))
+    assert said.startswith("run: the features have changed since this run began; bring them back")
+
+    write_features(tmp_path, low=0.0)
+    assert rlsel("check", config, "--ids", "ids.csv").code == 0
+    tested = [row["id"] for row in rows_of(tmp_path / "ids.csv") if row["part"] == "test"]
+    Image.new("RGB", (16, 16)).save(tmp_path / "data" / tested[0])
+    said = refused(rlsel("run", config, "--out", "run", "--resume"))
+    assert said.startswith("run: the test images have changed since this run began; bring them")
