@@ -10,6 +10,7 @@ from rich.text import Text
 
 from rlsel.commands.ids import write_ids
 from rlsel.experiment.config import Experiment
+from rlsel.machine.atomic_files import require_new
 from rlsel.machine.progress import console
 from rlsel.machine.wording import below_here, counted
 from rlsel.pool import InputReport
@@ -25,8 +26,11 @@ def check_inputs(experiment: Experiment, ids: Path | None = None) -> InputReport
             the user may need the ids to make it.
 
     Raises:
-        InputError: an input is wrong; the message is the same as that of a run.
+        InputError: an input is wrong; the message is the same as that of a run. Or the CSV file
+            is there already.
     """
+    if ids is not None:
+        require_new(ids, "--ids")
     splits, pool = read_samples(experiment) if ids else read_inputs(experiment)
     report = describe_settings_and_inputs(experiment, splits, pool)
     for table in _count_tables(report, splits.class_names, console.width):

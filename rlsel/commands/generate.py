@@ -9,6 +9,7 @@ from rlsel.experiment.config import Experiment
 from rlsel.features import extraction
 from rlsel.generators.candidates import make_candidates, require_known
 from rlsel.generators.registry import DEFAULT_KIND, GENERATORS, load_checkpoint
+from rlsel.machine.atomic_files import require_new
 from rlsel.machine.progress import console
 from rlsel.machine.workplace import Workplace
 from rlsel.pool import Pool, write_pool
@@ -108,8 +109,7 @@ def sample(
     loaded = load_checkpoint(checkpoint)
     num: int = per_class or GENERATORS[loaded.about.kind].config.num_per_class
     to = to or checkpoint.with_name(f"pool-{num}.parquet")
-    if to.exists():
-        raise InputError(f"{to}: is there already; choose another --out")
+    require_new(to, "--out")
     require_known(classes, loaded.about.class_names, "--class")
     seed = loaded.about.seed if seed is None else seed
     pool = make_candidates(loaded, num, seed, classes)

@@ -7,9 +7,8 @@ from rlsel.data import EmbeddingSet, ImageSet, load_splits
 from rlsel.data.image_set import as_images
 from rlsel.data.kinds import known
 from rlsel.data.pattern import pattern_by_class, warn_of_pattern
-from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
-from rlsel.machine.atomic_files import write_bytes
+from rlsel.machine.atomic_files import require_new, write_bytes
 from rlsel.pool import EmbeddingsPool, Pool, build_pool, write_pool
 from rlsel.pool.build import require_enough
 from rlsel.pool.recognise import recognise_pool
@@ -52,8 +51,7 @@ def import_pool(
     Raises:
         InputError: the images or the real ones are wrong, or `to` exists already.
     """
-    if to.exists():
-        raise InputError(f"{to}: is there already; choose another --to")
+    require_new(to, "--to")
     splits = load_splits(experiment.data, experiment.seed)
     match known(splits.train):
         case ImageSet():

@@ -59,6 +59,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         with writing(path):
             make_folder(path.parent)
+            _require_room_for_files(temporary)
             yield temporary
             sync(temporary)
             temporary.replace(path)
@@ -68,7 +69,31 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def _require_room_for_files(temporary: Path) -> None:
+    """Refuse a folder in which no file can be made, before the body works for it."""
+    try:
+        temporary.touch()
+    except FileNotFoundError as error:  # as in /proc
+        raise InputError(
+            f"{temporary.parent}: no file can be made there: choose another folder"
+        ) from error
+    temporary.unlink()
+
+
 UNFINISHED = ".unfinished"
+
+
+def require_new(path: Path, option: str) -> None:
+    """Refuse to write over a file or folder.
+
+    Args:
+        option: The option of the command line that names the path.
+
+    Raises:
+        InputError: something is there already, be it a link to nothing.
+    """
+    if os.path.lexists(path):
+        raise InputError(f"{path}: is there already; choose another {option}")
 
 
 def require_empty(folder: Path) -> None:
@@ -119,13 +144,15 @@ def make_folder(folder: Path) -> None:
     """Make a folder and its parents if they are missing.
 
     Raises:
-        InputError: the system allows no folder there.
+        InputError: the system allows no folder there, or a file is there.
         OSError: any other error; `writing` turns it into a message.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileNotFoundError as error:  # as in /proc, where no folders can be made
         raise InputError(f"{folder}: cannot be made: choose another folder") from error
+    except FileExistsError as error:
+        raise InputError(f"{folder}: is a file, not a folder: choose another folder") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -121,8 +121,12 @@ def _choose(experiment: Experiment, resume: bool) -> Path:
     """With `resume` the newest folder of this run; else the next free name.
 
     Raises:
-        InputError: there is nothing to resume.
+        InputError: there is nothing to resume, or `runs` is a file.
     """
+    if RUNS.exists() and not RUNS.is_dir():
+        raise InputError(
+            f"{RUNS}: is a file, where runs have their folder; move it away, or choose an --out"
+        )
     end = f"-{experiment.hash[:6]}-seed{experiment.seed}"
     name = shortened(experiment.name, LONGEST_STEM - len(end))
     stem = name + end

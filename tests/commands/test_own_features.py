@@ -81,6 +81,15 @@ def test_ids_are_those_of_all_images_with_class_and_patient(config: Path, tmp_pa
     assert len({(row["part"] == "candidates", row["id"]) for row in rows}) == 144
 
 
+def test_ids_are_written_over_nothing(config: Path) -> None:
+    before = config.read_text()
+
+    said = refused(rlsel("check", config, "--ids", config))
+
+    assert said == "my.yaml: is there already; choose another --ids"
+    assert config.read_text() == before
+
+
 def test_without_its_file_a_run_is_refused_before_it_begins(config: Path, tmp_path: Path) -> None:
     for command in ("check", "run"):
         said = refused(rlsel(command, config))

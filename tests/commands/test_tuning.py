@@ -225,3 +225,15 @@ def test_a_folder_with_files_of_somebody_else_is_left_alone(tmp_path: Path) -> N
     assert outcome.err == (
         f"rlsel: {tmp_path / 'out'}: is not empty and holds no sweep; choose another --out\n"
     )
+
+
+def test_a_file_in_the_place_of_its_folder_is_left_alone(tmp_path: Path) -> None:
+    write_sweep(tmp_path / "sweep.yaml")
+    (tmp_path / "out").write_text("mine")
+
+    outcome = tune(tmp_path)
+
+    assert (outcome.code, outcome.err) == (
+        2,
+        f"rlsel: {tmp_path / 'out'}: is a file; choose another --out\n",
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rlsel.errors import InputError
-from rlsel.machine.atomic_files import replacing, write_bytes, write_text
+from rlsel.machine.atomic_files import replacing, require_new, write_bytes, write_text
 
 
 def test_text_is_written_and_missing_folders_are_made(tmp_path):
@@ -80,6 +80,48 @@ def test_other_failures_are_not_blamed_on_the_user(tmp_path, monkeypatch):
 def test_a_folder_that_the_system_will_not_make_is_named() -> None:
     with pytest.raises(InputError, match=r"^/proc/rlsel: cannot be made: choose another folder"):
         write_text(Path("/proc/rlsel/record.json"), "")
+
+
+def test_a_place_where_no_file_can_be_made_is_refused_before_the_work_for_it() -> None:
+    begun = []
+
+    with (
+        pytest.raises(InputError, match=r"^/proc: no file can be made there: choose another"),
+        replacing(Path("/proc/rlsel.csv")),
+    ):
+        begun.append(True)
+
+    assert not begun
+
+
+def test_a_file_in_the_place_of_the_folder_itself_is_an_input_error(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("mine")
+
+    with pytest.raises(InputError, match="runs: is a file, not a folder: choose another folder"):
+        write_text(tmp_path / "runs" / "record.json", "{}")
+
+    assert (tmp_path / "runs").read_text() == "mine"
+
+
+def test_the_body_finds_no_file_under_the_temporary_name(tmp_path: Path) -> None:
+    with replacing(tmp_path / "linked") as temporary:
+        assert not temporary.exists(), "else no link could be made there"
+        temporary.touch()
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link to nothing"])
+def test_what_is_there_is_not_written_over(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "ids.csv"
+    {
+        "file": path.touch,
+        "folder": path.mkdir,
+        "link to nothing": lambda: path.symlink_to("nowhere"),
+    }[kind]()
+
+    with pytest.raises(InputError, match=r"ids.csv: is there already; choose another --ids"):
+        require_new(path, "--ids")
+
+    require_new(tmp_path / "other.csv", "--ids")
 
 
 def test_a_file_may_have_the_longest_name_there_is(tmp_path: Path) -> None:

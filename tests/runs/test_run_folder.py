@@ -104,6 +104,16 @@ def test_a_file_where_the_folder_should_be_is_refused(tmp_path: Path) -> None:
         take(tmp_path / "run")
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_file_called_runs_is_named(resume: bool) -> None:
+    RUNS.write_text("mine")
+
+    with pytest.raises(InputError, match=r"^runs: is a file, where runs have their folder; move"):
+        take(resume=resume)
+
+    assert RUNS.read_text() == "mine"
+
+
 def test_resuming_goes_on_with_the_record_and_counts(tmp_path: Path) -> None:
     take(tmp_path / "run").update(notes=["first"])
 

@@ -11,7 +11,7 @@ from rlsel.commands.init.noted import comment, commented_yaml
 from rlsel.errors import InputError
 from rlsel.experiment.config import load_experiment, name_after
 from rlsel.experiment.describe import SCHEMA
-from rlsel.machine.atomic_files import replacing, write_text
+from rlsel.machine.atomic_files import replacing, require_new, write_text
 from rlsel.machine.progress import console
 
 
@@ -34,8 +34,7 @@ def init(
     Raises:
         InputError: `out` exists, or a file cannot be read. Nothing is written then.
     """
-    if out.exists():
-        raise InputError(f"{out}: is there already; choose another --out, or remove it first")
+    require_new(out, "--out")
     if images is None and (candidates or label):
         raise InputError("candidates are chosen for real images: give those too, by --images")
     blocks = blocks_for(images, candidates, label, out.parent) if images else blocks_of_default()

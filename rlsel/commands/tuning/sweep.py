@@ -36,6 +36,8 @@ def run_sweep(path: Path, out: Path) -> int:
     """
     sweep, points = load_sweep(path)
     out = out.resolve()
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; choose another --out")
     if out.exists() and not is_empty(out) and not (out / "trials").is_dir():
         raise InputError(f"{out}: is not empty and holds no sweep; choose another --out")
     judges = read_judges(points)
