@@ -18,6 +18,8 @@ from rlsel.experiment.config import OF_EMBEDDINGS, Experiment
 from rlsel.experiment.presets import PRESETS
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
+TITLE = "rlsel"
+"""Title of the schema, by which `rlsel init` knows an older one of rlsel."""
 KIND = "name"
 """The setting that gives the kind of a block with several kinds."""
 PRESET = {
@@ -38,7 +40,7 @@ def json_schema() -> dict[str, Any]:
     properties = {"preset": PRESET, **made["properties"]}
     return {
         "$schema": DRAFT,
-        "title": "rlsel",
+        "title": TITLE,
         "description": "A config of rlsel. It states what differs from the defaults.",
         "type": "object",
         "properties": properties,

@@ -60,6 +60,25 @@ def test_the_schema_that_its_first_line_names_lies_beside_it() -> None:
     assert Path("deep/rlsel.schema.json").read_text() == SCHEMA.read_text()
 
 
+@pytest.mark.parametrize("mine", ["no JSON", "[]", '{"title": "mine"}'])
+def test_a_file_of_somebody_else_with_the_name_of_the_schema_stays(mine: str) -> None:
+    Path("rlsel.schema.json").write_text(mine)
+
+    outcome = rlsel("init", "--images", write_folder("slides", COUNTS), *candidates())
+
+    assert (outcome.code, outcome.err) == (0, "")
+    assert Path("rlsel.schema.json").read_text() == mine
+    assert "rlsel.schema.json is there already and not of rlsel, so it stays as" in outcome.said
+
+
+def test_the_schema_of_an_older_version_is_replaced() -> None:
+    Path("rlsel.schema.json").write_text('{"title": "rlsel", "type": "object"}')
+
+    made("--images", write_folder("slides", COUNTS), *candidates())
+
+    assert Path("rlsel.schema.json").read_text() == SCHEMA.read_text()
+
+
 def test_nothing_is_written_over() -> None:
     Path("mine.yaml").write_text("mine")
 

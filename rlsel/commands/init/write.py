@@ -1,5 +1,7 @@
 """`init`: write a config under a temporary name, check it like `rlsel check`, then rename it."""
 
+import json
+import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,7 @@ from rlsel.commands.init.noted import comment, commented_yaml
 from rlsel.errors import InputError
 from rlsel.experiment.config import load_experiment, name_after
 from rlsel.experiment.describe import SCHEMA
+from rlsel.experiment.json_schema import TITLE
 from rlsel.machine.atomic_files import replacing, require_new, write_text
 from rlsel.machine.progress import console
 
@@ -42,13 +45,32 @@ def init(
     with replacing(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
         check_inputs(replace(load_experiment(temporary), name=name_after(out)))
-    schema = out.with_name(SCHEMA.name)
-    write_text(schema, SCHEMA.read_text(encoding="utf-8"))
+    about_schema = _write_schema(out.with_name(SCHEMA.name))
     shown = shlex.quote(str(out))
     console.print(f"\n{out} is written. Read it; then type", markup=False)
     console.print(f"  rlsel check {shown}    reads everything again, trains nothing", markup=False)
     console.print(f"  rlsel run {shown}      learns, scores, writes a report", markup=False)
-    console.print(f"{schema} lets editors complete and check it; it may be deleted.", markup=False)
+    console.print(about_schema, markup=False)
+
+
+def _write_schema(path: Path) -> str:
+    """Write the schema beside the config, unless another file has its name; says what was done."""
+    if os.path.lexists(path) and not _is_schema_of_rlsel(path):
+        return (
+            f"{path} is there already and not of rlsel, so it stays as it is; `rlsel config "
+            "--schema` prints the schema by which editors complete and check a config."
+        )
+    write_text(path, SCHEMA.read_text(encoding="utf-8"))
+    return f"{path} lets editors complete and check it; it may be deleted."
+
+
+def _is_schema_of_rlsel(path: Path) -> bool:
+    """Whether this or another version of rlsel wrote the file."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("title") == TITLE
 
 
 def _head(command: str, out: Path) -> str:
