@@ -1,5 +1,6 @@
 """The command line: names, help and exit codes. Everything else is imported when it is needed."""
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -333,6 +334,8 @@ def main() -> None:
     try:
         app(prog_name="rlsel")  # by which the shell knows what to complete
     except Exception as error:
+        if "_RLSEL_COMPLETE" in os.environ:  # the user is typing, and would get it into the line
+            raise SystemExit(1) from None
         from rlsel.machine.wording import below_here
 
         mistake = find_input_error(error)

@@ -59,9 +59,13 @@ def _paths(incomplete: str, is_wanted: Callable[[os.DirEntry], bool]) -> list[st
             if looked_at > MOST_LOOKED_AT or hidden or not entry.name.startswith(start):
                 continue
             path = os.path.join(folder, entry.name)
-            if is_wanted(entry):
+            try:
+                found, deeper = is_wanted(entry), depth < DEEPEST and entry.is_dir()
+            except OSError:  # no permission to look at it
+                continue
+            if found:
                 yield path
-            elif depth < DEEPEST and entry.is_dir():
+            elif deeper:
                 yield from below(path, "", depth + 1)
 
     return [*map(_as_typed, below(typed, start, 0))]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -25,14 +26,14 @@ def files(in_a_folder_of_its_own: None) -> None:
         Path("runs", name, "record.json").touch()
 
 
-def completed(line: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def completed(line: str, monkeypatch: pytest.MonkeyPatch, code: int = 0) -> list[str]:
     """What bash gets for a line, of which the last word is being typed."""
     words = line.split(" ")
     monkeypatch.setenv("_RLSEL_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", "\n".join(words))
     monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
     outcome = rlsel()
-    assert (outcome.code, outcome.err) == (0, "")
+    assert (outcome.code, outcome.err) == (code, "")
     return outcome.out.splitlines()
 
 
@@ -63,6 +64,30 @@ def test_a_word_is_completed(
     line: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert completed(line, monkeypatch) == expected
+
+
+def test_what_cannot_be_looked_at_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_file(path: Path) -> bool:
+        if path.parts[-2] == "one":
+            raise PermissionError(13, "Permission denied", str(path))
+        return True
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+
+    assert completion.complete_run("runs/") == ["runs/two"]
+
+
+def test_an_error_while_somebody_types_says_nothing_and_writes_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(incomplete: str) -> list[str]:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "runs"))
+    monkeypatch.setattr(completion, "_paths", lambda *arguments: fail(""))
+
+    assert completed("rlsel report ", monkeypatch, code=1) == []
+    assert sorted(path.name for path in Path("runs").iterdir()) == ["one", "two"]
 
 
 def test_all_keys_can_be_reached_from_dot_to_dot() -> None:
