@@ -11,6 +11,7 @@ import numpy as np
 from rlsel.data import EmbeddingSet, ImageSet, SampleSet, Splits
 from rlsel.data.splits import require_every_class
 from rlsel.data.stratify import cut
+from rlsel.data.vectors import find_unusable
 from rlsel.errors import InputError
 from rlsel.experiment.config import OF_EMBEDDINGS, Experiment, build_experiment, merge
 from rlsel.pipeline import select_and_score
@@ -136,9 +137,8 @@ def _checked(what: str, pair: Labelled) -> Labelled:
         )
     if not len(values):
         raise InputError(f"{what}: there is not a single sample")
-    if not is_images and not np.isfinite(values).all():
-        first = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
-        raise InputError(f"{what}: the embedding at {first} holds NaN or infinity")
+    if not is_images and (unusable := find_unusable(values)):
+        raise InputError(f"{what}: the embedding at {unusable.rows[0]} holds {unusable.said}")
     return values, labels
 
 

@@ -139,9 +139,10 @@ def test_select_takes_arrays_of_embeddings(evaluators_up: None, tmp_path: Path) 
     assert pq.read_table(tmp_path / "run" / "pool.parquet").column_names[0] == "embedding"
 
 
-def test_a_nan_in_an_array_is_refused() -> None:
+@pytest.mark.parametrize(("value", "said"), [(np.nan, "NaN"), (1e30, r"1e\+30, and 1e\+15 is")])
+def test_an_array_that_cannot_be_computed_with_is_refused(value: float, said: str) -> None:
     x_NF, labels_N = vectors(20)
-    x_NF[3, 2] = np.nan
+    x_NF[3, 2] = value
 
-    with pytest.raises(package.InputError, match="train: the embedding at 3 holds NaN"):
+    with pytest.raises(package.InputError, match=f"train: the embedding at 3 holds {said}"):
         package.select((x_NF, labels_N), vectors(20), vectors(20))

@@ -103,7 +103,8 @@ GOOD = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
         ({"x": GOOD}, {"vector_column": "z"}, "no column 'z'"),
         ({"x": [[1.0], [2.0, 3.0], [1.0]]}, {}, "row 1: the embedding has another width"),
         ({"x": [[1.0], [float("nan")], [1.0]]}, {}, "row 1: the embedding holds NaN"),
-        ({"x": [[1.0], [1e300], [1.0]]}, {}, "row 1: the embedding holds NaN or infinity"),
+        ({"x": [[1.0], [1e300], [1.0]]}, {}, "row 1: the embedding holds 1e+300, and 1e+15 is"),
+        ({"x": [[1.0], [1e30], [1.0]]}, {}, "row 1: the embedding holds 1e+30, and 1e+15 is"),
         ({"x": [[1.0], None, [1.0]]}, {}, "row 1: has no embedding"),
         ({"x": GOOD, "id": ["s", "t", "s"]}, {}, "the id 's' stands there 2 times"),
         ({"x": GOOD, "id": ["s", None, "t"]}, {}, "row 1: column 'id' is empty"),
@@ -131,6 +132,10 @@ def test_what_is_wrong_is_one_line_that_names_the_file(
         ({"embeddings": np.ones((2, 3))}, "no array labels"),
         ({"embeddings": np.ones((2, 3, 4)), "labels": [0, 1]}, "of shape (2, 3, 4)"),
         ({"embeddings": np.ones((3, 3)), "labels": [0, 1]}, "3 embeddings but 2 labels"),
+        (
+            {"embeddings": np.float32([[1, 2], [3, 1e30]]), "labels": [0, 1]},
+            "bad.npz, embeddings 1: the embedding holds 1e+30, and 1e+15 is the largest",
+        ),
     ],
 )
 def test_npz_files_that_do_not_fit_are_refused(

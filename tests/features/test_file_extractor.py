@@ -204,11 +204,16 @@ def spoilt(row: int, value: Any) -> list[Any]:
     [
         (
             spoilt(31, FEATURES[0] * np.nan),
-            "NaN or infinity in the features of 1 image of reward_val: '2-2'",
+            "the features of 1 image of reward_val cannot be used: '2-2'; the first holds NaN",
         ),
         (
             spoilt(99, FEATURES[0] * np.inf),
-            "NaN or infinity in the features of 1 candidate: '5-40'",
+            "the features of 1 candidate cannot be used: '5-40'; the first holds infinity",
+        ),
+        (
+            spoilt(0, [1.0, -1e300, 0.0, 0.0, 0.0]),
+            "the features of 1 image of train cannot be used: '1-0'; the first holds -1e+300, and "
+            "1e+15 is the largest number",
         ),
         (
             spoilt(7, FEATURES[0, :3]),
@@ -235,6 +240,10 @@ def test_features_that_are_no_vectors_are_refused(features: Any, said: str, path
         (
             {"ids": IDS, "features": FEATURES, "parts": PARTS[1:]},
             "100 ids but 99 entries of 'parts'",
+        ),
+        (
+            {"ids": IDS, "parts": PARTS, "features": FEATURES * np.float32(1e30)},
+            f"the features of {len(SPLITS.train)} images of train cannot be used: '1-0'",
         ),
         ({"ids": IDS, "features": FEATURES[0]}, "array 'features' is float32 of shape (5,);"),
         ({"ids": IDS.astype(object), "features": FEATURES}, "cannot be read (Object arrays cannot"),

@@ -24,6 +24,7 @@ from rlsel.data.sources.paths import (
     matching_files,
     require_path_or_splits,
 )
+from rlsel.data.vectors import find_unusable
 from rlsel.errors import InputError
 from rlsel.schema import PathText, config
 
@@ -199,19 +200,16 @@ def _block(array: pa.Array, where: str, start: int) -> Float32[np.ndarray, "n f"
             )
         width = int(lengths[0])
     values = array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), width)
-    return _finite(values, where, start)
+    return _usable(values, where, start)
 
 
-def _finite(values_NF: np.ndarray, where: str, start: int = 0) -> Float32[np.ndarray, "n f"]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        vectors_NF = np.asarray(values_NF).astype(np.float32)
-    broken = np.flatnonzero(~np.isfinite(vectors_NF).all(axis=1))
-    if len(broken):
+def _usable(values_NF: np.ndarray, where: str, start: int = 0) -> Float32[np.ndarray, "n f"]:
+    if unusable := find_unusable(values_NF):
         raise InputError(
-            f"{where} {start + int(broken[0])}: the embedding holds NaN or infinity; mend that row "
-            "or leave it out"
+            f"{where} {start + int(unusable.rows[0])}: the embedding holds {unusable.said}; mend "
+            "that row or leave it out"
         )
-    return vectors_NF
+    return values_NF.astype(np.float32)
 
 
 def _ids(rows: Rows, column: str | None) -> list[str]:
@@ -280,7 +278,7 @@ def _read_arrays(
         patients=patient_names(others["patients"], where) if "patients" in others else None,
         lacking=lacking(indices, names, where, NOUN),
     )
-    return listing, _finite(values, f"{path}, {array}")
+    return listing, _usable(values, f"{path}, {array}")
 
 
 def _require_one_width(parts: dict[str, EmbeddingSet], source: EmbeddingsSource) -> None:

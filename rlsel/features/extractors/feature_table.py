@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Float
+from jaxtyping import Shaped
 
 from rlsel.data.sources.parquet import open_parquet
 from rlsel.data.sources.paths import matching_files
@@ -33,8 +33,9 @@ class FeatureTable:
     parts_N: np.ndarray | None
     """Strings: the part of each row; None if the files do not have it."""
     part_column: str
-    read_features: Callable[[], Float[np.ndarray, "n f"]]
-    """Reads the features as float32. Raises InputError if they are no vectors of one length."""
+    read_features: Callable[[], Shaped[np.ndarray, "n f"]]
+    """Reads the features, numbers of any type. Raises InputError if they are no vectors of one
+    length."""
 
     @property
     def where(self) -> str:
@@ -142,9 +143,7 @@ def _vectors(file: Path, column: str) -> np.ndarray:
         np.diff(np.asarray(values.offsets)) if is_list else np.full(len(values), kind.list_size)
     )
     _require_one_length(lengths_N, f"{file}: column {column!r}")
-    flat = values.flatten()
-    numbers = flat.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)
-    return numbers.reshape(len(lengths_N), -1)
+    return values.flatten().to_numpy(zero_copy_only=False).reshape(len(lengths_N), -1)
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -196,7 +195,7 @@ def _npz_vectors(file: Path, key: str, ids_N: np.ndarray) -> np.ndarray:
         )
     if len(features_NF) != len(ids_N):
         raise InputError(f"{file}: {len(ids_N):,} ids but {len(features_NF):,} features")
-    return features_NF.astype(np.float32)
+    return features_NF
 
 
 @contextmanager

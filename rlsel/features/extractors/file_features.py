@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from rlsel.data import SampleSet, Splits
+from rlsel.data.vectors import find_unusable
 from rlsel.errors import InputError
 from rlsel.features.extractors.config import FileExtractor
 from rlsel.features.extractors.feature_table import FeatureTable, files_of, open_table
@@ -47,21 +48,21 @@ def file_features(
     """The features of every image except test, float32, by the field names of `Features`.
 
     Raises:
-        InputError: an image has no features, or features are not finite or differ in length.
+        InputError: an image has no features, or features hold NaN, infinity or numbers that are too
+            large, or differ in length.
     """
     table = open_table(config)
     rows = _rows_of(table, splits, candidates)
     features_NF = table.read_features()
     chosen = {name: features_NF[rows_M] for name, rows_M in rows.items()}
     for name, features_MF in chosen.items():
-        bad_M = ~np.isfinite(features_MF).all(axis=1)
-        if bad_M.any():
-            bad = table.ids_N[rows[name][bad_M]].tolist()
+        if unusable := find_unusable(features_MF):
+            bad = table.ids_N[rows[name][unusable.rows]].tolist()
             raise InputError(
-                f"{table.where}: NaN or infinity in the features of {_some(bad, name)}: "
-                f"{first_few(bad)}"
+                f"{table.where}: the features of {_some(bad, name)} cannot be used: "
+                f"{first_few(bad)}; the first holds {unusable.said}"
             )
-    return chosen
+    return {name: features_MF.astype(np.float32) for name, features_MF in chosen.items()}
 
 
 def _rows_of(table: FeatureTable, splits: Splits, candidates: SampleSet) -> Rows:
