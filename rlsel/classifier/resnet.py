@@ -95,7 +95,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """A state dict from a file, to be sent to machines that lack the file.
 
     Raises:
-        InputError: the file is missing, or holds something else.
+        InputError: the file is missing, or holds something else or weights that are not finite.
     """
     _require_file(path)
     try:
@@ -105,7 +105,20 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path}: cannot be read as a PyTorch state dict ({reason})") from None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise InputError(f"{path}: holds no state dict; save one with model.state_dict()")
+    require_finite(state, path)
     return state
+
+
+def require_finite(state: Weights, path: Path) -> None:
+    """Refuse the weights of a training that diverged.
+
+    Raises:
+        InputError: a weight is NaN or infinity.
+    """
+    for name, value in state.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            said = "NaN" if torch.isnan(value).any() else "infinity"
+            raise InputError(f"{path}: its weights {name} hold {said}; take another checkpoint")
 
 
 def _require_file(path: Path) -> None:

@@ -40,10 +40,8 @@ INPUTS = {
     "train": "training {noun}s",
     "validation": "validation {noun}s",
     "test": "test {noun}s",
-    "classifier.weights": "weights in classifier.weights",
-    "audit.weights": "weights in audit.weights",
 }
-"""Name of an input -> how messages call it. Other inputs are called by their names."""
+"""Name of an input -> what messages call it. Other inputs are called by their names."""
 GENERATOR = "generator"
 """Subfolder of a run for the training of its own generator."""
 T = TypeVar("T")

@@ -3,9 +3,11 @@
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
+from rlsel.classifier import ClassifierConfig
 from rlsel.classifier.mlp import MLPConfig
-from rlsel.classifier.resnet import weights_digest
+from rlsel.classifier.resnet import read_weights, weights_digest
 from rlsel.data import EmbeddingSet, ImageSet, SampleSet, Splits, load_splits
 from rlsel.data.image_set import as_images
 from rlsel.data.kinds import known
@@ -38,7 +40,8 @@ def read_samples(experiment: Experiment) -> tuple[Splits, Pool | None]:
     """Like `read_inputs`, but without checking a file of features."""
     require_packages(experiment.selection.methods)
     require_rules(experiment.selection.methods, experiment.folder)
-    require_weights(experiment.audit.weights)
+    for path in _files_of_weights(experiment).values():
+        read_weights(path)  # so that damaged ones are told before anything is trained
     require_extractor(experiment.features.extractor)
     _require_gpus(experiment)
     splits = load_splits(experiment.data, experiment.seed)
@@ -52,20 +55,35 @@ def read_samples(experiment: Experiment) -> tuple[Splits, Pool | None]:
 
 
 def digests_of_weights(experiment: Experiment) -> dict[str, str]:
-    """Setting -> hash of the file of weights that it names; settings without a file are left out.
+    """`weights in SETTING` -> hash of that file; settings without a file are left out.
 
-    The weights of an extractor of features are not among them: the features show which they were.
+    The weights of a frozen extractor are not among them: the features show which they were.
 
     Raises:
         InputError: a file is missing.
     """
+    files = _files_of_weights(experiment)
+    return {f"weights in {name}": weights_digest(path) for name, path in files.items()}
+
+
+def _files_of_weights(experiment: Experiment) -> dict[str, Path]:
+    """Setting -> file of weights of a ResNet34, of the settings that name one.
+
+    Raises:
+        InputError: the file of `audit.weights` is missing.
+    """
     require_weights(experiment.audit.weights)
-    classifier = experiment.classifier
-    files = {
-        "classifier.weights": None if isinstance(classifier, MLPConfig) else classifier.weights,
-        "audit.weights": experiment.audit.weights,
+    trained = {
+        "classifier.weights": experiment.classifier,
+        "features.extractor.weights": experiment.features.extractor,
     }
-    return {setting: weights_digest(path) for setting, path in files.items() if path}
+    files = {
+        setting: config.weights
+        for setting, config in trained.items()
+        if isinstance(config, ClassifierConfig)
+    }
+    files["audit.weights"] = experiment.audit.weights
+    return {setting: path for setting, path in files.items() if path is not None}
 
 
 def require_same_kind(experiment: Experiment, train: SampleSet) -> None:

@@ -83,6 +83,20 @@ def test_a_file_that_holds_no_state_dict_is_an_input_error(content: object, tmp_
         build_resnet34(2, 0, tmp_path / "other.pt")
 
 
+@pytest.mark.parametrize(("value", "said"), [(torch.nan, "NaN"), (-torch.inf, "infinity")])
+def test_weights_that_are_not_finite_are_an_input_error(
+    value: float, said: str, checkpoint: Path, tmp_path: Path
+) -> None:
+    state = torch.load(checkpoint)
+    state["layer2.0.conv1.weight"][1, 2, 0, 1] = value
+    torch.save(state, tmp_path / "w.pt")
+
+    with pytest.raises(
+        InputError, match=rf"w\.pt: its weights layer2\.0\.conv1.weight hold {said}"
+    ):
+        build_resnet34(2, 0, tmp_path / "w.pt")
+
+
 def test_a_checkpoint_that_would_run_code_is_not_loaded(tmp_path: Path) -> None:
     torch.save(torch.nn.Linear(2, 2), tmp_path / "pickled.pt")
 

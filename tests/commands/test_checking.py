@@ -208,3 +208,14 @@ def test_gpus_that_can_never_be_had_are_refused_by_check_too(
 
     with pytest.raises(InputError, match="this machine has no GPU"):
         checking.check_inputs(load_experiment(config))
+
+
+@pytest.mark.parametrize("block", ["classifier", "audit"])
+def test_weights_that_are_not_finite_are_told_by_check(block: str, tmp_path: Path) -> None:
+    write_images(tmp_path / "data", {"benign": 40, "malignant": 40})
+    torch.save({"conv1.weight": torch.tensor([1.0, torch.nan])}, tmp_path / "mine.pt")
+    config = config_of(tmp_path)
+    config.write_text(config.read_text() + f"{block}: {{weights: mine.pt}}\n")
+
+    with pytest.raises(InputError, match=r"mine\.pt: its weights conv1\.weight hold NaN"):
+        checking.check_inputs(load_experiment(config))

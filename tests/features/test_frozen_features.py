@@ -10,6 +10,7 @@ from small_features import small_pool, small_splits
 from torch import Tensor, nn
 
 from rlsel.data.image_set import ImageSet, as_images
+from rlsel.errors import InputError
 from rlsel.features import Features, FeaturesConfig, extract_features, extraction
 from rlsel.features.extractors import frozen
 from rlsel.features.extractors.config import TorchvisionExtractor
@@ -77,6 +78,22 @@ def test_every_split_but_test_gets_features_and_candidates_logits(by_colours: li
     assert np.array_equal(
         features.candidate_logits,
         head_logits(features.train, splits.train.labels, features.candidates, 3),
+    )
+
+
+def test_a_network_that_makes_no_numbers_of_an_image_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network, model = colours()
+    monkeypatch.setattr(frozen, "torchvision_network", lambda config, seed: network)
+    monkeypatch.setattr(model, "forward", lambda x_NCHW: x_NCHW.mean(dim=(2, 3)) * torch.nan)
+
+    with pytest.raises(InputError) as caught:
+        features_of(as_images(small_pool().candidates))
+
+    assert str(caught.value) == (
+        f"features.extractor: colours makes a feature of image {small_splits().train.ids[0]} that "
+        "holds NaN; take other weights"
     )
 
 

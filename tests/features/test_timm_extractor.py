@@ -99,6 +99,19 @@ def test_positions_of_a_vision_transformer_are_stretched_to_another_size(tmp_pat
     assert stretched.shape[1] < state["pos_embed"].shape[1]
 
 
+def test_weights_that_are_not_finite_are_refused(whole: nn.Module, tmp_path: Path) -> None:
+    state = {name: value.clone() for name, value in whole.state_dict().items()}
+    name = next(iter(state))
+    state[name].view(-1)[3] = torch.nan
+    path = tmp_path / "spoilt.safetensors"
+    save_file(state, path)
+
+    with pytest.raises(InputError) as caught:
+        features_of(extractor(path))
+
+    assert str(caught.value) == f"{path}: its weights {name} hold NaN; take another checkpoint"
+
+
 def test_weights_of_another_network_are_refused(checkpoint: Path) -> None:
     with pytest.raises(InputError, match=r"test\.safetensors: no weights of test_convnext: it lac"):
         timm_network(extractor(checkpoint, "test_convnext"), 0)

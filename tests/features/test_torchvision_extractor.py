@@ -181,6 +181,15 @@ def test_weights_that_are_not_there_are_refused_before_anything_is_read(
     assert str(caught.value) == said
 
 
+def test_weights_that_are_not_finite_are_refused(whole: nn.Module, tmp_path: Path) -> None:
+    state = {name: value.clone() for name, value in whole.state_dict().items()}
+    state["conv1.0.weight"][1, 1, 1, 1] = torch.nan
+    path = saved(state, tmp_path / "spoilt.pt")
+
+    with pytest.raises(InputError, match=r"spoilt\.pt: its weights conv1\.0\.weight hold NaN"):
+        weights_of(extractor(path))
+
+
 def test_an_unknown_network_is_refused_with_those_that_sound_alike() -> None:
     with pytest.raises(InputError, match=r"by no 'resnet-50'; did you mean resnet50 or "):
         require_extractor(extractor("random", "resnet-50"))

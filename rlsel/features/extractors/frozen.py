@@ -9,6 +9,8 @@ from jaxtyping import Float
 from rlsel.classifier import ClassifierConfig, recipe_of
 from rlsel.data import SampleSet, Splits
 from rlsel.data.image_set import as_images
+from rlsel.data.vectors import find_unusable
+from rlsel.errors import InputError
 from rlsel.features.extractors.config import (
     ExtractorConfig,
     FileExtractor,
@@ -131,7 +133,14 @@ def _looked_at(network: FrozenNetwork, splits: Splits, candidates: SampleSet) ->
         few_threads(),
         progress_bar(f"features by {network.name}", total, after_s=PATIENCE_S) as bar,
     ):
-        return {
+        found = {
             name: network.features_of(as_images(samples).images, device, bar.advance)
             for name, samples in sets.items()
         }
+    for name, features_MF in found.items():
+        if unusable := find_unusable(features_MF):
+            raise InputError(
+                f"features.extractor: {network.name} makes a feature of image "
+                f"{sets[name].ids[unusable.rows[0]]} that holds {unusable.said}; take other weights"
+            )
+    return found

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from rlsel.classifier.resnet import read_weights
+from rlsel.classifier.resnet import read_weights, require_finite
 from rlsel.errors import InputError
 from rlsel.machine.wording import first_few
 
@@ -32,7 +32,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """A state dict in PyTorch's format or in safetensors, without the prefixes of wrappers.
 
     Raises:
-        InputError: the file is missing, or holds something else.
+        InputError: the file is missing, or holds something else or weights that are not finite.
     """
     state = _read_safetensors(path) if path.suffix == ".safetensors" else read_weights(path)
     for wrapper in WRAPPERS:
@@ -47,10 +47,12 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     except ImportError:
         raise InputError(f"{path}: needs safetensors: pip install 'rlsel[timm]'") from None
     try:
-        return load_file(path)
+        state = load_file(path)
     except Exception as error:  # safetensors has its own error class
         reason = [*str(error).splitlines(), type(error).__name__][0]
         raise InputError(f"{path}: cannot be read as safetensors ({reason})") from None
+    require_finite(state, path)
+    return state
 
 
 def take_over(
