@@ -10,9 +10,10 @@ from pathlib import Path
 
 from rlsel.data import Splits
 from rlsel.experiment.config import Experiment, default_experiment
-from rlsel.features import extraction
+from rlsel.features import Extracted, extraction
 from rlsel.machine.progress import console
 from rlsel.machine.workplace import Workplace
+from rlsel.pool import Pool
 from rlsel.reporting import print_table, write_report
 from rlsel.rewards import Workbench
 from rlsel.rewards.elsewhere import workplace
@@ -25,7 +26,7 @@ from rlsel.runs.tensorboard import TensorBoard
 from rlsel.selectors import Selection
 from rlsel.stages.candidates import Candidates, generation, without_copies
 from rlsel.stages.choosing import choose
-from rlsel.stages.description import describe
+from rlsel.stages.description import Description, describe
 from rlsel.stages.examination import examine
 from rlsel.stages.inputs import describe_settings_and_inputs, digests_of_weights, read_inputs
 from rlsel.stages.judging import compare_with_truth, score
@@ -95,6 +96,20 @@ def make_candidates(
         return candidates
 
 
+def extract_and_describe(
+    experiment: Experiment, splits: Splits, pool: Pool, folder: RunFolder, where: Workplace
+) -> tuple[Extracted, Description]:
+    """Features of every sample but those of test, and the candidates as they are described."""
+    with folder.stage("features") as stage:
+        keep_weights = "finetune" in experiment.reward.fidelities
+        extracted = stage.keep(
+            extraction(experiment.features, splits, pool, experiment.seed, keep_weights, where)
+        )
+        stage.ran_at(where)
+        folder.require_same(splits, features=extracted.features.digest)
+        return extracted, describe(experiment, splits, pool, extracted.features)
+
+
 def select_and_score(
     experiment: Experiment,
     splits: Splits,
@@ -106,14 +121,7 @@ def select_and_score(
     pool = candidates.pool
     folder.begin(describe_settings_and_inputs(experiment, splits, pool), splits, candidates)
 
-    with folder.stage("features") as stage:
-        keep_weights = "finetune" in experiment.reward.fidelities
-        extracted = stage.keep(
-            extraction(experiment.features, splits, pool, experiment.seed, keep_weights, where)
-        )
-        stage.ran_at(where)
-        folder.require_same(splits, features=extracted.features.digest)
-        described = describe(experiment, splits, pool, extracted.features)
+    extracted, described = extract_and_describe(experiment, splits, pool, folder, where)
 
     with folder.stage("audit") as stage:
         examined = examine(experiment, splits, pool, extracted.features, where=where)
