@@ -163,7 +163,7 @@ def _samples(
     ids = np.array([f"{what}-{i:06d}" for i in range(len(values))])
     labels = labels.astype(np.int64)
     if _are_embeddings(values):
-        return EmbeddingSet(values.astype(np.float32), labels, class_names, ids)
+        return EmbeddingSet(values.astype(np.float32, copy=False), labels, class_names, ids)
     return ImageSet(values, labels, class_names, ids)
 
 

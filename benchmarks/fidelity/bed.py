@@ -38,7 +38,7 @@ class Variant:
     images judged by an extractor trained on the other half."""
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     num_seeds: int = NUM_SEEDS
-    """One where a first look showed it to be dear and no better."""
+    """One where a first look showed it to be expensive and no better."""
 
     @property
     def name(self) -> str:

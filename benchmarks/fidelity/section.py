@@ -31,7 +31,7 @@ truth, at one training a set: the mean over seeds, and in brackets the lowest se
 is for the AUC: the variance between sets, divided by the variance of one set over seeds after the
 effect that a seed has on all sets is taken out. Seconds are the median of one evaluation on one
 core, without what is prepared once (the extractor, its feature maps). A reward without a
-signal-to-noise was tried with one seed and given up, as too dear for what it said.
+signal-to-noise was tried with one seed and given up, as too expensive for what it said.
 """
 
 

@@ -71,7 +71,7 @@ def ppo_config(
         PPOConfig(algo_class=_Algorithm)
         .environment(
             env_name,
-            disable_env_checking=True,  # RLlib's check asks for rewards, which are dear
+            disable_env_checking=True,  # RLlib's check asks for rewards, which are expensive
         )
         .env_runners(
             num_env_runners=num_env_runners,

@@ -16,6 +16,8 @@ from typing import ClassVar, TypeVar
 import numpy as np
 from jaxtyping import Int
 
+from rlsel.machine.mapped import join_rows, take_rows
+
 S = TypeVar("S", bound="SampleSet")
 
 
@@ -79,8 +81,10 @@ class SampleSet(ABC):
         """The samples at these indices, in that order, or those where a boolean mask is true."""
         which = np.asarray(which)
         given = {name: getattr(self, name) for name in (self.content, "labels", "ids", "patients")}
+        content = take_rows(given.pop(self.content), which)
         return self.changed(
-            **{name: None if value is None else value[which] for name, value in given.items()}
+            **{name: None if value is None else value[which] for name, value in given.items()},
+            **{self.content: content},
         )
 
     def changed(self: S, **fields: object) -> S:
@@ -117,7 +121,7 @@ def concatenate(sets: Sequence[S]) -> S:
         raise ValueError(f"class names differ: {[other.class_names for other in sets]}")
     known = [part.patients for part in sets if part.patients is not None]
     joined = {
-        first.content: np.concatenate([part.values for part in sets]),
+        first.content: join_rows([part.values for part in sets]),
         "labels": np.concatenate([part.labels for part in sets]),
         "ids": np.concatenate([part.ids for part in sets]),
         "patients": np.concatenate(known) if len(known) == len(sets) else None,

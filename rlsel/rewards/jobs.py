@@ -15,7 +15,7 @@ from rlsel.metrics import METRICS
 
 Fidelity = Literal["probe", "finetune", "full"]
 LADDER: tuple[Fidelity, ...] = get_args(Fidelity)
-"""From the cheapest to the dearest."""
+"""From the cheapest to the most expensive."""
 Split = Literal["reward_val", "selection_val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 

@@ -11,7 +11,7 @@ from rlsel.rewards.reward import SetReward, repeated_seeds
 from rlsel.seeding import rng
 
 SEEDS = 3
-"""Seeds of one set, and sets under one seed, where an evaluation is dear."""
+"""Seeds of one set, and sets under one seed, where an evaluation is expensive."""
 PROBED_SETS = 16
 """Sets under one seed where an evaluation is cheap, as a probe is."""
 

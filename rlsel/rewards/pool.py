@@ -12,6 +12,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from rlsel.errors import find_input_error
 from rlsel.machine import cluster
+from rlsel.machine.mapped import sent_by_path
 from rlsel.machine.progress import console
 from rlsel.machine.wording import counted
 from rlsel.rewards.broker import Broker
@@ -54,7 +55,10 @@ class RayEvaluations:
 def open_run(broker: Any, workbench: Workbench, ledger_path: Path) -> RayEvaluations:
     """Register a run with the broker, and put its images into Ray's object store once."""
     run_id = str(ledger_path.resolve())
-    ray.get(broker.open.remote(run_id, [ray.put(workbench)], run_id))
+    # On one machine, processes map the same files; several need copies in the object store.
+    with sent_by_path() if len(cluster.nodes()) == 1 else nullcontext():
+        shared = ray.put(workbench)
+    ray.get(broker.open.remote(run_id, [shared], run_id))
     # That of the evaluators, since this process may have another device.
     arithmetic = ray.get(broker.arithmetic.remote(workbench.classifier.precision))
     return RayEvaluations(run_id, replace(workbench.keys, arithmetic=arithmetic))

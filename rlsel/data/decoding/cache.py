@@ -88,8 +88,7 @@ def _load(entry: Path) -> Decoded:
     if json.loads((entry / CHECKSUMS).read_text(encoding="utf-8")) != _checksums(entry):
         raise ValueError(f"{entry}: the checksums differ")
     state = json.loads((entry / STATE).read_text(encoding="utf-8"))
-    # Copy-on-write ("c") shares pages and never changes the file, and gives torch a writable array.
-    rgb_NHWC = np.asarray(np.load(entry / IMAGES, mmap_mode="c"))
+    rgb_NHWC = np.load(entry / IMAGES, mmap_mode="r")
     images = ImageSet(
         images=rgb_NHWC,
         labels=np.array(state["labels"], dtype=np.int64),

@@ -21,6 +21,7 @@ from rlsel.data.decoding.resize import Size
 from rlsel.data.image_set import ImageSet
 from rlsel.data.sources.part import Listing, Payload
 from rlsel.errors import InputError
+from rlsel.machine.mapped import empty_rows
 from rlsel.machine.progress import track
 from rlsel.machine.wording import by, counted
 
@@ -153,7 +154,7 @@ def _decode(
 
 def _room_for(num_images: int, size: Size) -> np.ndarray:
     try:
-        return np.empty((num_images, *size, 3), dtype=np.uint8)
+        return empty_rows((num_images, *size, 3), np.uint8)
     except (MemoryError, ValueError) as error:  # ValueError: beyond the address space
         needed = num_images * size[0] * size[1] * 3 / 2**30
         raise InputError(
