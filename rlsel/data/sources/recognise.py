@@ -14,7 +14,8 @@ from rlsel.data.sources import (
     PcamHdf5Source,
 )
 from rlsel.data.sources.columns import image_column, label_column
-from rlsel.data.sources.embeddings import ARRAYS, is_vector, only_vectors
+from rlsel.data.sources.embeddings import is_vector, only_vectors
+from rlsel.data.sources.embeddings_npz import holds_embeddings
 from rlsel.data.sources.folder import SUFFIXES as IMAGE_SUFFIXES
 from rlsel.data.sources.npz import array_names
 from rlsel.data.sources.parquet import SUFFIXES as PARQUET_SUFFIXES
@@ -90,8 +91,7 @@ def _folder(text: str, path: Path, label: str | None) -> AnySource:
 
 
 def _npz(text: str, path: Path) -> AnySource:
-    names = {name.rpartition("_")[2] for name in array_names(path)}
-    if "images" not in names and names & set(ARRAYS):
+    if holds_embeddings(array_names(path)):
         return EmbeddingsSource(path=text)
     return NpzSource(path=text)
 
