@@ -75,4 +75,4 @@ def import_pool(
         write_bytes(picture, draw_pairs(pairs.candidates, pairs.originals))
         sets = (kept.candidates, splits.train)
         warnings = warn_of_pattern(*(pattern_by_class(as_images(samples)) for samples in sets))
-    return Imported(kept, describe_copies(audit), tuple(warnings), picture)
+    return Imported(kept, describe_copies(audit, splits.train.noun), tuple(warnings), picture)

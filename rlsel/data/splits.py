@@ -133,7 +133,7 @@ def _draw(images: SampleSet, num: int | None, split: str, seed: int) -> tuple[Sa
         return images, images.take(np.array([], dtype=np.int64))
     if num > len(images):
         raise InputError(
-            f"data.num_{split} is {num:,}, but the split has {counted(len(images), 'image')}"
+            f"data.num_{split} is {num:,}, but the split has {counted(len(images), images.noun)}"
         )
     drawn, left = draw(images.labels, num, rng(seed, "splits", "draw", split))
     return images.take(drawn), images.take(left)
@@ -148,6 +148,6 @@ def require_every_class(splits: Mapping[str, SampleSet]) -> None:
     for split, images in splits.items():
         if absent := [name for name, count in images.counts.items() if not count]:
             raise InputError(
-                f"{split} ({counted(len(images), 'image')}) has none of class "
-                f"{first_few(absent)}: give more images, more patients or other ratios"
+                f"{split} ({counted(len(images), images.noun)}) has none of class "
+                f"{first_few(absent)}: give more {images.noun}s, more patients or other ratios"
             )

@@ -140,6 +140,10 @@ def nothing() -> str:
         (nothing, "empty: holds nothing that is known"),
         (lambda: write_folder("one", {"a": 9}), "one: at least two class folders are needed"),
         (lambda: write_folder("s", {"train/a": 9, "train/b": 9}), "s: of the splits there is only"),
+        (
+            lambda: write_folder("y", COUNTS) and "y/*/*.png",
+            "a glob names Parquet files alone, and",
+        ),
         (lambda: write_folder("x", COUNTS) and "x/normal/0.png", "0.png: is a single image"),
     ],
 )

@@ -49,7 +49,13 @@ def recognise(text: str, label: str | None = None) -> AnySource:
     """
     pattern = str(expand(text))
     if glob.has_magic(pattern) and not os.path.exists(pattern):
-        return _parquet(text, matching_files(text, PARQUET_SUFFIXES), label)
+        files = matching_files(text, PARQUET_SUFFIXES)
+        if other := next((file for file in files if file.suffix.lower() != ".parquet"), None):
+            raise InputError(
+                f"{text}: a glob names Parquet files alone, and {shown(other)} is none; of images "
+                "give the folder of the class folders, of NPZ one file"
+            )
+        return _parquet(text, files, label)
     path = existing(text)
     return _folder(text, path, label) if path.is_dir() else _file(text, path, label)
 
