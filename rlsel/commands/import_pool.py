@@ -7,6 +7,7 @@ from rlsel.data import EmbeddingSet, ImageSet, load_splits
 from rlsel.data.image_set import as_images
 from rlsel.data.kinds import known
 from rlsel.data.pattern import pattern_by_class, warn_of_pattern
+from rlsel.data.sources.recognise import require_columns
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
 from rlsel.machine.atomic_files import write_bytes
@@ -60,6 +61,8 @@ def import_pool(
             config = recognise_pool(images, label)
         case EmbeddingSet():
             config = EmbeddingsPool(path=images)
+            config = config if label is None else replace(config, label_column=label)
+    require_columns(label, config.source)
     pool = build_pool(config, splits, experiment.data, experiment.seed)
     pool = replace(pool, source=source) if source else pool
     audit = audit_of(splits, pool, None, experiment.seed)

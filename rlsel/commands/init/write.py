@@ -36,9 +36,12 @@ def init(
     """
     if out.exists():
         raise InputError(f"{out}: is there already; choose another --out, or remove it first")
-    if images is None and (candidates or label):
+    if images is None and (candidates is not None or label is not None):
         raise InputError("candidates are chosen for real images: give those too, by --images")
-    blocks = blocks_for(images, candidates, label, out.parent) if images else blocks_of_default()
+    if images is None:
+        blocks = blocks_of_default()
+    else:
+        blocks = blocks_for(images, candidates, label, out.parent)
     text = _head(command, out) + commented_yaml(blocks)
     with replacing(out) as temporary:
         temporary.write_text(text, encoding="utf-8")

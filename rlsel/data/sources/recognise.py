@@ -60,6 +60,24 @@ def recognise(text: str, label: str | None = None) -> AnySource:
     return _folder(text, path, label) if path.is_dir() else _file(text, path, label)
 
 
+def has_columns(source: AnySource) -> bool:
+    """Whether a source lies in Parquet, where a column names the classes."""
+    in_npz = isinstance(source, EmbeddingsSource) and source.is_npz
+    return isinstance(source, ParquetSource | EmbeddingsSource) and not in_npz
+
+
+def require_columns(label: str | None, *sources: AnySource) -> None:
+    """Refuse a column of the classes where nothing has columns.
+
+    Raises:
+        InputError: none of the sources lies in Parquet.
+    """
+    if label is not None and not any(map(has_columns, sources)):
+        raise InputError(
+            f"--label-column {label} names a column of Parquet, and none is given; leave it out"
+        )
+
+
 def _file(text: str, path: Path, label: str | None) -> AnySource:
     suffix = path.suffix.lower()
     if suffix == ".npz":
