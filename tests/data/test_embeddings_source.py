@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from small_embeddings import CLASSES, WIDTH, vectors, write_embeddings
 
-from rlsel.data import DataConfig, EmbeddingSet, EmbeddingsSource, load_splits
+from rlsel.data import DataConfig, EmbeddingSet, EmbeddingsSource, Ratios, load_splits
 from rlsel.data.sources import WHOLE, read_embeddings
 from rlsel.data.sources.recognise import recognise
 from rlsel.errors import InputError
+from rlsel.pool.recognise import recognise_pool
 
 NUM = 37
 
@@ -278,6 +279,38 @@ def test_files_of_numpy_in_the_wrong_place_are_refused_with_the_remedy(
 
     with pytest.raises(InputError, match=said):
         read_embeddings(EmbeddingsSource(**here))
+
+
+def test_an_export_of_embeddings_is_read_as_a_folder(tmp_path: Path) -> None:
+    write_embeddings(tmp_path / "selected.parquet", NUM)
+    pq.write_table(
+        pa.table({"candidate_id": ["a"], "kept": [True]}), tmp_path / "selection.parquet"
+    )
+
+    parts, notes = read_embeddings(EmbeddingsSource(path=str(tmp_path)))
+
+    assert len(parts[WHOLE]) == NUM
+    assert "left out 1 file" in notes[0]
+    assert recognise_pool(str(tmp_path)).name == "embeddings"
+
+
+def test_skip_bad_is_refused_for_embeddings() -> None:
+    with pytest.raises(ValueError, match="leave skip_bad out"):
+        DataConfig(source=EmbeddingsSource(path="x.npz"), skip_bad=True)
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "said"), [(("train_", "val_", "test_"), True), (("",), False)]
+)
+def test_ratios_of_a_source_that_has_its_splits_are_noted(
+    prefixes: tuple[str, ...], said: bool, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "a.npz", **arrays_of(*prefixes))
+    source = EmbeddingsSource(path=str(tmp_path / "a.npz"))
+
+    splits = load_splits(DataConfig(source=source, ratios=Ratios(train=0.4, val=0.4, test=0.2)), 0)
+
+    assert any("data.ratios is not used" in note for note in splits.notes) == said
 
 
 def test_an_npz_file_in_capitals_is_read(tmp_path: Path) -> None:

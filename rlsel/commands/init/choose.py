@@ -105,6 +105,8 @@ def _readable_with(pool: FilePool, found: Found, seed: int) -> Found:
     try:
         build_pool(pool, found.splits, found.config, seed)
     except InputError as error:
+        if isinstance(found.config.source, EmbeddingsSource):
+            raise
         config = replace(found.config, skip_bad=True)
         with suppress(InputError):
             build_pool(pool, found.splits, config, seed)
