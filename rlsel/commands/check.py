@@ -16,6 +16,7 @@ from rlsel.machine.wording import below_here, counted
 from rlsel.pool import InputReport
 from rlsel.pool.checks import CountRow
 from rlsel.stages.inputs import describe_settings_and_inputs, read_inputs, read_samples
+from rlsel.stages.trial import try_features, try_weights
 
 
 def check_inputs(experiment: Experiment, ids: Path | None = None) -> InputReport:
@@ -29,6 +30,9 @@ def check_inputs(experiment: Experiment, ids: Path | None = None) -> InputReport
         InputError: an input is wrong; the message is the same as that of a run.
     """
     splits, pool = read_samples(experiment) if ids else read_inputs(experiment)
+    try_weights(experiment, splits)
+    if pool is not None and not ids:
+        try_features(experiment, splits, pool)
     report = describe_settings_and_inputs(experiment, splits, pool)
     for table in _count_tables(report, splits.train, console.width):
         console.print(table)
