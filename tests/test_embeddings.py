@@ -104,6 +104,7 @@ def test_check_tells_the_width(tmp_path: Path) -> None:
         ({"features": {"extractor": {"epochs": 3}}}, "features.extractor is for images"),
         ({"audit": {"weights": "real.parquet"}}, "audit.weights is for images"),
         ({"pool": {"name": "folder", "path": "."}}, "at least two class folders"),
+        ({"pool": {"name": "phantom"}}, "for embeddings take embeddings or planted"),
         ({"data": {"source": {"name": "phantom"}}}, "holds embeddings, and the real samples are"),
     ],
 )

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rlsel.commands.ids import write_ids
+from rlsel.data import SampleSet
 from rlsel.experiment.config import Experiment
 from rlsel.machine.atomic_files import require_new
 from rlsel.machine.progress import console
@@ -16,6 +17,7 @@ from rlsel.machine.wording import below_here, counted
 from rlsel.pool import InputReport
 from rlsel.pool.checks import CountRow
 from rlsel.stages.inputs import describe_settings_and_inputs, read_inputs, read_samples
+from rlsel.stages.trial import try_features, try_weights
 
 
 def check_inputs(experiment: Experiment, ids: Path | None = None) -> InputReport:
@@ -32,8 +34,11 @@ def check_inputs(experiment: Experiment, ids: Path | None = None) -> InputReport
     if ids is not None:
         require_new(ids, "--ids")
     splits, pool = read_samples(experiment) if ids else read_inputs(experiment)
+    try_weights(experiment, splits)
+    if pool is not None and not ids:
+        try_features(experiment, splits, pool)
     report = describe_settings_and_inputs(experiment, splits, pool)
-    for table in _count_tables(report, splits.class_names, console.width):
+    for table in _count_tables(report, splits.train, console.width):
         console.print(table)
     for finding in report.findings:
         style = "yellow" if finding.level == "warning" else "dim"
@@ -51,21 +56,22 @@ def check_inputs(experiment: Experiment, ids: Path | None = None) -> InputReport
     return report
 
 
-def _count_tables(report: InputReport, class_names: tuple[str, ...], width: int) -> Iterator[Table]:
+def _count_tables(report: InputReport, samples: SampleSet, width: int) -> Iterator[Table]:
     """A table with a row for each part. If it is too wide, one table with a row for each class and
     another for the sizes, so that no number is cut off.
     """
+    class_names, what = samples.class_names, f"{samples.noun}s"
     by_class = [[f"{row.counts.get(name, 0):,}" for name in class_names] for row in report.rows]
     facts = [_facts(row) for row in report.rows]
     parts = [row.part for row in report.rows]
     wide = _table(
-        ("images", *class_names, *FACTS),
+        (what, *class_names, *FACTS),
         [[part, *counts, *fact] for part, counts, fact in zip(parts, by_class, facts, strict=True)],
     )
     if _fits(wide, width):
         yield wide
         return
-    yield _table(("images", *parts), [[*row] for row in zip(class_names, *by_class, strict=True)])
+    yield _table((what, *parts), [[*row] for row in zip(class_names, *by_class, strict=True)])
     yield _table(("", *FACTS), [[part, *fact] for part, fact in zip(parts, facts, strict=True)])
 
 

@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from rlsel.data.image_set import ImageSet
 from rlsel.data.samples import SampleSet
 from rlsel.data.sources.part import Payload
+from rlsel.data.sources.paths import SELECTED
 from rlsel.errors import InputError
 from rlsel.machine.atomic_files import filling, require_empty, writing
 from rlsel.machine.file_names import DistinctNames, distinct_names, folder_name, plain_name
@@ -29,8 +30,6 @@ from rlsel.runs.selection_table import FILE_NAME, read_selection
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif", "BMP": ".bmp", "WEBP": ".webp"}
 """Format -> suffix, for images that a user's Parquet file holds."""
 IMAGE_SUFFIXES = {*SUFFIXES.values(), ".jpeg", ".tiff"}
-SELECTED = "selected.parquet"
-"""File of selected embeddings, written by `write_pool`."""
 CLASS_FOLDERS = "class_folders"
 """Key in the metadata of the Parquet file: class -> folder, as JSON."""
 

@@ -7,6 +7,7 @@ from rlsel.data import EmbeddingSet, ImageSet, load_splits
 from rlsel.data.image_set import as_images
 from rlsel.data.kinds import known
 from rlsel.data.pattern import pattern_by_class, warn_of_pattern
+from rlsel.data.sources.recognise import require_columns
 from rlsel.experiment.config import Experiment
 from rlsel.machine.atomic_files import require_new, write_bytes
 from rlsel.pool import EmbeddingsPool, Pool, build_pool, write_pool
@@ -58,6 +59,8 @@ def import_pool(
             config = recognise_pool(images, label)
         case EmbeddingSet():
             config = EmbeddingsPool(path=images)
+            config = config if label is None else replace(config, label_column=label)
+    require_columns(label, config.source)
     pool = build_pool(config, splits, experiment.data, experiment.seed)
     pool = replace(pool, source=source) if source else pool
     audit = audit_of(splits, pool, None, experiment.seed)
@@ -73,4 +76,4 @@ def import_pool(
         write_bytes(picture, draw_pairs(pairs.candidates, pairs.originals))
         sets = (kept.candidates, splits.train)
         warnings = warn_of_pattern(*(pattern_by_class(as_images(samples)) for samples in sets))
-    return Imported(kept, describe_copies(audit), tuple(warnings), picture)
+    return Imported(kept, describe_copies(audit, splits.train.noun), tuple(warnings), picture)

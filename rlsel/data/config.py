@@ -66,6 +66,11 @@ class DataConfig:
             raise ValueError("the phantom draws at its own size: set source.size_px, not size_px")
         if isinstance(self.source, EmbeddingsSource) and self.size_px is not None:
             raise ValueError("embeddings have no size in pixels: leave size_px out")
+        if isinstance(self.source, EmbeddingsSource) and self.skip_bad:
+            raise ValueError(
+                "no embedding is left out where one cannot be read: leave skip_bad out, and mend "
+                "the file"
+            )
 
     @property
     def size(self) -> Size | None:

@@ -23,6 +23,7 @@ class EmbeddingSet(SampleSet):
     ids: np.ndarray
     patients: np.ndarray | None = None
     noun: ClassVar[str] = "embedding"
+    content_noun: ClassVar[str] = "numbers"
     content: ClassVar[str] = "vectors"
 
     @property

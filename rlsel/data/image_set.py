@@ -25,6 +25,7 @@ class ImageSet(SampleSet):
     ids: np.ndarray
     patients: np.ndarray | None = None
     noun: ClassVar[str] = "image"
+    content_noun: ClassVar[str] = "pixels"
     content: ClassVar[str] = "images"
 
     @property

@@ -37,6 +37,8 @@ class SampleSet(ABC):
     """(n,) strings: the patient of each sample; None if unknown. Splits never divide a patient."""
     noun: ClassVar[str]
     """The word for one sample in messages: image, embedding."""
+    content_noun: ClassVar[str]
+    """The word in messages for what equal samples share: pixels, numbers."""
     content: ClassVar[str]
     """The field that holds one row for each sample."""
 

@@ -18,6 +18,8 @@ from rlsel.errors import InputError
 from rlsel.machine.wording import counted, first_few
 from rlsel.seeding import rng
 
+RATIOS_UNUSED = "data.ratios is not used, as the source gives train, val and test"
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -104,7 +106,9 @@ class _Parts(NamedTuple):
 def _three_parts(config: DataConfig, seed: int) -> _Parts:
     """Train, val and test as the source gives them, or cut by ratio."""
     if isinstance(config.source, PhantomSource):
-        return _Parts({**draw_splits(config.source, rng(seed, "splits", "phantom"))})
+        notes = () if config.ratios == Ratios() else (RATIOS_UNUSED,)
+        drawn = draw_splits(config.source, rng(seed, "splits", "phantom"))
+        return _Parts({**drawn}, notes=notes)
     parts, notes = read_parts(config.source, config.size, config.skip_bad)
     ratios, generator = config.ratios, rng(seed, "splits", "ratios")
     missing = tuple(split for split in ("val", "test") if split not in parts)
@@ -117,6 +121,8 @@ def _three_parts(config: DataConfig, seed: int) -> _Parts:
         share = wanted / (ratios.train + wanted)
         parts["train"], parts[missing[0]] = _cut(parts["train"], (1 - share, share), generator)
         notes = (*notes, f"{missing[0]}: the source has none, so {share:.1%} of train was cut off")
+    elif ratios != Ratios():
+        notes = (*notes, RATIOS_UNUSED)
     cautions = tell_of_patients(config.source, parts)
     return _Parts(parts, missing, notes, cautions)
 
@@ -133,7 +139,7 @@ def _draw(images: SampleSet, num: int | None, split: str, seed: int) -> tuple[Sa
         return images, images.take(np.array([], dtype=np.int64))
     if num > len(images):
         raise InputError(
-            f"data.num_{split} is {num:,}, but the split has {counted(len(images), 'image')}"
+            f"data.num_{split} is {num:,}, but the split has {counted(len(images), images.noun)}"
         )
     drawn, left = draw(images.labels, num, rng(seed, "splits", "draw", split))
     return images.take(drawn), images.take(left)
@@ -148,6 +154,6 @@ def require_every_class(splits: Mapping[str, SampleSet]) -> None:
     for split, images in splits.items():
         if absent := [name for name, count in images.counts.items() if not count]:
             raise InputError(
-                f"{split} ({counted(len(images), 'image')}) has none of class "
-                f"{first_few(absent)}: give more images, more patients or other ratios"
+                f"{split} ({counted(len(images), images.noun)}) has none of class "
+                f"{first_few(absent)}: give more {images.noun}s, more patients or other ratios"
             )

@@ -96,7 +96,7 @@ def _cut_patients(
     if len(names) < len(shares_S):
         raise InputError(
             f"{counted(len(names), 'patient')} cannot be split into {len(shares_S)} sets without "
-            "dividing one: give images of more patients, or leave the patient unknown"
+            "dividing one: give samples of more patients, or leave the patient unknown"
         )
     counts_GC = np.zeros((len(names), int(labels_N.max()) + 1))
     np.add.at(counts_GC, (patient_N, labels_N), 1)

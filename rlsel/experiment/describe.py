@@ -6,7 +6,7 @@ So no stage is imported, and `rlsel config` and completion answer at once.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import cache
@@ -58,6 +58,9 @@ class Setting:
     """The kind of a block without a name; empty where it has to have one."""
     about: str = ""
     """For a block: the docstring of its class."""
+    beside: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    """Depth in `written` -> the settings that a block there needs to be of its kind: its name, and
+    what has to be given."""
 
     @property
     def is_block(self) -> bool:
@@ -120,6 +123,8 @@ def find_settings(key: str) -> list[Setting]:
     known = [*every_setting()]
     exact = [one for one in known if one.key == key]
     found = exact or [one for one in known if ".".join(one.written) == key]
+    if block := next((one for one in known if one.kinds and f"{one.key}.name" == key), None):
+        return [_choice(block)]
     if not found:
         near = _nearest(key, [name for one in known for name in (one.key, ".".join(one.written))])
         hint = f" (did you mean {' or '.join(near)}?)" if near else ""
@@ -127,6 +132,20 @@ def find_settings(key: str) -> list[Setting]:
         hint += f"; {key.rpartition('.')[2]!r} is in the meaning of {alike}" if alike else ""
         raise InputError(f"there is no setting {key!r}{hint}; `rlsel config` lists all")
     return found
+
+
+def _choice(block: Setting) -> Setting:
+    """The setting `name` of a block of one of several kinds."""
+    names = [kind.type.removeprefix("name: ").replace(" or ", ", ") for kind in block.kinds]
+    needed = "" if block.usual_kind else f" It has to be given where {block.key} is."
+    return Setting(
+        key=f"{block.key}.name",
+        written=(*block.written, "name"),
+        type=f"one of {', '.join(names)}",
+        default=block.usual_kind or block.default,
+        meaning=f"Which kind it is, on which the other settings of the block depend.{needed}",
+        beside=block.beside,
+    )
 
 
 def _described_as(key: str, known: list[Setting]) -> list[str]:
@@ -176,18 +195,22 @@ class _Place:
     written: tuple[str, ...]
     presets: Mapping[str, Any]
     """Name of a preset -> its settings at this place."""
+    beside: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    """As in `Setting`."""
 
     def at(self, name: str) -> "_Place":
         """The place of one of this block's settings."""
         inside = {
             p: has[name] for p, has in self.presets.items() if isinstance(has, dict) and name in has
         }
-        return _Place((*self.key, name), (*self.written, name), inside)
+        return _Place((*self.key, name), (*self.written, name), inside, self.beside)
 
-    def of_kind(self, names: list[str]) -> "_Place":
-        """The same place, for a block whose kind has these names."""
+    def of_kind(self, names: list[str], required: Sequence[str]) -> "_Place":
+        """The same place, for a block whose kind has these names and needs these settings."""
         inside = {p: has for p, has in self.presets.items() if has.get("name", names[0]) in names}
-        return _Place((*self.key, names[0]), self.written, inside)
+        needed = {"name": names[0], **dict.fromkeys(required, "...")}
+        beside = {**self.beside, len(self.written): needed}
+        return _Place((*self.key, names[0]), self.written, inside, beside)
 
 
 @dataclass(frozen=True)
@@ -233,10 +256,15 @@ class _Reader:
             kinds=kinds,
             usual_kind=_usual_kind(block),
             about=_one_line(block.get("description", "")) if kinds or below else "",
+            beside=place.beside,
         )
 
     def _kind(self, names: list[str], node: dict[str, Any], place: _Place) -> Setting:
-        block, place = self._resolved(node), place.of_kind(names)
+        block = self._resolved(node)
+        required = [name for name in block.get("required", ()) if name != "name"]
+        # The schema cannot say that such a source needs a path, or train and test in its place.
+        required += ["path"] if {"path", "train"} <= block.get("properties", {}).keys() else []
+        place = place.of_kind(names, required)
         about = _one_line(block.get("description", ""))
         return Setting(
             key=".".join(place.key),
@@ -248,6 +276,7 @@ class _Reader:
                 for one in self.below(block, place)
             ),
             about=about,
+            beside=place.beside,
         )
 
     def _resolved(self, node: dict[str, Any]) -> dict[str, Any]:

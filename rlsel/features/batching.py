@@ -24,12 +24,7 @@ def cut_into_batches(
 
     Source: Ye et al. 2020, section 3.1.
     """
-    largest = int(np.bincount(labels_N).max())
-    if largest < num_batches:
-        raise InputError(
-            f"features.num_batches is {num_batches}, but no class has more than {largest} "
-            "candidates, so some batch would be empty"
-        )
+    require_batches(labels_N, num_batches)
     parts = [[] for _ in range(num_batches)]
     for label in np.unique(labels_N):
         members = np.flatnonzero(labels_N == label)
@@ -39,3 +34,17 @@ def cut_into_batches(
     rows = [np.concatenate(part) for part in parts]
     rows = [row[np.argsort(sort_key_N[row], kind="stable")] for row in rows]
     return pad_rows(rows).astype(np.int64)
+
+
+def require_batches(labels_N: Int[np.ndarray, " n"], num_batches: int) -> None:
+    """Refuse more batches than the largest class can fill.
+
+    Raises:
+        InputError: a batch would stay empty.
+    """
+    largest = int(np.bincount(labels_N).max())
+    if largest < num_batches:
+        raise InputError(
+            f"features.num_batches is {num_batches}, but no class has more than {largest} "
+            "candidates, so some batch would be empty"
+        )

@@ -84,9 +84,11 @@ def _phantom(
     config: PhantomPool, splits: Splits, data_config: DataConfig, generator: np.random.Generator
 ) -> Pool:
     if not isinstance(data_config.source, PhantomSource):
+        is_image = isinstance(splits.train, ImageSet)
+        others = "planted, folder, parquet or npz" if is_image else "embeddings or planted"
         raise InputError(
-            f"pool.name is phantom, which needs data.source.name phantom; for "
-            f"{data_config.source.name} take planted, folder, parquet or npz"
+            "pool.name is phantom, also where pool is left out, which needs data.source.name "
+            f"phantom; for {data_config.source.name} take {others}"
         )
     drawn = draw_candidates(config, data_config.source, as_images(splits.train), generator)
     candidates, kinds, useful = drawn
@@ -102,7 +104,8 @@ def _planted(
     # Real images are removed before planting, so that the counts of the kinds are exact.
     fresh = ~_is_real(held_back, splits)
     pool = plant(config, held_back.take(fresh), generator)
-    return replace(pool, notes=_dropped(int((~fresh).sum()), "held-back image"))
+    what = f"held-back {held_back.noun}"
+    return replace(pool, notes=_dropped(int((~fresh).sum()), what, held_back))
 
 
 def _folder(
@@ -145,7 +148,7 @@ def _without_real(pool: Pool, splits: Splits) -> Pool:
     fresh = ~_is_real(pool.candidates, splits)
     if fresh.all():
         return pool
-    notes = (*pool.notes, *_dropped(int((~fresh).sum()), "candidate"))
+    notes = (*pool.notes, *_dropped(int((~fresh).sum()), "candidate", pool.candidates))
     return replace(pool.take(fresh), notes=notes)
 
 
@@ -175,8 +178,11 @@ def _is_real(images: SampleSet, splits: Splits) -> np.ndarray:
     return np.isin(images.value_digests, real)
 
 
-def _dropped(count: int, what: str) -> tuple[str, ...]:
-    text = f"dropped {counted(count, what)} with the pixels of a training, validation or test image"
+def _dropped(count: int, what: str, samples: SampleSet) -> tuple[str, ...]:
+    text = (
+        f"dropped {counted(count, what)} with the {samples.content_noun} of a training, validation "
+        f"or test {samples.noun}"
+    )
     return (text,) if count else ()
 
 
@@ -189,7 +195,8 @@ def _ignored(made: Pool, splits: Splits) -> tuple[str, ...]:
 
 def _repeats(pool: Pool) -> tuple[str, ...]:
     num_extra = len(pool) - len(np.unique(pool.candidates.value_digests))
-    text = f"{counted(num_extra, 'candidate')} with the pixels of another candidate; kept"
+    content = pool.candidates.content_noun
+    text = f"{counted(num_extra, 'candidate')} with the {content} of another candidate; kept"
     return (text,) if num_extra else ()
 
 

@@ -119,8 +119,8 @@ def _row(name: str, images: SampleSet) -> CountRow:
 
 def _standard_errors(splits: Splits) -> list[str]:
     return [
-        f"{name}: an accuracy over {len(images):,} images has a standard error of up to "
-        f"{standard_error(len(images)):.3f}"
+        f"{name}: an accuracy over {counted(len(images), images.noun)} has a standard error of up "
+        f"to {standard_error(len(images)):.3f}"
         for name, images in splits.named().items()
         if name != "train" and len(images) and not _is_small(images)
     ]
@@ -129,14 +129,14 @@ def _standard_errors(splits: Splits) -> list[str]:
 def _small(splits: Splits) -> list[str]:
     """Warnings on validation sets too small to tell selections apart, and on small classes."""
     small = [
-        f"{name} has {counted(len(images), 'image')}: accuracies within "
+        f"{name} has {counted(len(images), images.noun)}: accuracies within "
         f"{standard_error(len(images)):.3f} of each other cannot be told apart; "
-        f"{NUM_VALIDATED:,} images would bring that to {MAX_STANDARD_ERROR}"
+        f"{NUM_VALIDATED:,} {images.noun}s would bring that to {MAX_STANDARD_ERROR}"
         for name, images in splits.named().items()
         if name != "train" and len(images) and _is_small(images)
     ]
     return [*small, *_mending_ratios(splits)] + [
-        f"train has {counted(count, 'image')} of class {name!r}; expect unsteady results"
+        f"train has {counted(count, splits.train.noun)} of class {name!r}; expect unsteady results"
         for name, count in splits.train.counts.items()
         if count < MIN_TRAIN_PER_CLASS
     ]
@@ -173,7 +173,7 @@ def _mending_ratios(splits: Splits) -> list[str]:
     train, val, test = better.train, better.val, better.test
     return [
         f"data.ratios: {{train: {train:.4g}, val: {val:.4g}, test: {test:.4g}}} would give each "
-        f"half of validation {NUM_VALIDATED:,} images or more"
+        f"half of validation {NUM_VALIDATED:,} {splits.train.noun}s or more"
     ]
 
 
@@ -216,8 +216,9 @@ def _two_labels(splits: Splits) -> list[str]:
         return []
     pairs = [f"{ids[order[at]]} and {ids[order[at + 1]]}" for at in differs[:PAIRS_NAMED]]
     return [
-        f"{counted(len(np.unique(digests[order[differs]])), 'image')} under two labels, with the "
-        f"same pixels: {'; '.join(pairs)}{'; ...' * (len(differs) > PAIRS_NAMED)}"
+        f"{counted(len(np.unique(digests[order[differs]])), splits.train.noun)} under two labels, "
+        f"with the same {splits.train.content_noun}: {'; '.join(pairs)}"
+        f"{'; ...' * (len(differs) > PAIRS_NAMED)}"
     ]
 
 
@@ -227,7 +228,10 @@ def _shared(splits: Splits) -> list[str]:
     for (one, first), (other, second) in combinations(splits.named().items(), 2):
         same = int(np.isin(first.value_digests, second.value_digests).sum())
         if same:
-            found.append(f"{counted(same, 'image')} of {one} in {other} too, with the same pixels")
+            found.append(
+                f"{counted(same, first.noun)} of {one} in {other} too, with the same "
+                f"{first.content_noun}"
+            )
         if first.patients is not None and second.patients is not None:
             both = np.intersect1d(first.patients, second.patients)
             if len(both):

@@ -58,7 +58,7 @@ def without_copies(pool: Pool, audit: CopyAudit) -> Pool:
     if not audit.flagged.any():
         return pool
     dropped = counted(int(audit.flagged.sum()), "candidate")
-    note = f"dropped {dropped} that copy a training image"
+    note = f"dropped {dropped} that copy a training {pool.candidates.noun}"
     return replace(pool.take(~audit.flagged), notes=(*pool.notes, note))
 
 

@@ -203,12 +203,12 @@ def selection_risk(audit: CopyAudit, selected: Bool[np.ndarray, " n"]) -> Select
     )
 
 
-def describe_copies(audit: CopyAudit) -> str:
-    """One line on the near-copies in a pool, before any selection."""
+def describe_copies(audit: CopyAudit, noun: str = "image") -> str:
+    """One line on the near-copies in a pool, before any selection. `noun` is that of a sample."""
     return (
-        f"{int(audit.flagged.sum()):,} of {len(audit.flagged):,} candidates copy a training image; "
-        f"of held-out real images {_share(audit.content.held_out_flagged):.2%} would be taken for "
-        "copies"
+        f"{int(audit.flagged.sum()):,} of {len(audit.flagged):,} candidates copy a training "
+        f"{noun}; of held-out real {noun}s {_share(audit.content.held_out_flagged):.2%} would be "
+        "taken for copies"
     )
 
 

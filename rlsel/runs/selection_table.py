@@ -6,13 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rlsel.data.sources.paths import SELECTION
 from rlsel.errors import InputError
 from rlsel.features import CandidateTable
 from rlsel.machine.atomic_files import replacing
 from rlsel.pool import Pool
 from rlsel.selectors.selection import Selection
 
-FILE_NAME = "selection.parquet"
+FILE_NAME = SELECTION
 
 
 def write_selection(

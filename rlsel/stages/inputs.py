@@ -15,6 +15,7 @@ from rlsel.data.positive_class import describe_positive, doubts
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
 from rlsel.features import FeaturesConfig
+from rlsel.features.batching import require_batches
 from rlsel.features.extractors import require_extractor, require_features
 from rlsel.generators.candidates import require_known
 from rlsel.generators.registry import generator_of
@@ -51,7 +52,9 @@ def read_samples(experiment: Experiment) -> tuple[Splits, Pool | None]:
         generator_of(experiment.generator).require_trainable(as_images(splits.train))
         require_known(experiment.generator.classes, splits.class_names, "generator.classes")
         return splits, None
-    return splits, build_pool(experiment.pool, splits, experiment.data, experiment.seed)
+    pool = build_pool(experiment.pool, splits, experiment.data, experiment.seed)
+    require_batches(pool.candidates.labels, experiment.features.num_batches)
+    return splits, pool
 
 
 def digests_of_weights(experiment: Experiment) -> dict[str, str]:

@@ -4,13 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from rich.console import Console
 from small_experiment import refused, rlsel
 
 from rlsel.commands.config import terminal
+from rlsel.commands.config.example import example_of
 from rlsel.commands.config.page import config_page
+from rlsel.errors import InputError
 from rlsel.experiment import describe
-from rlsel.experiment.describe import SCHEMA, every_setting, settings
+from rlsel.experiment.config import build_experiment
+from rlsel.experiment.describe import SCHEMA, Setting, every_setting, settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "config.md"
 
@@ -60,7 +64,46 @@ def test_a_setting_is_explained_and_shown_as_it_is_written() -> None:
     outcome = rlsel("config", "data.source.npz.path")
 
     assert outcome.said.startswith("data.source.npz.path type text default has to be given")
-    assert "    data:\n      source:\n        path: ...\n" in outcome.out
+    assert "    data:\n      source:\n        name: npz\n        path: ...\n" in outcome.out
+
+
+def refusal_of(setting: Setting) -> str:
+    """What the example of a setting is refused with; empty if it is a config."""
+    try:
+        build_experiment(yaml.safe_load("\n".join(example_of(setting))), "it")
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def test_the_example_of_every_setting_is_a_config() -> None:
+    """Where the value is left to the reader, as `...`, that is all that is wrong with it."""
+    refused_with = [(one, refusal_of(one)) for one in every_setting() if not one.is_block]
+    wrong = {
+        one.key: said
+        for one, said in refused_with
+        if said and not said.startswith(f"it: {'.'.join(one.written)} is '...'")
+    }
+
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "choices", "default"),
+    [
+        ("data.source.name", "phantom, folder, parquet, npz, pcam_hdf5", "phantom"),
+        ("classifier.name", "resnet34, mlp", "resnet34"),
+        ("generator.name", "histogan", "histogan"),
+    ],
+)
+def test_the_name_of_a_kind_is_told_once_with_the_choices(
+    key: str, choices: str, default: str
+) -> None:
+    said = rlsel("config", key).said
+
+    assert said.startswith(f"{key} type one of {choices}")
+    assert said.count(" default ") == 1
+    assert f" default {default} Which kind it is" in said
 
 
 def test_a_setting_in_a_list_is_shown_with_its_dash(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,16 @@ def test_a_folder_becomes_a_pool_and_its_copies_are_told(folder: Path, tmp_path:
         assert picture.width > picture.height
 
 
+def test_a_label_column_of_a_folder_is_refused(folder: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path / "c.yaml", data=SOURCE)
+    to = tmp_path / "p.parquet"
+
+    said = refused(rlsel("import", folder, "--config", config, "--to", to, "--label-column", "zz"))
+
+    assert "--label-column zz names a column of Parquet" in said
+    assert not to.exists()
+
+
 def test_copies_are_left_out_where_it_is_asked_for(folder: Path, tmp_path: Path) -> None:
     config = write_config(tmp_path / "c.yaml", data=SOURCE)
 

@@ -1,5 +1,6 @@
 """`rlsel init`: what it chooses by the size of things, and what it refuses."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from small_init import candidates, init_refused, made, pixels, write_folder, wri
 
 from rlsel.commands.init import images as looking
 from rlsel.commands.init.limits import Limits, within
+from rlsel.pool import ParquetPool
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
@@ -122,6 +124,11 @@ def several_arrays() -> str:
     return "arrays"
 
 
+def broken_embeddings() -> str:
+    np.savez("nan.npz", embeddings=np.full((20, 3), np.nan), labels=np.arange(20) % 2)
+    return "nan.npz"
+
+
 def nothing() -> str:
     Path("empty").mkdir()
     return "empty"
@@ -135,11 +142,16 @@ def nothing() -> str:
         (lists_of_labels, "lists.parquet: no column tells the class of an image"),
         (no_images, "paths.parquet: no column holds encoded images"),
         (several_arrays, "arrays: holds several NPZ files; give one of them: a.npz, b.npz"),
+        (broken_embeddings, "nan.npz, embeddings 0: the embedding holds NaN or infinity"),
         (lambda: "nowhere", "nowhere: no such file or folder"),
         (lambda: "nowhere/*.parquet", "nowhere/*.parquet: no .parquet file is there"),
         (nothing, "empty: holds nothing that is known"),
         (lambda: write_folder("one", {"a": 9}), "one: at least two class folders are needed"),
         (lambda: write_folder("s", {"train/a": 9, "train/b": 9}), "s: of the splits there is only"),
+        (
+            lambda: write_folder("y", COUNTS) and "y/*/*.png",
+            "a glob names Parquet files alone, and",
+        ),
         (lambda: write_folder("x", COUNTS) and "x/normal/0.png", "0.png: is a single image"),
     ],
 )
@@ -160,6 +172,33 @@ def test_candidates_that_do_not_go_with_the_images_are_refused() -> None:
     unknown = init_refused("--images", "slides", *candidates({"normal": 8, "tumor": 8}))
     assert "has the class 'tumor', which training lacks; known are normal, tumour" in unknown
     assert "give those too, by --images" in init_refused("--candidates", "slides")
+
+
+@pytest.mark.parametrize(
+    "words", [("--images", ""), ("--images", "slides", "--candidates", ""), ("--candidates", "")]
+)
+def test_an_empty_path_is_refused(words: tuple[str, ...]) -> None:
+    write_folder("slides", COUNTS)
+
+    assert re.search("an empty path|give those too, by --images", init_refused(*words))
+
+
+def test_a_label_column_is_refused_where_nothing_has_columns() -> None:
+    words = ("--images", write_folder("slides", COUNTS), "--label-column", "zz")
+
+    assert "--label-column zz names a column of Parquet" in init_refused(*words, *candidates())
+    assert "--label-column zz names a column of Parquet" in init_refused(*words)
+
+
+def test_beside_a_folder_of_images_the_label_column_is_that_of_the_candidates() -> None:
+    write_table("c.parquet", label=["a", "b"] * 30, kind=["normal", "tumour"] * 30)
+    write_folder("slides", COUNTS)
+
+    words = ("--images", "slides", "--candidates", "c.parquet", "--label-column", "kind")
+
+    pool = made(*words).pool
+    assert isinstance(pool, ParquetPool)
+    assert pool.label_column == "kind"
 
 
 def test_a_generated_folder_is_taken_by_its_pool() -> None:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_sources import encoded, random_images, write_folder, write_parquet
 
@@ -146,3 +147,9 @@ def test_parquet_files_of_such_a_name_are_refused_in_a_line(tmp_path: Path) -> N
     with pytest.raises(InputError, match="cannot be read as Parquet") as error:
         read_whole(ParquetSource(path=str(tmp_path)), None, skip_bad=False)
     str(error.value).encode()
+
+
+def test_files_beside_the_class_folders_are_counted_and_named(data: Path) -> None:
+    np.savez(data / "more.npz", images=random_images(2), labels=[0, 1])
+
+    assert read(data)[1] == ("ignored 1 file beside the folders: 'more.npz'",)

@@ -31,6 +31,7 @@ class TableSet(SampleSet):
     ids: np.ndarray
     patients: np.ndarray | None = None
     noun: ClassVar[str] = "table row"
+    content_noun: ClassVar[str] = "cells"
     content: ClassVar[str] = "rows"
 
     @property

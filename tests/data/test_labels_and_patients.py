@@ -82,6 +82,24 @@ def names(images: ImageSet) -> set[str]:
     return set(images.patients.tolist())
 
 
+@pytest.mark.parametrize(
+    ("class_names", "said"),
+    [(("x", "x"), "2 classes are called 'x'"), (("x", " "), "a class name is empty")],
+)
+@pytest.mark.parametrize("labels", [np.array([0, 1]), np.array(["x", "x"])])
+def test_class_names_that_tell_no_classes_apart_are_refused(
+    class_names: tuple[str, ...], said: str, labels: np.ndarray
+) -> None:
+    with pytest.raises(InputError, match=said):
+        class_indices(labels, class_names, where)
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_an_empty_label_is_named(blank: str) -> None:
+    with pytest.raises(InputError, match="row 1: the label is empty"):
+        class_indices(np.array(["x", blank]), None, where)
+
+
 def test_a_patient_as_integer_and_as_float_is_one(tmp_path: Path) -> None:
     ids = np.arange(NUM) // 3
 

@@ -121,7 +121,7 @@ def test_a_fractional_label_is_named(tmp_path: Path) -> None:
 def test_pickled_objects_are_refused(tmp_path: Path) -> None:
     file = write_npz(tmp_path / "a.npz", NUM, train_images=np.array([{}] * NUM, dtype=object))
 
-    with pytest.raises(InputError, match=r"cannot be read \(train_images\)"):
+    with pytest.raises(InputError, match="train_images holds Python objects"):
         read(file)
 
 

@@ -211,9 +211,7 @@ def test_the_phantom_draws_its_own_pool() -> None:
 
 
 def test_a_phantom_pool_for_other_data_is_refused_with_the_choices(splits: Splits) -> None:
-    with pytest.raises(
-        InputError, match=r"needs data.source.name phantom; for folder take planted"
-    ):
+    with pytest.raises(InputError, match=r"phantom; for folder take planted"):
         build_pool(PhantomPool(), splits, REAL, seed=0)
 
 

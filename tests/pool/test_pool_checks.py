@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rlsel.data import Ratios, Splits
+from rlsel.data import EmbeddingSet, Ratios, Splits
 from rlsel.pool import Pool, describe_inputs
 from rlsel.pool.checks import standard_error
 
@@ -135,6 +135,19 @@ def test_an_image_twice_under_one_label_is_no_warning_of_labels(splits: Splits) 
     doubled = replace(splits, test=splits.train)
 
     assert not any("two labels" in text for text in describe_inputs(doubled, None).warnings)
+
+
+def test_what_is_said_of_embeddings_calls_them_so() -> None:
+    vectors_NF = np.tile(np.arange(8, dtype=np.float32), (24, 1))
+    samples = EmbeddingSet(vectors_NF, np.arange(24) % 2, ("a", "b"), np.arange(24).astype(str))
+
+    report = describe_inputs(Splits(*[samples] * 4), Pool(samples, source="a test"))
+
+    said = " ".join(finding.text for finding in report.findings)
+    assert "24 embeddings" in said
+    assert "with the same numbers" in said
+    assert "image" not in said
+    assert "pixel" not in said
 
 
 def test_images_that_are_nearly_black_are_a_warning(splits: Splits) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
+from rlsel.commands.config.example import INDENT, example_of
 from rlsel.experiment.describe import Setting, find_settings, settings
 from rlsel.machine.progress import console
 
 WIDEST = 100
 """Most columns of a line; longer lines are hard to read."""
-INDENT = "  "
 
 
 def print_blocks() -> None:
@@ -110,17 +110,9 @@ def _print_one(setting: Setting) -> None:
     if re.search(r"\bNone\b", setting.meaning):
         _print_wrapped("(None is written null.)", INDENT)
     _print("")
-    for depth, part in enumerate(setting.written):
-        is_last = depth == len(setting.written) - 1
-        mark = "- " if depth and _is_list(setting.written[:depth]) else ""
-        shown = setting.default if setting.default not in (None, "null", "{}") else "..."
-        value = f" {shown}" if is_last else ""
-        indent = INDENT * (depth + 2)
-        _print_wrapped(f"{mark}{part}:{value}", indent, indent + INDENT)
-
-
-def _is_list(keys: tuple[str, ...]) -> bool:
-    return any(one.type.startswith("list") for one in find_settings(".".join(keys)))
+    for line in example_of(setting):
+        indent = INDENT * 2 + " " * (len(line) - len(line.lstrip()))
+        _print_wrapped(line.lstrip(), indent, indent + INDENT)
 
 
 def _width() -> int:

@@ -10,7 +10,7 @@ from rlsel.commands.init.limits import Limits, limits_here
 from rlsel.commands.init.noted import Block, Noted
 from rlsel.commands.init.place import as_config_has_it
 from rlsel.data import EmbeddingsSource
-from rlsel.data.sources.recognise import recognise
+from rlsel.data.sources.recognise import has_columns, recognise, require_columns
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment, default_experiment, to_dict
 from rlsel.experiment.describe import find_settings
@@ -68,12 +68,14 @@ def blocks_for(images: str, candidates: str | None, label: str | None, folder: P
             f"{images}: holds embeddings, and a generator makes images alone; give candidates too, "
             "as embeddings (--candidates)"
         )
+    pool = None if candidates is None else _recognised(candidates, label, has_columns(source))
+    require_columns(label, source, *([pool.source] if pool else []))
     found = look_at_images(source, limits, seed, makes_candidates=candidates is None)
     console.print(f"{images}: {found.in_words}", markup=False)
-    if candidates is None:
+    if pool is None:
         made: Block = {"generator": _generator(found, limits, images)}
     else:
-        pool = _recognised(candidates, label)
+        console.print(f"{candidates}: candidates, {POOLS[type(pool)]}", markup=False)
         found = _readable_with(pool, found, seed)
         made = {"pool": _pool(pool, folder)}
     return {
@@ -84,15 +86,14 @@ def blocks_for(images: str, candidates: str | None, label: str | None, folder: P
     }
 
 
-def _recognised(candidates: str, label: str | None) -> FilePool:
+def _recognised(candidates: str, label: str | None, is_of_images: bool) -> FilePool:
+    """The candidates. The column of the classes may be that of the images alone."""
+    if label is None or not is_of_images:
+        return recognise_pool(candidates, label)
     try:
-        pool = recognise_pool(candidates)
+        return recognise_pool(candidates)
     except InputError:
-        if label is None:
-            raise
-        pool = recognise_pool(candidates, label)
-    console.print(f"{candidates}: candidates, {POOLS[type(pool)]}", markup=False)
-    return pool
+        return recognise_pool(candidates, label)
 
 
 def _readable_with(pool: FilePool, found: Found, seed: int) -> Found:
@@ -104,6 +105,8 @@ def _readable_with(pool: FilePool, found: Found, seed: int) -> Found:
     try:
         build_pool(pool, found.splits, found.config, seed)
     except InputError as error:
+        if isinstance(found.config.source, EmbeddingsSource):
+            raise
         config = replace(found.config, skip_bad=True)
         with suppress(InputError):
             build_pool(pool, found.splits, config, seed)

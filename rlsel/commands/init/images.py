@@ -177,7 +177,8 @@ def _first_splits(config: DataConfig, seed: int) -> tuple[DataConfig, Splits]:
     try:
         return config, load_splits(config, seed)
     except InputError as error:
-        for change in ({"ratios": FOR_FEW}, SKIP_BAD, {"ratios": FOR_FEW, **SKIP_BAD}):
+        changes = [{"ratios": FOR_FEW}, SKIP_BAD, {"ratios": FOR_FEW, **SKIP_BAD}]
+        for change in changes[:1] if isinstance(config.source, EmbeddingsSource) else changes:
             changed = replace(config, **change)
             with suppress(InputError):
                 return changed, load_splits(changed, seed)

@@ -38,9 +38,12 @@ def init(
         InputError: `out` exists, or a file cannot be read. Nothing is written then.
     """
     require_new(out, "--out")
-    if images is None and (candidates or label):
+    if images is None and (candidates is not None or label is not None):
         raise InputError("candidates are chosen for real images: give those too, by --images")
-    blocks = blocks_for(images, candidates, label, out.parent) if images else blocks_of_default()
+    if images is None:
+        blocks = blocks_of_default()
+    else:
+        blocks = blocks_for(images, candidates, label, out.parent)
     text = _head(command, out) + commented_yaml(blocks)
     with replacing(out) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -13,14 +13,14 @@ import pyarrow as pa
 from jaxtyping import Float32
 
 from rlsel.data.embedding_set import EmbeddingSet
-from rlsel.data.sources.labels import class_indices, lacking, patient_names
-from rlsel.data.sources.npz import array_names, one_label_each, read_array
+from rlsel.data.sources.embeddings_npz import VECTORS, parts_in, read_arrays
 from rlsel.data.sources.parquet import ParquetSource, open_parquet, read_rows, readable, row_groups
 from rlsel.data.sources.parquet_splits import Rows
 from rlsel.data.sources.part import WHOLE, Listing
 from rlsel.data.sources.paths import (
     existing,
     expand,
+    given_splits,
     matching_files,
     require_path_or_splits,
 )
@@ -30,9 +30,8 @@ from rlsel.schema import PathText, config
 
 ROWS_AT_ONCE = 4096
 NOUN = EmbeddingSet.noun
-ARRAYS = ("embeddings", "features", "vectors")
-"""Names that the array of vectors in an NPZ file may have."""
-PREFIXES = {"train": "train_", "val": "val_", "test": "test_", WHOLE: ""}
+OF_PARQUET = ("vector_column", "label_column", "id_column", "patient_column")
+"""Settings that name columns, which an NPZ file does not have."""
 
 
 @config
@@ -43,7 +42,8 @@ class EmbeddingsSource:
     path: PathText | None = None
     """An NPZ file, or a Parquet file, a glob or a folder. Splits are found as in a Parquet file of
     images, or by the arrays train_embeddings, train_labels, val_embeddings, ... of an NPZ file.
-    An NPZ file with the arrays embeddings and labels is one set, split by ratio."""
+    An NPZ file with the arrays embeddings and labels is one set, split by ratio. It may hold ids
+    and patients too (train_ids, train_patients, ...)."""
     train: PathText | None = None
     """A Parquet file, glob or folder of training, if the splits are given one by one."""
     val: PathText | None = None
@@ -66,7 +66,11 @@ class EmbeddingsSource:
 
     @property
     def is_npz(self) -> bool:
-        return self.path is not None and expand(self.path).suffix == ".npz"
+        return self.path is not None and expand(self.path).suffix.lower() == ".npz"
+
+
+Read = Iterator[tuple[str, tuple[Listing, Float32[np.ndarray, "n f"]]]]
+"""Each split, or `WHOLE`, with what its file tells and its vectors."""
 
 
 def read_embeddings(
@@ -107,9 +111,25 @@ def other_columns(source: EmbeddingsSource) -> tuple[str, ...]:
     return tuple(name for name in open_parquet(file).schema_arrow.names if name not in known)
 
 
-def _read_parquet(
-    source: EmbeddingsSource,
-) -> Iterator[tuple[str, tuple[Listing, Float32[np.ndarray, "n f"]]]]:
+def _read_npz(source: EmbeddingsSource) -> Read:
+    path, usual = existing(source.path or ""), EmbeddingsSource(path=source.path)
+    for setting in OF_PARQUET:
+        if getattr(source, setting) != getattr(usual, setting):
+            raise InputError(
+                f"{path}: {setting} is {getattr(source, setting)!r}, but an NPZ file has no "
+                "columns: leave it out, and name the arrays embeddings, labels, ids and patients"
+            )
+    parts, notes = parts_in(path)
+    for split, arrays in parts.items():
+        listing, values_NF = read_arrays(path, split, arrays, source.class_names)
+        vectors_NF = _usable(values_NF, f"{path}, {arrays[VECTORS]}")
+        yield split, (replace(listing, notes=notes), vectors_NF)
+        notes = ()
+
+
+def _read_parquet(source: EmbeddingsSource) -> Read:
+    for text in given_splits(source.path or source.train, source.val, source.test).values():
+        _require_parquet(expand(text))
     plain = ParquetSource(
         path=source.path,
         train=source.train,
@@ -126,13 +146,64 @@ def _read_parquet(
         listing = read_rows(
             tuple(group), replace(plain, image_column=column), "vector_column", NOUN
         )
-        vectors_NF = np.concatenate([_vectors(rows, column) for rows in group])
-        ids = [id_ for rows in group for id_ in _ids(rows, source.id_column)]
+        vectors_NF = _of_one_width({rows.file: _vectors(rows, column) for rows in group})
+        id_column = source.id_column or _column_of_ids(tuple(rows.file for rows in group))
+        ids = [id_ for rows in group for id_ in _ids(rows, id_column)]
         told = notes if split in (WHOLE, "train") else ()
         yield (
             split,
             (replace(listing, names=tuple(ids) or listing.names, notes=told), vectors_NF),
         )
+
+
+def _require_parquet(path: Path) -> None:
+    """Refuse files of NumPy, before Arrow finds that they are no Parquet.
+
+    Raises:
+        InputError: it is such a file; the message says how to give its embeddings.
+    """
+    if path.suffix.lower() == ".npy":
+        raise InputError(
+            f"{path}: is a single array, without labels; save both in one file, with "
+            "np.savez(file, embeddings=..., labels=...), and give that as path"
+        )
+    if path.suffix.lower() == ".npz":
+        raise InputError(
+            f"{path}: train, val and test name Parquet files; give an NPZ file as path, with the "
+            "arrays train_embeddings, train_labels, test_embeddings, ..."
+        )
+
+
+def _of_one_width(vectors_of: dict[Path, Float32[np.ndarray, "_ _"]]) -> np.ndarray:
+    """(n, f) the vectors of several files. Those without rows say nothing of the width."""
+    filled = {file: vectors_NF for file, vectors_NF in vectors_of.items() if len(vectors_NF)}
+    if not filled:
+        return np.zeros((0, 0), np.float32)
+    first_file, first_NF = next(iter(filled.items()))
+    for file, vectors_NF in filled.items():
+        if vectors_NF.shape[1] != first_NF.shape[1]:
+            raise InputError(
+                f"{file}: embeddings have {vectors_NF.shape[1]:,} numbers, and those of "
+                f"{first_file} {first_NF.shape[1]:,}; take those of one model"
+            )
+    return np.concatenate(list(filled.values()))
+
+
+def _column_of_ids(files: tuple[Path, ...]) -> str | None:
+    """The column `id`, if the files have it.
+
+    Raises:
+        InputError: only some of them have it.
+    """
+    lacking_it = [file for file in files if "id" not in open_parquet(file).schema_arrow.names]
+    if not lacking_it:
+        return "id"
+    if with_it := [file for file in files if file not in lacking_it]:
+        raise InputError(
+            f"{lacking_it[0]}: has no column 'id', and {with_it[0]} has one; give it to all files, "
+            "or drop it"
+        )
+    return None
 
 
 def only_vectors(file: Path) -> str:
@@ -171,7 +242,8 @@ def _vectors(rows: Rows, column: str) -> Float32[np.ndarray, "n f"]:
     blocks, start = [], 0
     with readable(rows.file):
         for batch in open_parquet(rows.file).iter_batches(ROWS_AT_ONCE, columns=[column]):
-            blocks.append(_block(batch.column(0), f"{rows.file}, row", start))
+            if len(batch):
+                blocks.append(_block(batch.column(0), f"{rows.file}, row", start))
             start += len(batch)
     widths = {block.shape[1] for block in blocks}
     if len(widths) > 1:
@@ -204,6 +276,8 @@ def _block(array: pa.Array, where: str, start: int) -> Float32[np.ndarray, "n f"
 
 
 def _usable(values_NF: np.ndarray, where: str, start: int = 0) -> Float32[np.ndarray, "n f"]:
+    if len(values_NF) and not values_NF.shape[1]:
+        raise InputError(f"{where} {start}: the embeddings have no numbers (width 0)")
     if unusable := find_unusable(values_NF):
         raise InputError(
             f"{where} {start + int(unusable.rows[0])}: the embedding holds {unusable.said}; mend "
@@ -213,10 +287,9 @@ def _usable(values_NF: np.ndarray, where: str, start: int = 0) -> Float32[np.nda
 
 
 def _ids(rows: Rows, column: str | None) -> list[str]:
-    names = open_parquet(rows.file).schema_arrow.names
-    column = column or ("id" if "id" in names else None)
     if column is None:
         return []
+    names = open_parquet(rows.file).schema_arrow.names
     if column not in names:
         raise InputError(f"{rows.file}: no column {column!r}; the columns are {', '.join(names)}")
     with readable(rows.file):
@@ -225,60 +298,6 @@ def _ids(rows: Rows, column: str | None) -> list[str]:
         raise InputError(f"{rows.file}, row {values.index(None)}: column {column!r} is empty there")
     chosen = values if rows.rows is None else [values[row] for row in rows.rows]
     return [str(value) for value in chosen]
-
-
-def _read_npz(
-    source: EmbeddingsSource,
-) -> Iterator[tuple[str, tuple[Listing, Float32[np.ndarray, "n f"]]]]:
-    path = existing(source.path or "")
-    keys = array_names(path)
-    found = {
-        split: next((prefix + name for name in ARRAYS if prefix + name in keys), None)
-        for split, prefix in PREFIXES.items()
-    }
-    splits = [WHOLE] if found[WHOLE] else [s for s in ("train", "val", "test") if found[s]]
-    if not splits or (splits != [WHOLE] and "train" not in splits):
-        raise InputError(
-            f"{path}: no array train_embeddings or embeddings; it holds {', '.join(keys)}"
-        )
-    for split in splits:
-        yield split, _read_arrays(path, PREFIXES[split], str(found[split]), keys, source)
-
-
-def _read_arrays(
-    path: Path, prefix: str, array: str, keys: list[str], source: EmbeddingsSource
-) -> tuple[Listing, Float32[np.ndarray, "n f"]]:
-    values = read_array(path, array)
-    if values.ndim != 2 or values.dtype.kind not in "fiu":
-        raise InputError(
-            f"{path}: {array} is {values.dtype} of shape {values.shape}; numbers of shape (n, "
-            "width) are needed"
-        )
-    if f"{prefix}labels" not in keys:
-        raise InputError(f"{path}: no array {prefix}labels; it holds {', '.join(keys)}")
-    labels = one_label_each(read_array(path, f"{prefix}labels"), f"{path}: {prefix}labels")
-    others = {
-        what: read_array(path, f"{prefix}{what}").ravel()
-        for what in ("ids", "patients")
-        if f"{prefix}{what}" in keys
-    }
-    for what, column in {"labels": labels, **others}.items():
-        if len(column) != len(values):
-            raise InputError(f"{path}: {len(values):,} {array} but {len(column):,} {what}")
-
-    def where(index: int) -> str:
-        return f"{path}, {array}[{index}]"
-
-    indices, names = class_indices(labels, source.class_names, where, NOUN)
-    listing = Listing(
-        names=tuple(str(id_) for id_ in others.get("ids", range(len(values)))),
-        labels=indices,
-        class_names=names,
-        payloads=lambda: iter(()),
-        patients=patient_names(others["patients"], where) if "patients" in others else None,
-        lacking=lacking(indices, names, where, NOUN),
-    )
-    return listing, _usable(values, f"{path}, {array}")
 
 
 def _require_one_width(parts: dict[str, EmbeddingSet], source: EmbeddingsSource) -> None:

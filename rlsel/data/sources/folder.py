@@ -15,7 +15,7 @@ from rlsel.data.sources.split_names import require_splits, split_called
 from rlsel.data.sources.stylegan import has_labels, labelled_part, looks_unlabelled
 from rlsel.data.sources.walk import Found, find_files, is_hidden, subfolders, wanted_below
 from rlsel.errors import InputError
-from rlsel.machine.wording import counted
+from rlsel.machine.wording import counted, first_few
 from rlsel.schema import PathText, config
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -185,13 +185,18 @@ def _lacking(root: Path, folders: list[Path], empty: list[Path]) -> str:
 
 
 def _beside(root: Path) -> tuple[str, ...]:
-    """Notes on images that are not read: those right in `root`, or in a hidden folder there."""
+    """Notes on what is not read: files right in `root`, and images in a hidden folder there."""
     inside = sorted(root.iterdir())
     hidden = [file for p in inside if is_hidden(p.name) for file in wanted_below(p, SUFFIXES)]
-    loose = [p for p in inside if p.suffix.lower() in SUFFIXES and p.is_file() and p not in hidden]
+    files = [p for p in inside if not is_hidden(p.name) and p.is_file()]
+    loose = [p for p in files if p.suffix.lower() in SUFFIXES]
+    others = [p for p in files if p not in loose]
     notes = Found(hidden=hidden).notes(KIND)
     if loose:
         notes += (f"ignored {counted(len(loose), 'image')} that are in no class folder",)
+    if others:
+        names = first_few([shown(p.name) for p in others])
+        notes += (f"ignored {counted(len(others), 'file')} beside the folders: {names}",)
     return notes
 
 

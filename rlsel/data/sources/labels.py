@@ -3,6 +3,7 @@
 Patient names are brought to text here too.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -31,12 +32,20 @@ def class_indices(
         noun: the word for one sample in messages.
 
     Raises:
-        InputError: there are no labels, or a label is outside the class names or no whole number.
+        InputError: there are no labels, a label is empty, outside the class names or no whole
+            number, or a class name is empty or given twice.
     """
     if not len(labels):
         raise InputError(f"{where(0)}: there is not a single {noun}")
+    _require_names(class_names or (), where)
     if labels.dtype.kind in "OSU":
         labels = _text(labels)
+        blank = [not str(label).strip() for label in labels]
+        if any(blank):
+            raise InputError(
+                f"{where(blank.index(True))}: the label is empty; name the class of that {noun}, "
+                "or leave it out"
+            )
         names = tuple(class_names or np.unique(labels).tolist())
         order = {name: index for index, name in enumerate(names)}
         indices = np.array([order.get(str(label), -1) for label in labels], dtype=np.int64)
@@ -80,6 +89,18 @@ def patient_names(patients: np.ndarray, where: Callable[[int], str]) -> np.ndarr
             f"{sum(blank) - 1:,} others); name the patient of all, or leave patients out"
         )
     return names
+
+
+def _require_names(class_names: Sequence[str], where: Callable[[int], str]) -> None:
+    """Refuse class names that do not tell classes apart."""
+    for name, count in Counter(class_names).items():
+        if not name.strip():
+            raise InputError(f"{where(0)}: a class name is empty; name every class (class_names)")
+        if count > 1:
+            raise InputError(
+                f"{where(0)}: {count} classes are called {name!r}; give each a name of its own "
+                "(class_names)"
+            )
 
 
 def _without_point(value: float) -> str:

@@ -115,9 +115,21 @@ def _read(
 
 
 def read_array(path: Path, key: str) -> np.ndarray:
-    """One array of an NPZ file."""
+    """One array of an NPZ file.
+
+    Raises:
+        InputError: it is damaged, or holds Python objects, which could run any program.
+    """
     with _opened(path, f"({key})") as arrays:
-        return arrays[key]
+        try:
+            return arrays[key]
+        except ValueError as error:
+            if "allow_pickle" not in str(error):
+                raise
+    raise InputError(
+        f"{path}: {key} holds Python objects, which are not read; save it as numbers or text, as "
+        "labels.astype(str) does"
+    )
 
 
 @contextmanager
@@ -136,13 +148,13 @@ def _payloads(images: np.ndarray, where: Callable[[int], str]) -> Iterator[Paylo
     return (Payload(where(index), image) for index, image in enumerate(images))
 
 
-def one_label_each(labels: np.ndarray, where: str) -> np.ndarray:
+def one_label_each(labels: np.ndarray, where: str, noun: str = "image") -> np.ndarray:
     """Labels as (n,), from (n,) or MedMNIST's (n, 1)."""
     if labels.ndim > 1 and labels.size == len(labels):
         return labels.ravel()
     if labels.ndim == 1:
         return labels
-    raise InputError(f"{where}: shape {labels.shape}, but one label per image is needed, (n, 1)")
+    raise InputError(f"{where}: shape {labels.shape}, but one label per {noun} is needed, (n, 1)")
 
 
 def as_uint8(

@@ -8,6 +8,8 @@ from pathlib import Path
 from rlsel.data.sources.walk import Found, find_files, is_hidden
 from rlsel.errors import InputError
 
+SELECTED, SELECTION = "selected.parquet", "selection.parquet"
+"""Files that `rlsel export` writes: the selected embeddings, and the table of all candidates."""
 UNEXPANDED = re.compile(r"\$(\w+|\{[^}]*\})")
 
 
@@ -78,9 +80,17 @@ def match(text: str, suffixes: tuple[str, ...]) -> Found:
     for one in matched:
         found.add(find_files(one, suffixes, _is_aside) if one.is_dir() else Found([one]))
     found.files = list(dict.fromkeys(found.files))  # "**" gives a folder and its files
+    lists = [file for file in found.files if _is_list_of_export(file, found.files)]
+    found.hidden += lists
+    found.files = [file for file in found.files if file not in lists]
     if not found.files:
         raise InputError(f"{path}: no {' or '.join(suffixes)} file is there")
     return found
+
+
+def _is_list_of_export(file: Path, files: list[Path]) -> bool:
+    """Whether a file is the table that `rlsel export` writes beside the embeddings it exports."""
+    return file.name == SELECTION and file.with_name(SELECTED) in files
 
 
 def _is_aside(name: str) -> bool:

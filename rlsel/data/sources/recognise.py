@@ -14,7 +14,8 @@ from rlsel.data.sources import (
     PcamHdf5Source,
 )
 from rlsel.data.sources.columns import image_column, label_column
-from rlsel.data.sources.embeddings import ARRAYS, is_vector, only_vectors
+from rlsel.data.sources.embeddings import is_vector, only_vectors
+from rlsel.data.sources.embeddings_npz import holds_embeddings
 from rlsel.data.sources.folder import SUFFIXES as IMAGE_SUFFIXES
 from rlsel.data.sources.npz import array_names
 from rlsel.data.sources.parquet import SUFFIXES as PARQUET_SUFFIXES
@@ -48,9 +49,33 @@ def recognise(text: str, label: str | None = None) -> AnySource:
     """
     pattern = str(expand(text))
     if glob.has_magic(pattern) and not os.path.exists(pattern):
-        return _parquet(text, matching_files(text, PARQUET_SUFFIXES), label)
+        files = matching_files(text, PARQUET_SUFFIXES)
+        if other := next((file for file in files if file.suffix.lower() != ".parquet"), None):
+            raise InputError(
+                f"{text}: a glob names Parquet files alone, and {shown(other)} is none; of images "
+                "give the folder of the class folders, of NPZ one file"
+            )
+        return _parquet(text, files, label)
     path = existing(text)
     return _folder(text, path, label) if path.is_dir() else _file(text, path, label)
+
+
+def has_columns(source: AnySource) -> bool:
+    """Whether a source lies in Parquet, where a column names the classes."""
+    in_npz = isinstance(source, EmbeddingsSource) and source.is_npz
+    return isinstance(source, ParquetSource | EmbeddingsSource) and not in_npz
+
+
+def require_columns(label: str | None, *sources: AnySource) -> None:
+    """Refuse a column of the classes where nothing has columns.
+
+    Raises:
+        InputError: none of the sources lies in Parquet.
+    """
+    if label is not None and not any(map(has_columns, sources)):
+        raise InputError(
+            f"--label-column {label} names a column of Parquet, and none is given; leave it out"
+        )
 
 
 def _file(text: str, path: Path, label: str | None) -> AnySource:
@@ -90,8 +115,7 @@ def _folder(text: str, path: Path, label: str | None) -> AnySource:
 
 
 def _npz(text: str, path: Path) -> AnySource:
-    names = {name.rpartition("_")[2] for name in array_names(path)}
-    if "images" not in names and names & set(ARRAYS):
+    if holds_embeddings(array_names(path)):
         return EmbeddingsSource(path=text)
     return NpzSource(path=text)
 

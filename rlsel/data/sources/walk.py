@@ -47,7 +47,7 @@ class Found:
         if self.hidden:
             yield (
                 f"left out {counted(len(self.hidden), 'file')} by name (hidden, of a system, "
-                f"unfinished or masks), such as {self.hidden[0]}"
+                f"unfinished, masks or a table of an export), such as {self.hidden[0]}"
             )
         if self.unfollowed:
             yield (

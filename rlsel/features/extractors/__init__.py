@@ -10,6 +10,7 @@ from rlsel.features.extractors.frozen import (
     identity_of,
     require_extractor,
     require_features,
+    try_network,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "identity_of",
     "require_extractor",
     "require_features",
+    "try_network",
 ]

@@ -3,6 +3,8 @@
 Shape letters: M images, F size of a feature.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 
@@ -18,6 +20,7 @@ from rlsel.features.extractors.config import (
     NetworkExtractor,
     TimmExtractor,
     TorchvisionExtractor,
+    is_word,
 )
 from rlsel.features.extractors.file_features import (
     file_features,
@@ -25,7 +28,13 @@ from rlsel.features.extractors.file_features import (
     require_covered,
 )
 from rlsel.features.extractors.network import FrozenNetwork, require_fitting
-from rlsel.features.extractors.timm_networks import require_timm, timm_identity, timm_network
+from rlsel.features.extractors.timm_networks import (
+    FOLDER,
+    HUB,
+    require_timm,
+    timm_identity,
+    timm_network,
+)
 from rlsel.features.extractors.torchvision_networks import (
     require_torchvision,
     torchvision_identity,
@@ -105,6 +114,20 @@ def require_features(config: ExtractorConfig, splits: Splits, candidates: Sample
     """
     if isinstance(config, FileExtractor):
         require_covered(config, splits, candidates)
+
+
+def try_network(config: NetworkExtractor, seed: int) -> None:
+    """Build a network and load its weights, as far as nothing has to be downloaded for that.
+
+    Raises:
+        InputError: the weights are of another network, or it takes no images of that size.
+    """
+    is_far = is_word(config.weights) and config.weights != "random"
+    if isinstance(config, TimmExtractor):
+        if config.model.startswith(HUB):
+            return
+        is_far = is_far and not config.model.startswith(FOLDER)
+    _network(replace(config, weights="random") if is_far else config, seed)
 
 
 def _network(config: NetworkExtractor, seed: int) -> FrozenNetwork:
