@@ -41,12 +41,12 @@ def read_samples(experiment: Experiment) -> tuple[Splits, Pool | None]:
     """Like `read_inputs`, but without checking a file of features."""
     require_packages(experiment.selection.methods)
     require_rules(experiment.selection.methods, experiment.folder)
-    for path in _files_of_weights(experiment).values():
-        read_weights(path)  # so that damaged ones are told before anything is trained
     require_extractor(experiment.features.extractor)
     _require_gpus(experiment)
     splits = load_splits(experiment.data, experiment.seed)
     require_same_kind(experiment, splits.train)
+    for path in _files_of_weights(experiment).values():
+        read_weights(path)  # so that damaged ones are told before anything is trained
     experiment.selection.ranges_of(splits.class_names)
     if experiment.generator is not None:
         generator_of(experiment.generator).require_trainable(as_images(splits.train))

@@ -54,7 +54,7 @@ def with_first(value: Any) -> Callable[[list[Any]], list[Any]]:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (with_first([float("nan"), 0.0, 0.0]), "NaN or infinity in the features of"),
+        (with_first([float("nan"), 0.0, 0.0]), "the first holds NaN"),
         (with_first(None), "is empty in 1 row"),
         (with_first([1.0]), "have others, first row 0 with 1"),
         (lambda vectors: [["a"]] * len(vectors), "lists of numbers are needed"),

@@ -142,7 +142,7 @@ def nothing() -> str:
         (lists_of_labels, "lists.parquet: no column tells the class of an image"),
         (no_images, "paths.parquet: no column holds encoded images"),
         (several_arrays, "arrays: holds several NPZ files; give one of them: a.npz, b.npz"),
-        (broken_embeddings, "nan.npz, embeddings 0: the embedding holds NaN or infinity"),
+        (broken_embeddings, "nan.npz, embeddings 0: the embedding holds NaN;"),
         (lambda: "nowhere", "nowhere: no such file or folder"),
         (lambda: "nowhere/*.parquet", "nowhere/*.parquet: no .parquet file is there"),
         (nothing, "empty: holds nothing that is known"),
