@@ -18,7 +18,7 @@ def pool_section(record: Record, name: str) -> str:
         "",
         f"{record['hardware']}; torch {record['versions']['torch']}, ray "
         f"{record['versions']['ray']}; record `{name}.json`, by `python benchmarks/{name}.py`; "
-        f"means of n = {record['n']} draws.",
+        + (f"means of n = {record['n']} draws." if record["n"] > 1 else "one draw (n = 1)."),
         "",
         f"Each row is a whole `rlsel.select` on made-up embeddings of {config['width']} numbers, "
         f"with {config['train']} real training samples and {config['val']} for validation. Half of "
