@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 
 from envs import SelectionProblem
+from rlsel.algorithms.history import CHECKPOINTS
 from rlsel.algorithms.policy import keep_probabilities
 from rlsel.controllers import Controller
 from rlsel.machine.atomic_files import write_bytes
@@ -61,7 +62,7 @@ def read_pool(
 def _read(
     run_dir: Path, number: int, controller: Controller, problem: SelectionProblem, seed: int
 ) -> Float[np.ndarray, " n"]:
-    path = run_dir / "checkpoints" / "pool" / f"{number:05d}.npy"
+    path = run_dir / CHECKPOINTS / "pool" / f"{number:05d}.npy"
     if path.exists():
         return np.load(path)
     weights = torch.load(_policy_path(run_dir, number), map_location="cpu", weights_only=True)
@@ -75,4 +76,4 @@ def _read(
 
 
 def _policy_path(run_dir: Path, number: int) -> Path:
-    return run_dir / "checkpoints" / "policies" / f"{number:05d}.pt"
+    return run_dir / CHECKPOINTS / "policies" / f"{number:05d}.pt"

@@ -6,7 +6,7 @@ Shape letters: N images, F size of a feature, C classes.
 import numpy as np
 from jaxtyping import Float, Int
 
-from rlsel.heads.components import row_blocks
+from rlsel.machine.mapped import row_blocks
 
 
 def normalise_rows(x_NF: Float[np.ndarray, "n f"]) -> Float[np.ndarray, "n f"]:

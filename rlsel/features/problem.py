@@ -8,7 +8,8 @@ from rlsel.features.candidates import CandidateTable
 from rlsel.features.config import FeaturesConfig, Input
 from rlsel.features.extract import Features
 from rlsel.features.sharding import cut_into_shards
-from rlsel.heads.components import mean_and_directions, project, row_blocks
+from rlsel.heads.components import mean_and_directions, project
+from rlsel.machine.mapped import row_blocks
 
 NUM_COMPONENTS = 16
 """Number of components in the input `principal_components`."""

@@ -3,19 +3,12 @@
 Shape letters: N rows, F features, P components.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 
-BLOCK_BYTES = 2**26
-"""Bytes of the rows that are worked on at once."""
-
-
-def row_blocks(x_NF: Float[np.ndarray, "n f"]) -> Iterator[slice]:
-    """Consecutive rows, as many at a time as have `BLOCK_BYTES`."""
-    rows = max(1, BLOCK_BYTES // max(1, x_NF[:1].nbytes))
-    return (slice(start, start + rows) for start in range(0, len(x_NF), rows))
+from rlsel.machine.mapped import row_blocks
 
 
 def mean_and_directions(

@@ -23,7 +23,7 @@ from rlsel.machine.cache.folder import cache_folder
 LARGE_BYTES = 2**28
 """Smaller arrays stay in memory."""
 BLOCK_BYTES = 2**26
-"""Bytes that are copied at once."""
+"""Bytes of the rows that are worked on at once."""
 _by_path: ContextVar[bool] = ContextVar("by_path", default=False)
 
 
@@ -59,10 +59,10 @@ def take_rows(values: np.ndarray, which: np.ndarray) -> np.ndarray:
     """`values[which]`, without a copy where these rows follow one another."""
     if which.dtype == bool:
         which = np.flatnonzero(which)
-    if len(which) and which[-1] - which[0] == len(which) - 1 and (np.diff(which) == 1).all():
+    if len(which) and which[0] >= 0 and (np.diff(which) == 1).all():
         return values[which[0] : which[-1] + 1]
     taken = empty_rows((len(which), *values.shape[1:]), values.dtype)
-    for part in _blocks(taken):
+    for part in row_blocks(taken):
         taken[part] = values[which[part]]
     return taken
 
@@ -73,11 +73,17 @@ def join_rows(parts: Sequence[np.ndarray]) -> np.ndarray:
     joined = empty_rows((sum(map(len, parts)), *first.shape[1:]), np.result_type(*parts))
     start = 0
     for values in parts:
-        for part in _blocks(values):
+        for part in row_blocks(values):
             rows = values[part]
             joined[start : start + len(rows)] = rows
             start += len(rows)
     return joined
+
+
+def row_blocks(rows: np.ndarray) -> Iterator[slice]:
+    """Consecutive rows, as many at a time as have `BLOCK_BYTES`."""
+    step = max(1, BLOCK_BYTES // max(1, rows[:1].nbytes))
+    return (slice(start, start + step) for start in range(0, len(rows), step))
 
 
 @contextmanager
@@ -104,11 +110,6 @@ def _remove_abandoned(folder: Path) -> None:
         machine, _, pid = owner.rpartition(".")
         if machine == platform.node() and pid.isdigit() and not psutil.pid_exists(int(pid)):
             path.unlink(missing_ok=True)
-
-
-def _blocks(rows: np.ndarray) -> Iterator[slice]:
-    step = max(1, BLOCK_BYTES // max(1, rows[:1].nbytes))
-    return (slice(start, start + step) for start in range(0, len(rows), step))
 
 
 def _reduced(rows: np.memmap) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import ray
 import torch
 
+from rlsel.errors import InputError
 from rlsel.machine import cluster
 from rlsel.machine.device import Precision, computed_by
 from rlsel.machine.progress import console
@@ -22,6 +23,7 @@ from rlsel.machine.workplace import (
     read_files,
     write_files,
 )
+from rlsel.rewards.evaluators import describe_loss
 from rlsel.rewards.plan import EvaluatorsConfig, plan_evaluators
 from rlsel.rewards.pool import running_broker
 from rlsel.rewards.staff import LOST
@@ -100,8 +102,9 @@ class OnEvaluators:
                 return self._ask_once([ray.put(work)], files(), folder, on_save)
             except LOST as error:
                 if attempt == MAX_ATTEMPTS:
-                    raise RuntimeError(
-                        f"{MAX_ATTEMPTS} evaluators were lost to the same work"
+                    raise InputError(
+                        f"{MAX_ATTEMPTS} evaluators were lost to the same work: "
+                        f"{describe_loss(error)}"
                     ) from error
         raise AssertionError("attempts end")
 

@@ -143,9 +143,11 @@ class Evaluator:
         events = (
             events_of(function) if files is None else events_of_training(function, files, called)
         )
-        for kind, value in events:
-            yield kind, [ray.put(value)] if kind == "result" else value
-        release()
+        try:
+            for kind, value in events:
+                yield kind, [ray.put(value)] if kind == "result" else value
+        finally:
+            release()  # also if nobody waits for the end
 
     def _workbench(self, run_id: str, reference: list[ray.ObjectRef]) -> Workbench:
         bench = self._workbenches.pop(run_id, None) or ray.get(reference[0])

@@ -61,6 +61,8 @@ def test_without_a_cache_it_is_in_memory(tmp_path: Path, monkeypatch: pytest.Mon
         np.arange(5, 29),
         np.array([], dtype=np.int64),
         np.array([7]),
+        np.array([-1]),
+        np.array([-2, -1, 0]),
         np.array([0, 2, 1, 3]),  # its ends are as far apart as those of a range
     ],
 )

@@ -140,6 +140,11 @@ def test_a_lost_evaluator_costs_what_came_after_its_checkpoint(
     assert (tmp_path / "run" / "deep" / "count").read_text() == "5"
 
 
+def test_work_that_ends_every_evaluator_is_given_up_in_one_line(there: OnEvaluators) -> None:
+    with pytest.raises(InputError, match="3 evaluators were lost to the same work: its process"):
+        there.run(lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
 def test_a_message_names_the_folder_of_the_run(there: OnEvaluators, tmp_path: Path) -> None:
     def refuse(folder: Path, on_save: OnSave) -> None:
         raise InputError(f"{folder}/generator.pt: is damaged")
