@@ -73,7 +73,7 @@ class Timings:
         return {"seconds": seconds, "num_images": evaluations[0].num_train}
 
     def _job(self, fidelity: Fidelity, num_images: int, generator: np.random.Generator) -> Job:
-        kept_N = np.zeros(len(self._workbench.candidates), bool)
+        kept_N = np.zeros(self._workbench.num_candidates, bool)
         kept_N[generator.permutation(len(kept_N))[: num_images - self._num_real]] = True
         return Job(kept_N, fidelity, 0, "reward_val")
 

@@ -15,18 +15,19 @@ from unittest import mock
 
 import numpy as np
 import torch
+from throughput.constant_features import constant_features
 
 from rlsel.classifier import Trainer, predict
 from rlsel.classifier.crop import crop_kernels
 from rlsel.classifier.resnet import build_resnet34
 from rlsel.commands.generate import generate
+from rlsel.data import Splits
 from rlsel.experiment.config import build_experiment
-from rlsel.features import Features
 from rlsel.generators.histogan.training import Training
 from rlsel.machine.device_memory import GIB, DeviceFullError, release
 from rlsel.rewards import FinetuneConfig, Job, Workbench
 from rlsel.rewards.jobs import Fidelity
-from rlsel.rewards.probe import ProbeConfig
+from rlsel.rewards.reward import RewardConfig
 
 from .balloon import filled, peak_gib, shortage
 from .size import Size, image_set
@@ -188,22 +189,23 @@ def _held_gib(size: Size) -> float:
 
 def _bench(size: Size) -> Workbench:
     """Fresh, so that nothing of it is on the GPU."""
-    none = np.zeros((0, 512), np.float32)
-    train = image_set("train", size.num_images // 2, size.size_px)
     weights = crop_kernels(build_resnet34(2, seed=0), (size.size_px, size.size_px)).state_dict()
     few = size.batch_size
-    return Workbench(
-        train=train,
-        candidates=image_set("candidate", size.num_images // 2, size.size_px),
+    splits = Splits(
+        train=image_set("train", size.num_images // 2, size.size_px),
         reward_val=image_set("reward-val", few, size.size_px),
         selection_val=image_set("selection-val", few, size.size_px),
         test=image_set("test", few, size.size_px),
-        features=Features(none, none, none, none, candidate_logits=none[:, :2]),
-        classifier=replace(size.classifier(), epochs=1),
-        probe=ProbeConfig(),
-        finetune=FinetuneConfig(first_stage="layer2"),
-        extractor=weights,
-        trainings_at_once=AT_ONCE,
+    )
+    candidates = image_set("candidate", size.num_images // 2, size.size_px)
+    return Workbench.of(
+        splits,
+        candidates,
+        constant_features(splits, candidates),
+        replace(size.classifier(), epochs=1),
+        RewardConfig(finetune=FinetuneConfig(first_stage="layer2")),
+        weights,
+        AT_ONCE,
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from rlsel.data.image_set import ImageSet
+from rlsel.data import ImageSet, Splits
 from rlsel.data.stratify import apportion, draw
 from rlsel.evaluation.truth import auc_within_batches
 from rlsel.experiment.yaml_files import read_yaml
@@ -84,17 +84,9 @@ class Bed:
         weights: dict[str, Tensor] = {}
         if reward.fidelity == "finetune":
             weights = dict(others_extractor(self.config.source, "deep").model.state_dict())
-        return Workbench(
-            train=self.real,
-            candidates=self.candidates,
-            reward_val=given.reward_val,
-            selection_val=given.selection_val,
-            test=given.test,
-            features=self.features,
-            classifier=given.classifier,
-            probe=reward.probe,
-            finetune=reward.finetune,
-            extractor=weights,
+        splits = Splits(self.real, given.reward_val, given.selection_val, given.test)
+        return Workbench.of(
+            splits, self.candidates, self.features, given.classifier, reward, weights
         )
 
 

@@ -65,7 +65,7 @@ class FidelityCosts:
 
     def _job(self, fidelity: Fidelity, generator: np.random.Generator) -> Job:
         """About half of the candidates, as early in learning."""
-        kept_N = generator.random(len(self._workbench.candidates)) < 0.5
+        kept_N = generator.random(self._workbench.num_candidates) < 0.5
         return Job(kept_N, fidelity, 0, "reward_val")
 
     @cached_property

@@ -19,16 +19,16 @@ import torch
 from recording import Cell
 
 from rlsel.classifier import ClassifierConfig
-from rlsel.data.image_set import ImageSet
-from rlsel.features import Features
+from rlsel.data import ImageSet, Splits
 from rlsel.machine.json_files import to_json
 from rlsel.rewards.jobs import Job
-from rlsel.rewards.probe import ProbeConfig
+from rlsel.rewards.reward import RewardConfig
 from rlsel.rewards.workbench import Workbench
+
+from .constant_features import constant_features
 
 NUM_REAL = 64
 NUM_VAL = 64
-FEATURE_SIZE = 512
 
 
 def measure_memory(num_images: int, size_px: int) -> Cell:
@@ -98,18 +98,17 @@ def _peak_bytes() -> int:
 
 
 def _workbench(num_images: int, size_px: int) -> Workbench:
-    # What features take does not depend on the size of an image, and is not asked for here.
-    none = np.zeros((0, FEATURE_SIZE), np.float32)
-    return Workbench(
+    splits = Splits(
         train=_images("train", NUM_REAL, size_px),
-        candidates=_images("candidate", num_images - NUM_REAL, size_px),
         reward_val=_images("val", NUM_VAL, size_px),
         selection_val=_images("selection", NUM_VAL, size_px),
         test=_images("test", 2, size_px),
-        features=Features(none, none, none, none, candidate_logits=none[:, :2]),
-        classifier=ClassifierConfig(epochs=1, num_validated_epochs=1),
-        probe=ProbeConfig(),
     )
+    candidates = _images("candidate", num_images - NUM_REAL, size_px)
+    # What features take does not depend on the size of an image, and is not asked for here.
+    features = constant_features(splits, candidates)
+    classifier = ClassifierConfig(epochs=1, num_validated_epochs=1)
+    return Workbench.of(splits, candidates, features, classifier, RewardConfig())
 
 
 def _images(name: str, number: int, size_px: int) -> ImageSet:
@@ -119,7 +118,7 @@ def _images(name: str, number: int, size_px: int) -> ImageSet:
 
 
 def _evaluate(workbench: Workbench) -> None:
-    workbench.evaluate(Job(np.zeros(len(workbench.candidates), bool), "full", 0, "reward_val"))
+    workbench.evaluate(Job(np.zeros(workbench.num_candidates, bool), "full", 0, "reward_val"))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from rlsel.classifier.steps import WEIGHT_DECAY
+from rlsel.machine.device import read_only
 from rlsel.machine.device_memory import room_for
 from rlsel.machine.wording import counted
 from rlsel.schema import config
@@ -59,8 +60,8 @@ class MLPTrainer:
         self._config, self._num_classes, self._device = config, num_classes, device
         self.warning = ""
         with room_for(f"{len(labels_N):,} embeddings", "give fewer of them"):
-            self._x_NF = torch.tensor(vectors_NF, device=device)
-            self._labels_N = torch.tensor(np.asarray(labels_N), device=device)
+            self._x_NF = read_only(vectors_NF).to(device)
+            self._labels_N = read_only(labels_N).to(device)
 
     def logits(
         self,
@@ -81,10 +82,10 @@ class MLPTrainer:
         rows = rows.to(self._device)
         is_used_N = torch.zeros(len(self._x_NF), dtype=torch.bool, device=self._device)
         is_used_N[rows] = True
-        mean_F, std_F = self._x_NF[rows].mean(0), self._x_NF[rows].std(0)
+        used_NF = self._x_NF[rows]
+        mean_F, std_F = used_NF.mean(0), used_NF.std(0)
         scale_F = torch.where(std_F > 1e-8, std_F, torch.ones_like(std_F))
-        x_NF = (self._x_NF - mean_F) / scale_F
-        seen = [(torch.tensor(x, device=self._device) - mean_F) / scale_F for x in validation]
+        seen = [(read_only(x).to(self._device) - mean_F) / scale_F for x in validation]
         model = self._model(seed)
         optimizer = torch.optim.AdamW(model.parameters(), config.lr, weight_decay=WEIGHT_DECAY)
         steps_an_epoch = -(-len(rows) // config.batch_size)
@@ -94,9 +95,10 @@ class MLPTrainer:
         first = config.epochs - (num_validated_epochs or config.num_validated_epochs)
         found: list[list[np.ndarray]] = [[] for _ in validation]
         for epoch in range(config.epochs):
-            order_N = torch.from_numpy(random.permutation(len(x_NF))).to(self._device)
+            order_N = torch.from_numpy(random.permutation(len(is_used_N))).to(self._device)
             for chosen_B in order_N[is_used_N[order_N]].split(config.batch_size):
-                loss = nn.functional.cross_entropy(model(x_NF[chosen_B]), self._labels_N[chosen_B])
+                x_BF = (self._x_NF[chosen_B] - mean_F) / scale_F
+                loss = nn.functional.cross_entropy(model(x_BF), self._labels_N[chosen_B])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()

@@ -1,6 +1,5 @@
 """Images that stay on the device as uint8 for a whole run, and the precision to compute in."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +7,7 @@ import torch
 from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
-from rlsel.machine.device import Precision, arithmetic, multiplies_bf16
+from rlsel.machine.device import Precision, arithmetic, multiplies_bf16, read_only
 from rlsel.machine.device_memory import GIB, room_for
 
 
@@ -56,10 +55,7 @@ class Resident:
 def _on(images_NHWC: np.ndarray, device: torch.device) -> Tensor:
     if device.type != "cpu":
         return torch.tensor(images_NHWC, device=device)
-    with warnings.catch_warnings():
-        # Images in Ray's object store and in the cache cannot be written to. Nothing here does.
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return torch.from_numpy(np.ascontiguousarray(images_NHWC))
+    return read_only(images_NHWC)
 
 
 def normalise(images_NCHW: Shaped[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:

@@ -70,11 +70,14 @@ class LogisticHeads:
             on the differences between classes, so logits do not depend on the choice of reference.
         """
         rows_U = used_MN.any(0).nonzero().squeeze(1)
+        if len(rows_U) == len(self._x_NP):
+            return self._solve(used_MN)
         return self._of_rows(rows_U)._solve(used_MN[:, rows_U])
 
     def _of_rows(self, rows_U: Int[Tensor, " u"]) -> "LogisticHeads":
         """The same heads on a table of these rows alone."""
         part = copy(self)
+        vars(part).pop("_products_NQ", None)  # of all rows, if these were needed before
         part._x_NP, part._labels_N = self._x_NP[rows_U], self._labels_N[rows_U]
         part._onehot_NK = self._onehot_NK[rows_U]
         return part

@@ -1,8 +1,11 @@
 """The device and the arithmetic with which a process computes."""
 
+import warnings
 from typing import Literal
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from rlsel.machine.threads import few_threads
 
@@ -11,6 +14,16 @@ Precision = Literal["auto", "bf16", "fp32"]
 
 def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def read_only(values: np.ndarray) -> Tensor:
+    """The array as a tensor on the CPU that nothing writes to, without a copy if it is contiguous.
+
+    Arrays in Ray's object store and in files of the cache cannot be written to, and are accepted.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(np.ascontiguousarray(values))
 
 
 def arithmetic(precision: Precision, device_type: str, has_bf16: bool) -> str:

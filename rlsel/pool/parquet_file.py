@@ -26,6 +26,7 @@ from rlsel.data.sources.parquet import open_parquet, row_names
 from rlsel.data.sources.paths import matching_files
 from rlsel.errors import InputError
 from rlsel.machine.atomic_files import replacing
+from rlsel.machine.mapped import row_blocks
 from rlsel.pool.pool import Pool
 
 NOTES_KEY = b"rlsel_notes"
@@ -80,10 +81,13 @@ def _write_images(pool: Pool, images: ImageSet, path: Path) -> None:
 def _write_embeddings(pool: Pool, embeddings: EmbeddingSet, path: Path) -> None:
     width = embeddings.vectors.shape[1]
     kind = pa.list_(pa.float32(), width)
-    content = pa.FixedSizeListArray.from_arrays(pa.array(embeddings.vectors.ravel()), type=kind)
-    table = _table(pool, content, _schema(VECTOR_COLUMN, kind, _metadata(pool, width)))
-    with replacing(Path(path)) as temporary:
-        pq.write_table(table, temporary)
+    schema = _schema(VECTOR_COLUMN, kind, _metadata(pool, width))
+    with replacing(Path(path)) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        for rows in row_blocks(embeddings.vectors):
+            numbers = pa.array(embeddings.vectors[rows].ravel())
+            content = pa.FixedSizeListArray.from_arrays(numbers, type=kind)
+            part = pool.take(np.arange(len(pool))[rows])
+            writer.write_table(_table(part, content, schema))
 
 
 def _metadata(pool: Pool, width: int | None = None) -> dict[bytes | str, bytes | str]:

@@ -1,6 +1,6 @@
 """Trainings on images: a whole ResNet34, or the last stages of the extractor."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rlsel.classifier import ClassifierConfig, Resident, Trainer
 from rlsel.data.image_set import as_images
-from rlsel.data.samples import SampleSet, concatenate
+from rlsel.data.samples import SampleSet
 from rlsel.errors import InputError
 from rlsel.machine.device import best_device
 from rlsel.rewards.finetune import FinetuneConfig, Finetuner
@@ -29,21 +29,20 @@ class ImageTrainings:
         finetune: FinetuneConfig,
         weights: Mapping[str, Tensor],
         extractor: Mapping[str, Tensor],
-        train: SampleSet,
-        candidates: SampleSet,
-        split_of: Callable[[Split], SampleSet],
+        training: SampleSet,
+        validation: Mapping[Split, SampleSet],
     ) -> None:
         """Nothing is put on the device before the first training.
 
         Args:
             weights: Weights that full trainings start from; if empty, these are random.
             extractor: Weights that `finetune` starts from; empty if that fidelity is not used.
-            train: The real training images.
-            split_of: The images of a split.
+            training: The images that trainings take rows of.
+            validation: The images of each split that is scored.
         """
         self._classifier, self._finetune = classifier, finetune
         self._weights, self._extractor = weights, extractor
-        self._train, self._candidates, self._split_of = train, candidates, split_of
+        self._training, self._validation = training, validation
         self._residents: dict[Split, Resident] = {}
         self._maps: dict[Split, Resident] = {}
 
@@ -71,18 +70,18 @@ class ImageTrainings:
 
     @cached_property
     def images(self) -> Resident:
-        """All real training images, then all candidates, on the device."""
-        return _put(concatenate([self._train, self._candidates]))
+        """The images that trainings take rows of, on the device."""
+        return _put(self._training)
 
     def resident(self, split: Split) -> Resident:
         """The images of a split on the device."""
         if split not in self._residents:
-            self._residents[split] = _put(self._split_of(split))
+            self._residents[split] = _put(self._validation[split])
         return self._residents[split]
 
     @cached_property
     def trainer(self) -> Trainer:
-        num_classes = self._train.num_classes
+        num_classes = self._training.num_classes
         return Trainer(self._classifier, self.images, num_classes, weights=self._weights or None)
 
     @cached_property
@@ -94,7 +93,7 @@ class ImageTrainings:
             self._classifier,
             self._extractor,
             self.images,
-            self._train.num_classes,
+            self._training.num_classes,
         )
 
 

@@ -14,9 +14,8 @@ from rlsel.classifier import ClassifierConfig, recipe_of
 from rlsel.classifier.mlp import MLPConfig
 from rlsel.classifier.resnet import read_weights
 from rlsel.data import Splits
-from rlsel.data.samples import SampleSet
+from rlsel.data.samples import SampleSet, concatenate
 from rlsel.features import Features
-from rlsel.heads import HeadFeatures, LogisticHeads
 from rlsel.machine.device import arithmetic, best_device, multiplies_bf16
 from rlsel.machine.device_memory import if_it_fits, room_for
 from rlsel.machine.wording import counted
@@ -26,7 +25,7 @@ from rlsel.rewards.finetune import FinetuneConfig
 from rlsel.rewards.image_trainings import ImageTrainings
 from rlsel.rewards.jobs import SPLITS, Evaluation, Fidelity, Job, Split
 from rlsel.rewards.keys import JobKeys
-from rlsel.rewards.probe import ProbeConfig
+from rlsel.rewards.probe import Probes
 from rlsel.rewards.reward import RewardConfig
 
 DIGITS = 10
@@ -37,16 +36,21 @@ PROBES_AT_ONCE = 128
 
 @dataclass(frozen=True)
 class Workbench:
-    """Samples, features and settings of one run, as plain arrays that any evaluator can receive."""
+    """Samples and settings of one run, as plain arrays that any evaluator can receive.
 
-    train: SampleSet
-    candidates: SampleSet
-    reward_val: SampleSet
-    selection_val: SampleSet
-    test: SampleSet
-    features: Features
+    Everything that evaluators share is computed before they receive it, so that a machine holds it
+    once, however many evaluators it has.
+    """
+
+    training: SampleSet
+    """The real training samples, then the candidates."""
+    num_real: int
+    validation: Mapping[Split, SampleSet]
+    """The splits that are scored."""
+    probes: Probes
+    recipes: dict[tuple[Fidelity, Split], str]
+    """Digest of what a result depends on beside seed, arithmetic and kept candidates."""
     classifier: ClassifierConfig | MLPConfig
-    probe: ProbeConfig
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     extractor: Mapping[str, Tensor] = field(default_factory=dict)
     """Weights that `finetune` starts from; empty if that fidelity is not used."""
@@ -67,15 +71,16 @@ class Workbench:
         trainings_at_once: int = 1,
     ) -> "Workbench":
         """The workbench of a run over all of its splits."""
+        training = concatenate([splits.train, candidates])
+        probes = Probes.of(reward.probe, features, training.labels, training.num_classes)
+        validation = {name: getattr(splits, name) for name in SPLITS}
         return cls(
-            train=splits.train,
-            candidates=candidates,
-            reward_val=splits.reward_val,
-            selection_val=splits.selection_val,
-            test=splits.test,
-            features=features,
+            training=training,
+            num_real=len(splits.train),
+            validation=validation,
+            probes=probes,
+            recipes=_recipes(splits, candidates, features, classifier, reward),
             classifier=classifier,
-            probe=reward.probe,
             finetune=reward.finetune,
             extractor=extractor or {},
             weights=_weights_of(classifier),
@@ -99,7 +104,7 @@ class Workbench:
             raise ValueError(f"jobs of one group have one fidelity and split, not {sorted(kind)}")
         fidelity, split = kind.pop()
         start = time.perf_counter()
-        labels_N = self._split(split).labels
+        labels_N = self.validation[split].labels
         with room_for(counted(len(jobs), f"{fidelity} evaluation"), self._remedy):
             logits_of_jobs = _FIDELITIES[fidelity](self, jobs)
         scores = [[_score(epoch_NC, labels_N) for epoch_NC in logits] for logits in logits_of_jobs]
@@ -107,7 +112,7 @@ class Workbench:
         return [
             Evaluation(
                 scores={name: [one[name] for one in epochs] for name in epochs[0]},
-                num_train=len(self.train) + int(job.kept_N.sum()),
+                num_train=self.num_real + int(job.kept_N.sum()),
                 train_s=train_s,
             )
             for job, epochs in zip(jobs, scores, strict=True)
@@ -149,45 +154,21 @@ class Workbench:
             return PROBES_AT_ONCE
         return self.trainings_at_once if best_device().type == "cuda" else 1
 
-    @cached_property
+    @property
+    def num_candidates(self) -> int:
+        return len(self.training) - self.num_real
+
+    @property
     def keys(self) -> JobKeys:
         """Keys of results in a ledger, for trainings on the device of this process."""
-        data = (self.train.digest, self.candidates.digest)
-        features = self.features.digests
-        recipe = recipe_of(self.classifier)
-
-        def settings(fidelity: Fidelity, split: Split) -> object:
-            match fidelity:
-                case "full":
-                    return recipe
-                case "probe":
-                    used = ("train", "candidates", split)
-                    return self.probe, *(features.get(name) for name in used)
-                case "finetune":  # the features identify the extractor that it starts from
-                    return self.finetune, recipe, features["train"]
-
-        recipes: dict[tuple[Fidelity, Split], str] = {
-            (fidelity, split): _digest(
-                fidelity, split, data, self._split(split).digest, settings(fidelity, split)
-            )
-            for fidelity in _FIDELITIES
-            for split in SPLITS
-        }
         device = best_device()
         here = arithmetic(self.classifier.precision, device.type, multiplies_bf16(device))
-        return JobKeys(self.candidates.ids, recipes, here)
+        return JobKeys(self.training.ids[self.num_real :], self.recipes, here)
 
     @property
     def _remedy(self) -> str:
         of_mlp = isinstance(self.classifier, MLPConfig)
         return "lower classifier.batch_size" if of_mlp else "lower data.size_px"
-
-    def _split(self, split: Split) -> SampleSet:
-        return {
-            "reward_val": self.reward_val,
-            "selection_val": self.selection_val,
-            "test": self.test,
-        }[split]
 
     def _train_fully(self, jobs: Sequence[Job]) -> list[list[np.ndarray]]:
         return self.trainings.full(self._trainings_of(jobs), jobs[0].split)
@@ -196,49 +177,31 @@ class Workbench:
         return self.trainings.finetune(self._trainings_of(jobs), jobs[0].split)
 
     def _solve_probes(self, jobs: Sequence[Job]) -> list[list[np.ndarray]]:
-        real_N = np.ones(len(self.train), dtype=bool)
+        real_N = np.ones(self.num_real, dtype=bool)
         used_MN = np.stack([np.concatenate((real_N, job.kept_N)) for job in jobs])
-        weights_MPC = self._probe_heads.fit(torch.from_numpy(used_MN)).numpy()
-        validation_VP = self._probe_splits[jobs[0].split]
-        return [[validation_VP @ weights_PC] for weights_PC in weights_MPC]
+        return [[logits_NC] for logits_NC in self.probes.logits(used_MN, jobs[0].split)]
 
     def _trainings_of(self, jobs: Sequence[Job]) -> list[tuple[Tensor, int]]:
         """Rows of all real samples and of what is kept, with the seed."""
-        real = np.arange(len(self.train))
-        rows = [np.concatenate((real, len(real) + np.flatnonzero(job.kept_N))) for job in jobs]
+        real, num = np.arange(self.num_real), self.num_real
+        rows = [np.concatenate((real, num + np.flatnonzero(job.kept_N))) for job in jobs]
         return [(torch.from_numpy(of), job.seed) for of, job in zip(rows, jobs, strict=True)]
 
     @cached_property
     def trainings(self) -> ImageTrainings | EmbeddingTrainings:
         """The trainings for samples of this kind."""
-        samples = (self.train, self.candidates, self._split)
         match self.classifier:
             case MLPConfig() as mlp:
-                return EmbeddingTrainings(mlp, *samples)
+                return EmbeddingTrainings(mlp, self.training, self.validation)
             case ClassifierConfig() as resnet:
-                return ImageTrainings(resnet, self.finetune, self.weights, self.extractor, *samples)
-
-    @cached_property
-    def _probe_features(self) -> HeadFeatures:
-        return HeadFeatures(
-            self.probe.num_components, self.features.train, self.features.candidates
-        )
-
-    @cached_property
-    def _probe_heads(self) -> LogisticHeads:
-        return LogisticHeads(
-            torch.from_numpy(self._probe_features.training_NP),
-            torch.from_numpy(np.concatenate((self.train.labels, self.candidates.labels))),
-            self.train.num_classes,
-            self.probe.l2,
-        )
-
-    @cached_property
-    def _probe_splits(self) -> dict[str, np.ndarray]:
-        return {
-            "reward_val": self._probe_features.project(self.features.reward_val),
-            "selection_val": self._probe_features.project(self.features.selection_val),
-        }
+                return ImageTrainings(
+                    resnet,
+                    self.finetune,
+                    self.weights,
+                    self.extractor,
+                    self.training,
+                    self.validation,
+                )
 
 
 _FIDELITIES: dict[Fidelity, Callable[[Workbench, Sequence[Job]], list[list[np.ndarray]]]] = {
@@ -251,6 +214,35 @@ _FIDELITIES: dict[Fidelity, Callable[[Workbench, Sequence[Job]], list[list[np.nd
 def _weights_of(classifier: ClassifierConfig | MLPConfig) -> Mapping[str, Tensor]:
     path = None if isinstance(classifier, MLPConfig) else classifier.weights
     return read_weights(path) if path else {}
+
+
+def _recipes(
+    splits: Splits,
+    candidates: SampleSet,
+    features: Features,
+    classifier: ClassifierConfig | MLPConfig,
+    reward: RewardConfig,
+) -> dict[tuple[Fidelity, Split], str]:
+    data = (splits.train.digest, candidates.digest)
+    recipe = recipe_of(classifier)
+
+    def settings(fidelity: Fidelity, split: Split) -> object:
+        match fidelity:
+            case "full":
+                return recipe
+            case "probe":
+                used = ("train", "candidates", split)
+                return reward.probe, *(features.digests.get(name) for name in used)
+            case "finetune":  # the features identify the extractor that it starts from
+                return reward.finetune, recipe, features.digests["train"]
+
+    return {
+        (fidelity, split): _digest(
+            fidelity, split, data, getattr(splits, split).digest, settings(fidelity, split)
+        )
+        for fidelity in _FIDELITIES
+        for split in SPLITS
+    }
 
 
 def _digest(*parts: object) -> str:

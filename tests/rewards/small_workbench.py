@@ -1,21 +1,50 @@
 """A workbench of random features, in which the candidates' labels are partly wrong."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from rlsel.classifier import ClassifierConfig
-from rlsel.data import ImageSet
+from rlsel.data import ImageSet, Splits
 from rlsel.features import Features
-from rlsel.rewards import Job, ProbeConfig, Workbench
+from rlsel.rewards import Job, ProbeConfig, RewardConfig, Workbench
 
 NUM_CANDIDATES = 61
 SIZE = 7
 """Numbers in a feature."""
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a workbench is made of."""
+
+    splits: Splits
+    candidates: ImageSet
+    features: Features
+    classifier: ClassifierConfig
+    reward: RewardConfig
+    extractor: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def bench(self) -> Workbench:
+        return Workbench.of(
+            self.splits,
+            self.candidates,
+            self.features,
+            self.classifier,
+            self.reward,
+            self.extractor,
+        )
+
+
 def small_workbench(num_classes: int = 2, **changed: Any) -> Workbench:
+    """A workbench of `small_parts` with some of them replaced."""
+    return replace(small_parts(num_classes), **changed).bench()
+
+
+def small_parts(num_classes: int = 2) -> Parts:
     """Real images are few, so right candidates help; about half of the candidates are wrong."""
     rng = np.random.default_rng(0)
     means_CF = rng.standard_normal((num_classes, SIZE))
@@ -42,17 +71,20 @@ def small_workbench(num_classes: int = 2, **changed: Any) -> Workbench:
         selection_val=selection_val_NF,
         candidate_logits=np.zeros((NUM_CANDIDATES, num_classes), dtype=np.float32),
     )
-    workbench = Workbench(
-        train=train,
-        candidates=candidates,
-        reward_val=reward_val,
-        selection_val=selection_val,
-        test=make("test", 23)[0],
-        features=features,
-        classifier=ClassifierConfig(epochs=2, batch_size=16, precision="fp32"),
-        probe=ProbeConfig(num_components=SIZE),
+    splits = Splits(train, reward_val, selection_val, test=make("test", 23)[0])
+    return Parts(
+        splits,
+        candidates,
+        features,
+        ClassifierConfig(epochs=2, batch_size=16, precision="fp32"),
+        RewardConfig(probe=ProbeConfig(num_components=SIZE)),
     )
-    return replace(workbench, **changed)
+
+
+def with_few_to_validate(bench: Workbench) -> Workbench:
+    """The same with 23 images in each split, for trainings of a ResNet34."""
+    few = {name: images.take(np.arange(23)) for name, images in bench.validation.items()}
+    return replace(bench, validation=few)
 
 
 def none() -> np.ndarray:

@@ -6,14 +6,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_workbench import NUM_CANDIDATES, none, right, small_workbench
+from small_workbench import (
+    NUM_CANDIDATES,
+    Parts,
+    none,
+    right,
+    small_parts,
+    with_few_to_validate,
+)
 
 from benchmarks.gpu.balloon import TensorsUpTo
 from rlsel.classifier.crop import crop_kernels
 from rlsel.classifier.resnet import build_resnet34, split_at
 from rlsel.errors import InputError
 from rlsel.machine.device_memory import DeviceFullError
-from rlsel.rewards import FinetuneConfig, Job, Workbench
+from rlsel.rewards import FinetuneConfig, Job, RewardConfig, Workbench
 
 pytestmark = pytest.mark.slow
 
@@ -22,15 +29,13 @@ def weights(seed: int = 0) -> dict[str, torch.Tensor]:
     return crop_kernels(build_resnet34(2, seed), (32, 32)).state_dict()
 
 
+def parts(**changed: Any) -> Parts:
+    made = replace(small_parts(), extractor=weights())
+    return replace(made, **{"reward": RewardConfig(finetune=FinetuneConfig(epochs=1)), **changed})
+
+
 def bench(**changed: Any) -> Workbench:
-    made = small_workbench(finetune=FinetuneConfig(epochs=1), extractor=weights())
-    few = np.arange(23)
-    return replace(
-        made,
-        reward_val=made.reward_val.take(few),
-        selection_val=made.selection_val.take(few),
-        **changed,
-    )
+    return with_few_to_validate(parts(**changed).bench())
 
 
 def scores(bench: Workbench, kept_N: np.ndarray, **changed: Any) -> dict[str, list[float]]:
@@ -81,9 +86,9 @@ def test_every_training_starts_from_the_same_weights() -> None:
     "changed",
     [
         {"extractor": weights(seed=1)},
-        {"finetune": FinetuneConfig(epochs=2)},
-        {"finetune": FinetuneConfig(epochs=1, first_stage="layer3")},
-        {"finetune": FinetuneConfig(epochs=1, lr=0.01)},
+        {"reward": RewardConfig(finetune=FinetuneConfig(epochs=2))},
+        {"reward": RewardConfig(finetune=FinetuneConfig(epochs=1, first_stage="layer3"))},
+        {"reward": RewardConfig(finetune=FinetuneConfig(epochs=1, lr=0.01))},
     ],
 )
 def test_the_start_and_the_settings_matter(changed: dict[str, Any]) -> None:
@@ -118,17 +123,19 @@ def test_without_an_extractor_it_says_so() -> None:
 
 
 def test_settings_and_extractor_are_part_of_the_key() -> None:
-    made = bench()
+    made = parts()
     job = Job(np.arange(NUM_CANDIDATES) < 3, "finetune", seed=5, split="reward_val")
+    reward = RewardConfig(finetune=FinetuneConfig(epochs=2))
+    classifier = replace(made.classifier, batch_size=17)
     features = replace(made.features, train=made.features.train + 1)
 
     keys = {
-        made.keys(job),
-        made.keys(replace(job, seed=6)),
-        made.keys(replace(job, fidelity="full")),
-        replace(made, finetune=FinetuneConfig(epochs=2)).keys(job),
-        replace(made, classifier=replace(made.classifier, batch_size=17)).keys(job),
-        replace(made, features=features).keys(job),
+        bench().keys(job),
+        bench().keys(replace(job, seed=6)),
+        bench().keys(replace(job, fidelity="full")),
+        bench(reward=reward).keys(job),
+        bench(classifier=classifier).keys(job),
+        bench(features=features).keys(job),
     }
 
     assert len(keys) == 6

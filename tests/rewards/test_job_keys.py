@@ -6,24 +6,43 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_workbench import NUM_CANDIDATES, none, probe_job, right, small_workbench
+import torch
+from small_workbench import NUM_CANDIDATES, Parts, none, probe_job, right, small_parts
 
 from rlsel.classifier import ClassifierConfig
-from rlsel.rewards import Job, ProbeConfig, Workbench
+from rlsel.classifier.resnet import build_resnet34
+from rlsel.data import ImageSet, Splits
+from rlsel.rewards import Job
 
-BENCH = small_workbench()
+PARTS = small_parts()
 FULL = Job(right(), "full", seed=0, split="reward_val")
 PROBE = probe_job(right())
 
 
-def key(bench: Workbench, job: Job) -> str:
-    return bench.keys(job)
+def key(parts: Parts, job: Job) -> str:
+    return parts.bench().keys(job)
+
+
+def with_probe(**changed: Any) -> Parts:
+    reward = PARTS.reward
+    return replace(PARTS, reward=replace(reward, probe=replace(reward.probe, **changed)))
+
+
+def with_samples(name: str, **changed: Any) -> Parts:
+    if name == "candidates":
+        return replace(PARTS, candidates=replace(PARTS.candidates, **changed))
+    samples = replace(getattr(PARTS.splits, name), **changed)
+    return replace(PARTS, splits=replace(PARTS.splits, **{name: samples}))
+
+
+def samples_of(name: str) -> ImageSet:
+    return PARTS.candidates if name == "candidates" else getattr(PARTS.splits, name)
 
 
 def test_the_same_job_has_the_same_key_in_another_process_too() -> None:
     # Pinned: a ledger must stay readable. A change here means that old ledgers answer nothing.
-    assert key(small_workbench(), PROBE) == key(BENCH, PROBE)
-    assert len(key(BENCH, PROBE)) == 32
+    assert key(small_parts(), PROBE) == key(PARTS, PROBE)
+    assert len(key(PARTS, PROBE)) == 32
 
 
 @pytest.mark.parametrize("job", [FULL, PROBE])
@@ -31,20 +50,20 @@ def test_another_kept_set_has_another_key(job: Job) -> None:
     masks = [none(), ~none(), right(), ~right()]
     masks += [right() & (np.arange(NUM_CANDIDATES) != index) for index in (6, 7)]
 
-    assert len({key(BENCH, replace(job, kept_N=mask_N)) for mask_N in masks}) == 6
+    assert len({key(PARTS, replace(job, kept_N=mask_N)) for mask_N in masks}) == 6
 
 
 def test_the_order_of_the_pool_does_not_change_a_key() -> None:
     order_N = np.random.default_rng(0).permutation(NUM_CANDIDATES)
-    keys = replace(BENCH.keys, candidate_ids_N=BENCH.keys.candidate_ids_N[order_N])
+    keys = replace(PARTS.bench().keys, candidate_ids_N=PARTS.bench().keys.candidate_ids_N[order_N])
 
-    assert keys(replace(FULL, kept_N=right()[order_N])) == key(BENCH, FULL)
-    assert keys(FULL) != key(BENCH, FULL)
+    assert keys(replace(FULL, kept_N=right()[order_N])) == key(PARTS, FULL)
+    assert keys(FULL) != key(PARTS, FULL)
 
 
 def test_the_seed_changes_the_key_of_a_full_training_alone() -> None:
-    assert key(BENCH, replace(FULL, seed=1)) != key(BENCH, FULL)
-    assert key(BENCH, replace(PROBE, seed=1)) == key(BENCH, PROBE)
+    assert key(PARTS, replace(FULL, seed=1)) != key(PARTS, FULL)
+    assert key(PARTS, replace(PROBE, seed=1)) == key(PARTS, PROBE)
 
 
 def test_fidelity_and_split_change_the_key() -> None:
@@ -54,17 +73,17 @@ def test_fidelity_and_split_change_the_key() -> None:
         for split in ("reward_val", "selection_val", "test")
     ]
 
-    assert len({key(BENCH, job) for job in jobs}) == 6
+    assert len({key(PARTS, job) for job in jobs}) == 6
 
 
 def test_settings_change_the_key_of_their_own_fidelity_alone() -> None:
-    other_classifier = replace(BENCH, classifier=ClassifierConfig(epochs=3))
-    other_probe = replace(BENCH, probe=ProbeConfig(l2=0.5))
+    other_classifier = replace(PARTS, classifier=ClassifierConfig(epochs=3))
+    other_probe = with_probe(l2=0.5)
 
-    assert key(other_classifier, FULL) != key(BENCH, FULL)
-    assert key(other_classifier, PROBE) == key(BENCH, PROBE)
-    assert key(other_probe, FULL) == key(BENCH, FULL)
-    assert key(other_probe, PROBE) != key(BENCH, PROBE)
+    assert key(other_classifier, FULL) != key(PARTS, FULL)
+    assert key(other_classifier, PROBE) == key(PARTS, PROBE)
+    assert key(other_probe, FULL) == key(PARTS, FULL)
+    assert key(other_probe, PROBE) != key(PARTS, PROBE)
 
 
 @pytest.mark.parametrize(
@@ -84,91 +103,93 @@ def test_settings_change_the_key_of_their_own_fidelity_alone() -> None:
 def test_every_setting_of_the_classifier_changes_the_key_of_a_full_training(
     changed: dict[str, Any],
 ) -> None:
-    other = replace(BENCH, classifier=replace(BENCH.classifier, **changed))
+    other = replace(PARTS, classifier=replace(PARTS.classifier, **changed))
 
-    assert key(other, FULL) != key(BENCH, FULL)
+    assert key(other, FULL) != key(PARTS, FULL)
 
 
 def test_a_checkpoint_counts_by_what_is_in_it(tmp_path: Path) -> None:
-    def key_with(name: str, content: bytes) -> str:
-        (tmp_path / name).write_bytes(content)
-        classifier = replace(BENCH.classifier, weights=tmp_path / name)
-        return key(replace(BENCH, classifier=classifier), FULL)
+    def key_with(name: str, seed: int) -> str:
+        torch.save(build_resnet34(2, seed).state_dict(), tmp_path / name)
+        classifier = replace(PARTS.classifier, weights=tmp_path / name)
+        return key(replace(PARTS, classifier=classifier), FULL)
 
-    once = key_with("a.pt", b"some weights")
+    once = key_with("a.pt", seed=5)
 
-    assert once != key(BENCH, FULL)
-    assert once == key_with("b.pt", b"some weights")
-    assert once != key_with("a.pt", b"other weights")
+    assert once != key(PARTS, FULL)
+    assert once == key_with("b.pt", seed=5)
+    assert once != key_with("a.pt", seed=6)
 
 
 @pytest.mark.parametrize("changed", [{"num_components": 5}, {"l2": 0.0031}])
 def test_every_setting_of_the_probe_changes_the_key_of_a_probe(changed: dict[str, Any]) -> None:
-    other = replace(BENCH, probe=replace(BENCH.probe, **changed))
+    other = with_probe(**changed)
 
-    assert key(other, PROBE) != key(BENCH, PROBE)
+    assert key(other, PROBE) != key(PARTS, PROBE)
 
 
 @pytest.mark.parametrize("name", ["train", "candidates", "reward_val"])
 def test_other_features_change_the_key_of_the_probe_alone(name: str) -> None:
-    changed = {name: getattr(BENCH.features, name) + 1}
-    other = replace(BENCH, features=replace(BENCH.features, **changed))
+    changed = {name: getattr(PARTS.features, name) + 1}
+    other = replace(PARTS, features=replace(PARTS.features, **changed))
 
-    assert key(other, PROBE) != key(BENCH, PROBE)
-    assert key(other, FULL) == key(BENCH, FULL)
+    assert key(other, PROBE) != key(PARTS, PROBE)
+    assert key(other, FULL) == key(PARTS, FULL)
 
 
 def test_features_of_a_split_that_is_not_scored_change_no_key() -> None:
-    changed = BENCH.features.selection_val + 1
-    other = replace(BENCH, features=replace(BENCH.features, selection_val=changed))
+    changed = PARTS.features.selection_val + 1
+    other = replace(PARTS, features=replace(PARTS.features, selection_val=changed))
 
-    assert key(other, PROBE) == key(BENCH, PROBE)
+    assert key(other, PROBE) == key(PARTS, PROBE)
 
 
 @pytest.mark.parametrize("name", ["train", "candidates", "reward_val"])
 @pytest.mark.parametrize("job", [FULL, PROBE])
 def test_another_pixel_changes_the_key(name: str, job: Job) -> None:
-    images = getattr(BENCH, name)
+    images = samples_of(name)
     changed = images.images.copy()
     changed[3, 5, 7, 1] ^= 1
 
-    other = replace(BENCH, **{name: replace(images, images=changed)})
+    other = with_samples(name, images=changed)
 
-    assert key(other, job) != key(BENCH, job)
+    assert key(other, job) != key(PARTS, job)
 
 
 @pytest.mark.parametrize("name", ["train", "candidates", "reward_val"])
 @pytest.mark.parametrize("job", [FULL, PROBE])
 def test_another_label_changes_the_key(name: str, job: Job) -> None:
-    images = getattr(BENCH, name)
+    images = samples_of(name)
     changed = images.labels.copy()
     changed[3] = 1 - changed[3]
 
-    other = replace(BENCH, **{name: replace(images, labels=changed)})
+    other = with_samples(name, labels=changed)
 
-    assert key(other, job) != key(BENCH, job)
+    assert key(other, job) != key(PARTS, job)
 
 
-@pytest.mark.parametrize("name", ["train", "candidates", "reward_val"])
-def test_another_order_of_the_classes_changes_the_key(name: str) -> None:
-    images = getattr(BENCH, name)
+def test_another_order_of_the_classes_changes_the_key() -> None:
+    names = PARTS.candidates.class_names[::-1]
+    splits = {name: replace(part, class_names=names) for name, part in PARTS.splits.named().items()}
+    candidates = replace(PARTS.candidates, class_names=names)
 
-    other = replace(BENCH, **{name: replace(images, class_names=images.class_names[::-1])})
+    other = replace(PARTS, splits=Splits(**splits), candidates=candidates)
 
-    assert key(other, FULL) != key(BENCH, FULL)
+    assert key(other, FULL) != key(PARTS, FULL)
 
 
 @pytest.mark.parametrize("name", ["selection_val", "test"])
 def test_a_split_that_is_not_scored_does_not(name: str) -> None:
-    other = replace(BENCH, **{name: getattr(BENCH, name).take(np.arange(11))})
+    fewer = samples_of(name).take(np.arange(11))
+    other = replace(PARTS, splits=replace(PARTS.splits, **{name: fewer}))
 
-    assert key(other, FULL) == key(BENCH, FULL)
+    assert key(other, FULL) == key(PARTS, FULL)
 
 
 @pytest.mark.parametrize("arithmetic", ["cpu bf16", "cuda fp32", "cuda bf16"])
 def test_what_was_trained_in_another_arithmetic_has_another_key(arithmetic: str) -> None:
-    plain = replace(BENCH.keys, arithmetic="cpu fp32")
-    other = replace(BENCH.keys, arithmetic=arithmetic)
+    plain = replace(PARTS.bench().keys, arithmetic="cpu fp32")
+    other = replace(PARTS.bench().keys, arithmetic=arithmetic)
 
     for fidelity in ("full", "finetune"):
         assert other(replace(FULL, fidelity=fidelity)) != plain(replace(FULL, fidelity=fidelity))

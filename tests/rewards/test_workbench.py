@@ -9,18 +9,27 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from small_workbench import NUM_CANDIDATES, none, probe_job, right, small_workbench
+from small_workbench import (
+    NUM_CANDIDATES,
+    none,
+    probe_job,
+    right,
+    small_parts,
+    small_workbench,
+    with_few_to_validate,
+)
 
 from rlsel.classifier import ClassifierConfig
 from rlsel.classifier.resnet import build_resnet34, read_weights
+from rlsel.machine import mapped
 from rlsel.rewards import Job
 
 
 def test_the_probe_of_nothing_kept_is_a_head_on_the_real_images() -> None:
-    bench = small_workbench()
-    features = bench.features
+    parts = small_parts()
+    features, train, reward_val = parts.features, parts.splits.train, parts.splits.reward_val
 
-    evaluation = bench.evaluate(probe_job(none()))
+    evaluation = parts.bench().evaluate(probe_job(none()))
 
     # The same, from the description: principal components of real + candidates, one common scale.
     both_NF = np.concatenate((features.train, features.candidates)).astype(np.float64)
@@ -31,14 +40,14 @@ def test_the_probe_of_nothing_kept_is_a_head_on_the_real_images() -> None:
         return np.column_stack(((x_NF - centre_F) / scale, np.ones(len(x_NF))))
 
     head = LogisticRegression(
-        C=1 / (bench.probe.l2 * len(bench.train)), fit_intercept=False, tol=1e-10
-    ).fit(with_bias(features.train), bench.train.labels)
+        C=1 / (parts.reward.probe.l2 * len(train)), fit_intercept=False, tol=1e-10
+    ).fit(with_bias(features.train), train.labels)
     score_N = head.decision_function(with_bias(features.reward_val))
     assert evaluation.scores["auc"] == [
-        pytest.approx(roc_auc_score(bench.reward_val.labels, score_N), abs=1e-4)
+        pytest.approx(roc_auc_score(reward_val.labels, score_N), abs=1e-4)
     ]
     assert evaluation.scores["accuracy"] == [
-        pytest.approx(((score_N > 0) == bench.reward_val.labels).mean(), abs=0.005)
+        pytest.approx(((score_N > 0) == reward_val.labels).mean(), abs=0.005)
     ]
 
 
@@ -65,17 +74,16 @@ def test_the_images_trained_on_are_real_and_kept(kept_N: np.ndarray) -> None:
 
 
 def test_a_job_scores_the_split_it_names() -> None:
-    bench = small_workbench()
+    parts = small_parts()
+    splits, features = parts.splits, parts.features
+    bench = parts.bench()
     swapped = replace(
-        bench,
-        reward_val=bench.selection_val,
-        selection_val=bench.reward_val,
+        parts,
+        splits=replace(splits, reward_val=splits.selection_val, selection_val=splits.reward_val),
         features=replace(
-            bench.features,
-            reward_val=bench.features.selection_val,
-            selection_val=bench.features.reward_val,
+            features, reward_val=features.selection_val, selection_val=features.reward_val
         ),
-    )
+    ).bench()
 
     on_reward_val = bench.evaluate(probe_job(right())).scores
     on_selection_val = bench.evaluate(probe_job(right(), split="selection_val")).scores
@@ -108,11 +116,26 @@ def test_a_workbench_that_was_sent_elsewhere_gives_the_same_scores() -> None:
         assert elsewhere.keys(job) == bench.keys(job)
 
 
+def test_evaluators_of_one_machine_read_the_same_file_of_images(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mapped, "LARGE_BYTES", 1)
+    parts = small_parts()
+    bench = parts.bench()
+
+    with mapped.sent_by_path():
+        sent = pickle.dumps(bench)
+
+    assert len(sent) < parts.candidates.values.nbytes
+    received = pickle.loads(sent).training.values
+    assert received.filename == bench.training.values.filename
+    assert np.array_equal(received[17:], parts.candidates.values)
+
+
 @pytest.mark.slow
 def test_a_full_training_scores_every_validated_epoch_and_repeats_itself() -> None:
     config = ClassifierConfig(epochs=2, batch_size=16, precision="fp32", num_validated_epochs=2)
-    bench = small_workbench(classifier=config)
-    bench = replace(bench, reward_val=bench.reward_val.take(np.arange(23)))
+    bench = with_few_to_validate(small_workbench(classifier=config))
     kept_N = np.arange(NUM_CANDIDATES) < 11
     job = Job(kept_N, "full", seed=5, split="reward_val")
 
@@ -157,8 +180,7 @@ def test_weights_travel_to_where_their_file_is_not(tmp_path: Path) -> None:
     classifier = ClassifierConfig(
         epochs=1, batch_size=16, precision="fp32", weights=tmp_path / "mine.pt"
     )
-    bench = small_workbench(classifier=classifier)
-    bench = replace(bench, reward_val=bench.test)
+    bench = with_few_to_validate(small_workbench(classifier=classifier))
     job = Job(none(), "full", seed=0, split="reward_val")
     here = bench.evaluate(job)
     sent = pickle.dumps(replace(bench, weights=read_weights(tmp_path / "mine.pt")))
