@@ -121,14 +121,14 @@ def test_evaluators_of_one_machine_read_the_same_file_of_images(
 ) -> None:
     monkeypatch.setattr(mapped, "LARGE_BYTES", 1)
     parts = small_parts()
-    bench = parts.bench()
+    training = parts.bench().training
 
     with mapped.sent_by_path():
-        sent = pickle.dumps(bench)
+        sent = pickle.dumps(training)
 
     assert len(sent) < parts.candidates.values.nbytes
-    received = pickle.loads(sent).training.values
-    assert received.filename == bench.training.values.filename
+    received = pickle.loads(sent).values
+    assert received.filename == training.values.filename
     assert np.array_equal(received[17:], parts.candidates.values)
 
 
