@@ -80,14 +80,17 @@ def extraction(
         where: Where it is computed; None is this process.
     """
     where = where or Here()
-    if not isinstance(splits.train, ImageSet) or isinstance(config.extractor, FileExtractor):
+    form = WITH_WEIGHTS if keep_weights else FEATURES_ALONE
+    if isinstance(splits.train, EmbeddingSet):
+        form = _logits_alone(splits, pool)
+    if isinstance(splits.train, EmbeddingSet) or isinstance(config.extractor, FileExtractor):
         where = Here()  # features that are there already need no device
-    images = [part.digest for name, part in splits.named().items() if name != "test"]
+    samples = [part.digest for name, part in splits.named().items() if name != "test"]
     return Work(
         "features",
-        (*identity_of(config.extractor, seed), pool.digest, *images),
+        (*identity_of(config.extractor, seed), pool.digest, *samples),
         partial(_extract_at, where, config, splits, pool, seed, keep_weights),
-        WITH_WEIGHTS if keep_weights else FEATURES_ALONE,
+        form,
         made_on=where.computed_by(),
     )
 
@@ -222,6 +225,21 @@ def _read(folder: Path) -> Extracted:
 def _read_both(folder: Path) -> Extracted:
     weights = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
     return Extracted(_read(folder).features, weights)
+
+
+def _logits_alone(splits: Splits, pool: Pool) -> Form[Extracted]:
+    """Of embeddings, which are their own features and lie in the files that they came from."""
+
+    def write(extracted: Extracted, folder: Path) -> None:
+        with replacing(folder / FEATURES) as temporary:
+            np.savez(temporary, candidate_logits=extracted.features.candidate_logits)
+
+    def read(folder: Path) -> Extracted:
+        with (folder / FEATURES).open("rb") as file, np.load(file) as stored:
+            logits_NC = stored["candidate_logits"]
+        return Extracted(Features(**_as_they_are(splits, pool), candidate_logits=logits_NC))
+
+    return Form("features", (FEATURES,), write, read)
 
 
 FEATURES_ALONE: Form[Extracted] = Form("features", (FEATURES,), _write, _read)
