@@ -28,6 +28,7 @@ from rlsel.stages.candidates import Candidates, generation, without_copies
 from rlsel.stages.choosing import choose
 from rlsel.stages.description import Description, describe
 from rlsel.stages.examination import examine
+from rlsel.stages.free import try_free_sets
 from rlsel.stages.inputs import describe_settings_and_inputs, digests_of_weights, read_inputs
 from rlsel.stages.judging import compare_with_truth, score
 from rlsel.stages.learning import learn
@@ -144,6 +145,10 @@ def select_and_score(
             )
             folder.write_arithmetic(evaluators.arithmetic, experiment.reward.fidelities)
 
+        with folder.stage("free sets"):
+            free = try_free_sets(experiment, described, splits.class_names, evaluators)
+            folder.write_free_sets(free, experiment.reward.metric)
+
         with folder.stage("learning") as stage, TensorBoard(folder.path) as board:
 
             def on_iteration(row: dict) -> None:
@@ -161,7 +166,8 @@ def select_and_score(
             folder.write_learning(learned)
 
         with folder.stage("final evaluation"):
-            selections = choose(experiment, splits, pool, described, learned and learned.selection)
+            learned_set = learned and learned.selection
+            selections = choose(experiment, splits, pool, described, learned_set, free)
             shown = selections[-1] if learned else selections[1]
             folder.write_selection(splits, pool, described, examined, shown)
             scores = score(experiment, splits, evaluators.evaluations, selections)

@@ -9,6 +9,7 @@ LABELS = {
     "real_only": "real only",
     "keep_all": "keep all",
     "centroid": "centroid distance",
+    "free": "best free set",
     "controller": "controller",
     "own_distance": "distance to own centroid",
     "knn_label_agreement": "kNN label agreement",

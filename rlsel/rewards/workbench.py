@@ -32,6 +32,8 @@ DIGITS = 10
 """Decimal places of a score."""
 PROBES_AT_ONCE = 128
 """Heads solved side by side; more of them save no time (docs/benchmarks/speed.md)."""
+MOST_PLACES = 2**24
+"""Heads solved side by side, times the samples of each: a number for each place takes 128 MiB."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class Workbench:
     def group_size(self, fidelity: Fidelity) -> int:
         """How many jobs of this fidelity should be carried out together on this device."""
         if fidelity == "probe":
-            return PROBES_AT_ONCE
+            return max(1, min(PROBES_AT_ONCE, MOST_PLACES // len(self.training)))
         return self.trainings_at_once if best_device().type == "cuda" else 1
 
     @property
