@@ -40,7 +40,14 @@ MIB = 2**20
 SETTINGS: dict[str, Any] = {
     "name": "memory-limit",
     "data": {"size_px": SIZE_PX},
-    "features": {"extractor": {"name": "torchvision", "model": "resnet18", "weights": "random", "size_px": SIZE_PX}},
+    "features": {
+        "extractor": {
+            "name": "torchvision",
+            "model": "resnet18",
+            "weights": "random",
+            "size_px": SIZE_PX,
+        }
+    },
     "algorithm": {"iterations": 2, "episodes": 16},
     "selection": {"methods": ["uniform", "controller"], "keep_fraction": 0.005},
     "evaluation": {"rounds": 1},

@@ -15,9 +15,10 @@ from rlsel.machine.progress import console
 from rlsel.machine.workplace import Workplace
 from rlsel.pool import Pool
 from rlsel.reporting import print_table, write_report
+from rlsel.reporting.free_sets import best_free_set
 from rlsel.rewards import Workbench
 from rlsel.rewards.elsewhere import workplace
-from rlsel.rewards.pool import evaluation_pool
+from rlsel.rewards.pool import evaluation_pool, evaluations_here
 from rlsel.runs.claim import claim, new_record
 from rlsel.runs.folder import GENERATOR, LEDGER, RunFolder
 from rlsel.runs.record import Record
@@ -32,6 +33,8 @@ from rlsel.stages.free import try_free_sets
 from rlsel.stages.inputs import describe_settings_and_inputs, digests_of_weights, read_inputs
 from rlsel.stages.judging import compare_with_truth, score
 from rlsel.stages.learning import learn
+
+NOT_TRIED = "free sets are not tried for so many candidates; `free` among the methods asks for them"
 
 
 @dataclass(frozen=True)
@@ -142,12 +145,15 @@ def select_and_score(
             )
             evaluators = evaluators_are_up.enter_context(
                 evaluation_pool(experiment.evaluators, workbench, folder.path / LEDGER)
+                if experiment.trains
+                else evaluations_here(workbench, folder.path / LEDGER)
             )
             folder.write_arithmetic(evaluators.arithmetic, experiment.reward.fidelities)
 
         with folder.stage("free sets"):
             free = try_free_sets(experiment, described, splits.class_names, evaluators)
             folder.write_free_sets(free, experiment.reward.metric)
+            console.print(best_free_set(folder.record) or NOT_TRIED, markup=False)
 
         with folder.stage("learning") as stage, TensorBoard(folder.path) as board:
 

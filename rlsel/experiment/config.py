@@ -152,6 +152,11 @@ class Experiment:
             content.pop(name)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
+    @property
+    def trains(self) -> bool:
+        """Whether a controller or a classifier is trained, for which evaluators are started."""
+        return "controller" in self.selection.methods or self.evaluation.rounds > 0
+
     def with_seed(self, seed: int) -> "Experiment":
         return replace(self, seed=seed)
 

@@ -194,7 +194,12 @@ class RunFolder:
         if free is None:
             return
         sets = [
-            {"score": one.score, "fraction": one.fraction, "reward_val": paid, "selection_val": seen}
+            {
+                "score": one.score,
+                "fraction": one.fraction,
+                "reward_val": paid,
+                "selection_val": seen,
+            }
             for one, paid, seen in zip(
                 free.sets, free.reward_val_S.tolist(), free.selection_val_S.tolist(), strict=True
             )

@@ -82,9 +82,10 @@ class SelectionConfig:
             )
         if self.keep_fraction is not None and any(ranges.values()):
             raise ValueError("keep_fraction and keep_range exclude each other: give one of them")
-        if any(ranges.values()) and "controller" not in self.methods:
+        if any(ranges.values()) and not {"controller", "free"} & set(self.methods):
             raise ValueError(
-                "keep_range binds the controller, which methods lacks: add it, or set keep_fraction"
+                "keep_range binds the controller and the best free set, and methods has neither: "
+                "add one, or set keep_fraction"
             )
 
     @property

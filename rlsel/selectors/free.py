@@ -1,4 +1,4 @@
-"""Sets of candidates that cost nothing to name: the best by a score, for several shares of the pool.
+"""Sets of candidates that cost nothing to name: the best by a score, at several shares.
 
 The sets of one score are nested, so a larger one holds all smaller ones. Every class keeps the same
 share, unless a range limits it. A small number of such sets tells much about a pool: which score
