@@ -2,12 +2,12 @@
 
     python benchmarks/memory_limit.py [--left-gib 0.5] [--seeds 0]
 
-The processes are in a Linux control group, whose memory is limited. What they need whatever the size
-of the data is measured first, on a small data set without a limit. The limit is that and `--left-gib`
-more, and the decoded images of the large data set take twice `--left-gib`. Each cell reports how the
-command ended, its time, and the largest memory that the group held without files. It needs the right
-to make control groups, as root has, in version 1 or 2. Every finished cell is written to the record
-at once, and a second start goes on from there.
+The processes are in a Linux control group, whose memory is limited. What they need whatever the
+size of the data is measured first, on a small data set without a limit. The limit is that and
+`--left-gib` more, and the decoded images of the large data set take twice `--left-gib`. Each cell
+reports how the command ended, its time, and the most memory that the group held without files. It
+needs the right to make control groups, as root has, of version 1 or 2. Every finished cell is
+written to the record at once, and a second start goes on from there.
 """
 
 import argparse
@@ -36,11 +36,15 @@ NUM_REAL = {"train": 256, "val": 256, "test": 64}
 NUM_SMALL = 512
 """Candidates of the small data set."""
 GIB = 2**30
-MIB = 2**20
 SETTINGS: dict[str, Any] = {
     "name": "memory-limit",
     "data": {"size_px": SIZE_PX},
-    "features": {"extractor": {"name": "torchvision", "model": "resnet18", "weights": "random", "size_px": SIZE_PX}},
+    "features": {
+        "extractor": {
+            **{"name": "torchvision", "model": "resnet18"},
+            **{"weights": "random", "size_px": SIZE_PX},
+        }
+    },
     "algorithm": {"iterations": 2, "episodes": 16},
     "selection": {"methods": ["uniform", "controller"], "keep_fraction": 0.005},
     "evaluation": {"rounds": 1},
@@ -132,12 +136,11 @@ def control_group(limit_gib: float | None) -> Iterator[Path]:
 
 
 def _in_group(group: Path, command: list[str], environment: dict[str, str]) -> Cell:
-    def enter() -> None:
-        (group / "cgroup.procs").write_text(str(os.getpid()))
-
+    # The shell enters the group and becomes the command, so that all of it is counted.
+    enter = ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group / "cgroup.procs")]
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(
-            command, env=environment, preexec_fn=enter, stdout=said, stderr=subprocess.STDOUT
+            [*enter, *command], env=environment, stdout=said, stderr=subprocess.STDOUT
         )
         held = 0.0
         while process.poll() is None:
