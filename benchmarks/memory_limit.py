@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--record", type=Path, default=HERE / "records" / "memory_limit.json")
     arguments = parser.parse_args()
     config = {"left_gib": arguments.left_gib, "size_px": SIZE_PX, "settings": SETTINGS}
-    record = CellRecord(arguments.record, config, dict, is_timed=True)
+    record = CellRecord(arguments.record, config, summarise, is_timed=True, n=num_draws)
     for seed in arguments.seeds:
         for command in ("check", "run"):
             free = f"{command}/small/{seed}"
@@ -70,6 +70,25 @@ def main() -> None:
             key = f"{command}/large/{seed}"
             record.fill("memory", {key: partial(measured, command, num, seed, limit_gib)})
     record.write()
+
+
+def num_draws(cells: dict[str, Cell]) -> int:
+    return len({key.split("/")[2] for key in cells})
+
+
+def summarise(cells: dict[str, Cell]) -> dict[str, Any]:
+    """Command and size -> how it ended, and means over the draws."""
+    found: dict[str, Any] = {}
+    for kind in dict.fromkeys(key.rpartition("/")[0] for key in cells):
+        of_kind = [cell for key, cell in cells.items() if key.rpartition("/")[0] == kind]
+        figures = ("decoded_gib", "limit_gib", "held_gib", "wall_s")
+        known = {name: [cell[name] for cell in of_kind] for name in figures}
+        found[kind] = {
+            name: None if None in values else float(np.mean(values))
+            for name, values in known.items()
+        }
+        found[kind]["num_ended_well"] = sum(cell["exit_code"] == 0 for cell in of_kind)
+    return found
 
 
 def measured(command: str, num_candidates: int, seed: int, limit_gib: float | None) -> Cell:
@@ -147,8 +166,8 @@ def _in_group(group: Path, command: list[str], environment: dict[str, str]) -> C
             held = max(held, _held_gib(group))
             time.sleep(0.2)
         said.seek(0)
-        last = said.read().splitlines()[-3:]
-    return {"exit_code": process.returncode, "held_gib": held, "said": last}
+        print(said.read())
+    return {"exit_code": process.returncode, "held_gib": held}
 
 
 def _held_gib(group: Path) -> float:
