@@ -2,12 +2,12 @@
 
     python benchmarks/memory_limit.py [--left-gib 0.5] [--seeds 0]
 
-The processes are in a Linux control group, whose memory is limited. What they need whatever the size
-of the data is measured first, on a small data set without a limit. The limit is that and `--left-gib`
-more, and the decoded images of the large data set take twice `--left-gib`. Each cell reports how the
-command ended, its time, and the largest memory that the group held without files. It needs the right
-to make control groups, as root has, in version 1 or 2. Every finished cell is written to the record
-at once, and a second start goes on from there.
+The processes are in a Linux control group, whose memory is limited. What they need whatever the
+size of the data is measured first, on a small data set without a limit. The limit is that and
+`--left-gib` more, and the decoded images of the large data set take twice `--left-gib`. Each cell
+reports how the command ended, its time, and the most memory that the group held without files. It
+needs the right to make control groups, as root has, of version 1 or 2. Every finished cell is
+written to the record at once, and a second start goes on from there.
 """
 
 import argparse
@@ -36,16 +36,13 @@ NUM_REAL = {"train": 256, "val": 256, "test": 64}
 NUM_SMALL = 512
 """Candidates of the small data set."""
 GIB = 2**30
-MIB = 2**20
 SETTINGS: dict[str, Any] = {
     "name": "memory-limit",
     "data": {"size_px": SIZE_PX},
     "features": {
         "extractor": {
-            "name": "torchvision",
-            "model": "resnet18",
-            "weights": "random",
-            "size_px": SIZE_PX,
+            **{"name": "torchvision", "model": "resnet18"},
+            **{"weights": "random", "size_px": SIZE_PX},
         }
     },
     "algorithm": {"iterations": 2, "episodes": 16},
@@ -63,7 +60,7 @@ def main() -> None:
     parser.add_argument("--record", type=Path, default=HERE / "records" / "memory_limit.json")
     arguments = parser.parse_args()
     config = {"left_gib": arguments.left_gib, "size_px": SIZE_PX, "settings": SETTINGS}
-    record = CellRecord(arguments.record, config, dict, is_timed=True)
+    record = CellRecord(arguments.record, config, summarise, is_timed=True, n=num_draws)
     for seed in arguments.seeds:
         for command in ("check", "run"):
             free = f"{command}/small/{seed}"
@@ -73,6 +70,25 @@ def main() -> None:
             key = f"{command}/large/{seed}"
             record.fill("memory", {key: partial(measured, command, num, seed, limit_gib)})
     record.write()
+
+
+def num_draws(cells: dict[str, Cell]) -> int:
+    return len({key.split("/")[2] for key in cells})
+
+
+def summarise(cells: dict[str, Cell]) -> dict[str, Any]:
+    """Command and size -> how it ended, and means over the draws."""
+    found: dict[str, Any] = {}
+    for kind in dict.fromkeys(key.rpartition("/")[0] for key in cells):
+        of_kind = [cell for key, cell in cells.items() if key.rpartition("/")[0] == kind]
+        figures = ("decoded_gib", "limit_gib", "held_gib", "wall_s")
+        known = {name: [cell[name] for cell in of_kind] for name in figures}
+        found[kind] = {
+            name: None if None in values else float(np.mean(values))
+            for name, values in known.items()
+        }
+        found[kind]["num_ended_well"] = sum(cell["exit_code"] == 0 for cell in of_kind)
+    return found
 
 
 def measured(command: str, num_candidates: int, seed: int, limit_gib: float | None) -> Cell:
@@ -139,20 +155,19 @@ def control_group(limit_gib: float | None) -> Iterator[Path]:
 
 
 def _in_group(group: Path, command: list[str], environment: dict[str, str]) -> Cell:
-    def enter() -> None:
-        (group / "cgroup.procs").write_text(str(os.getpid()))
-
+    # The shell enters the group and becomes the command, so that all of it is counted.
+    enter = ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group / "cgroup.procs")]
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(
-            command, env=environment, preexec_fn=enter, stdout=said, stderr=subprocess.STDOUT
+            [*enter, *command], env=environment, stdout=said, stderr=subprocess.STDOUT
         )
         held = 0.0
         while process.poll() is None:
             held = max(held, _held_gib(group))
             time.sleep(0.2)
         said.seek(0)
-        last = said.read().splitlines()[-3:]
-    return {"exit_code": process.returncode, "held_gib": held, "said": last}
+        print(said.read())
+    return {"exit_code": process.returncode, "held_gib": held}
 
 
 def _held_gib(group: Path) -> float:
