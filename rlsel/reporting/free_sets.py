@@ -52,9 +52,7 @@ def best_free_set(record: Record) -> str:
     """What the best of the free sets is, and what it is worth beside none and all."""
     tried = record.free_sets
     if tried is None:
-        return (
-            "The pool is so large that no free sets were tried; `free` as a method asks for them."
-        )
+        return ""
     best, seen = tried["sets"][tried["best"]], _by_score(tried)
     references = [
         f"{words} {decimal(seen[name]['selection_val'])}"
