@@ -10,7 +10,8 @@ from pathlib import Path
 
 from rlsel.data import Splits
 from rlsel.experiment.config import Experiment, default_experiment
-from rlsel.features import Extracted, extraction
+from rlsel.features import Extracted, extractions
+from rlsel.features.extract import digest_of
 from rlsel.machine.progress import console
 from rlsel.machine.workplace import Workplace
 from rlsel.pool import Pool
@@ -102,16 +103,17 @@ def make_candidates(
 
 def extract_and_describe(
     experiment: Experiment, splits: Splits, pool: Pool, folder: RunFolder, where: Workplace
-) -> tuple[Extracted, Description]:
-    """Features of every sample but those of test, and the candidates as they are described."""
+) -> tuple[list[Extracted], Description]:
+    """Features of every sample but those of test, by each extractor, and the candidates as they are
+    described."""
     with folder.stage("features") as stage:
         keep_weights = "finetune" in experiment.reward.fidelities
-        extracted = stage.keep(
-            extraction(experiment.features, splits, pool, experiment.seed, keep_weights, where)
-        )
+        works = extractions(experiment.features, splits, pool, experiment.seed, keep_weights, where)
+        folds = [stage.keep(work) for work in works]
         stage.ran_at(where)
-        folder.require_same(splits, features=extracted.features.digest)
-        return extracted, describe(experiment, splits, pool, extracted.features)
+        features = [extracted.features for extracted in folds]
+        folder.require_same(splits, features=digest_of(features))
+        return folds, describe(experiment, splits, pool, features)
 
 
 def select_and_score(
@@ -125,10 +127,10 @@ def select_and_score(
     pool = candidates.pool
     folder.begin(describe_settings_and_inputs(experiment, splits, pool), splits, candidates)
 
-    extracted, described = extract_and_describe(experiment, splits, pool, folder, where)
+    folds, described = extract_and_describe(experiment, splits, pool, folder, where)
 
     with folder.stage("audit") as stage:
-        examined = examine(experiment, splits, pool, extracted.features, where=where)
+        examined = examine(experiment, splits, pool, described.features, where=where)
         stage.ran_at(where)
         folder.write_examination(examined, candidates.dropped)
 
@@ -137,10 +139,10 @@ def select_and_score(
             workbench = Workbench.of(
                 splits,
                 pool.candidates,
-                extracted.features,
+                [extracted.features for extracted in folds],
                 experiment.classifier,
                 experiment.reward,
-                extracted.weights,
+                folds[0].weights,
                 experiment.evaluators.trainings_at_once,
             )
             evaluators = evaluators_are_up.enter_context(

@@ -95,6 +95,11 @@ class Experiment:
                 f"features.extractor.name is {extractor.name}: pay by probe or full, or leave name "
                 "out"
             )
+        if self.features.folds > 1 and "finetune" in self.reward.fidelities:
+            raise ValueError(
+                "features.folds goes with reward: probe or full, since finetune goes on from one "
+                "extractor that has seen all real images: leave folds out, or pay by probe"
+            )
         if isinstance(extractor, FileExtractor) and self.generator is not None:
             raise ValueError(
                 "features.extractor: a file has no features of candidates that the generator is "

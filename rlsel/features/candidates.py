@@ -4,7 +4,7 @@ The same columns are the inputs of the controller, are written to `selection.par
 free scores with which every learned selection is compared.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -96,6 +96,9 @@ def describe_candidates(
     Args:
         needs_nearest_candidate: Compute this column however large the pool is.
     """
+    if features.unseen is not None:
+        train = train.take(features.unseen)
+        features = replace(features, train=features.used_train, unseen=None)
     compares = needs_nearest_candidate or len(candidates) <= MOST_COMPARED_WITH_EACH_OTHER
     inputs = (
         *(TABLE_VERSION, num_neighbours, candidates.labels, train.labels, reward_val.labels),
