@@ -43,11 +43,16 @@ class Features:
     """Real samples that the extractor was not trained on, as indices into train. Only they are used
     with its features. None: all of them."""
 
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All fields but `unseen` where there is none."""
+        known = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: value for name, value in known.items() if value is not None}
+
     @cached_property
     def digests(self) -> dict[str, str]:
         """Field -> hash of its values."""
-        known = {one.name: getattr(self, one.name) for one in fields(self)}
-        return {name: content_of(value) for name, value in known.items() if value is not None}
+        return {name: content_of(value) for name, value in self.arrays.items()}
 
     @property
     def used_train(self) -> Float[np.ndarray, "m f"]:

@@ -105,9 +105,8 @@ def _form(fold: Fold, with_weights: bool) -> Form[Extracted]:
             buffer = BytesIO()  # torch.save to a file would hide that the disk is full
             torch.save(extracted.weights, buffer)
             write_bytes(folder / weights, buffer.getbuffer())
-        known = {k: v for k, v in vars(extracted.features).items() if isinstance(v, np.ndarray)}
         with replacing(folder / arrays) as temporary:
-            np.savez(temporary, **known)  # pyright: ignore[reportArgumentType]
+            np.savez(temporary, **extracted.features.arrays)  # pyright: ignore[reportArgumentType]
 
     def read(folder: Path) -> Extracted:
         features = Features(**_arrays_of(folder / arrays))
