@@ -98,7 +98,9 @@ class Bed:
             reward_val=splits.reward_val,
             selection_val=splits.selection_val,
         )
-        return Workbench.of(splits, candidates, features, experiment.classifier, experiment.reward)
+        return Workbench.of(
+            splits, candidates, [features], experiment.classifier, experiment.reward
+        )
 
     @cached_property
     def _extractor(self):

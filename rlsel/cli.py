@@ -1,16 +1,26 @@
 """The command line: names, help and exit codes. Everything else is imported when it is needed."""
 
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rlsel.commands.completion import complete_config, complete_run
+from rlsel.commands.completion import complete_config
 from rlsel.commands.config.verb import config as config_verb
 from rlsel.commands.init.verb import init as init_verb
+from rlsel.commands.quick import quick as quick_verb
+from rlsel.commands.typed import (
+    ConfigArgument,
+    OutOption,
+    ResumeOption,
+    RunArgument,
+    SeedOption,
+    command_to_resume,
+    interrupted,
+    typed,
+)
 from rlsel.errors import InputError, describe_unforeseen, find_input_error
 
 app = typer.Typer(
@@ -20,18 +30,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,
 )
-
-ConfigArgument = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="CONFIG.yaml",
-        help="None: the built-in default.",
-        autocompletion=complete_config,
-    ),
-]
-RunArgument = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A run folder.", autocompletion=complete_run)
-]
 
 
 def _print_version(wanted: bool) -> bool:
@@ -58,13 +56,9 @@ def options(
 @app.command()
 def run(
     config: ConfigArgument = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Overrides the config's.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Run folder; by default the next free one under runs/.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run.")
-    ] = False,
+    seed: SeedOption = None,
+    out: OutOption = None,
+    resume: ResumeOption = False,
 ) -> None:
     """Learn a selection, score it on test against its rivals, write a report.
 
@@ -83,9 +77,9 @@ def run(
     if seed is not None:
         experiment = experiment.with_seed(seed)
     try:
-        run_pipeline(experiment, out=out, resume=resume, command=_typed())
+        run_pipeline(experiment, out=out, resume=resume, command=typed())
     except KeyboardInterrupt:
-        raise _interrupted(_command("run", config, seed, out)) from None
+        raise interrupted(command_to_resume("run", config, seed, out)) from None
 
 
 @app.command()
@@ -164,9 +158,9 @@ def generate(
         experiment = experiment.with_seed(seed)
     folder = out or Path("runs") / plain_name(f"generate-{experiment.name}")
     try:
-        train_and_sample(experiment, folder, resume, _typed())
+        train_and_sample(experiment, folder, resume, typed())
     except KeyboardInterrupt:
-        raise _interrupted(_command("generate", config, seed, folder)) from None
+        raise interrupted(command_to_resume("generate", config, seed, folder)) from None
 
 
 def _sample(
@@ -301,28 +295,13 @@ def tune(
     try:
         code = run_sweep(sweep, out or Path("runs") / sweep.stem)
     except KeyboardInterrupt:
-        raise _interrupted(_typed()) from None
+        raise interrupted(typed()) from None
     raise typer.Exit(code)
 
 
 app.command("init")(init_verb)
+app.command("quick")(quick_verb)
 app.command("config")(config_verb)
-
-
-def _interrupted(command: str) -> typer.Exit:
-    print(f"\ninterrupted; nothing finished is lost. Go on with: {command}", file=sys.stderr)
-    return typer.Exit(130)
-
-
-def _command(name: str, config: Path | None, seed: int | None, out: Path | None) -> str:
-    """What to type to go on."""
-    words = ["rlsel", name, *([str(config)] if config else ())]
-    words += [*(["--seed", str(seed)] if seed is not None else ())]
-    return shlex.join([*words, *(["--out", str(out)] if out else ()), "--resume"])
-
-
-def _typed() -> str:
-    return shlex.join(["rlsel", *sys.argv[1:]])
 
 
 def main() -> None:
@@ -340,7 +319,7 @@ def main() -> None:
 
         mistake = find_input_error(error)
         if mistake is None:
-            print(f"rlsel: {describe_unforeseen(error, _typed())}", file=sys.stderr)
+            print(f"rlsel: {describe_unforeseen(error, typed())}", file=sys.stderr)
             raise SystemExit(1) from None
         print(f"rlsel: {below_here(' '.join(str(mistake).splitlines()))}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -10,14 +10,16 @@ from pathlib import Path
 
 from rlsel.data import Splits
 from rlsel.experiment.config import Experiment, default_experiment
-from rlsel.features import Extracted, extraction
+from rlsel.features import Extracted, extractions
+from rlsel.features.extract import digest_of
 from rlsel.machine.progress import console
 from rlsel.machine.workplace import Workplace
 from rlsel.pool import Pool
 from rlsel.reporting import print_table, write_report
+from rlsel.reporting.free_sets import best_free_set
 from rlsel.rewards import Workbench
 from rlsel.rewards.elsewhere import workplace
-from rlsel.rewards.pool import evaluation_pool
+from rlsel.rewards.pool import evaluation_pool, evaluations_here
 from rlsel.runs.claim import claim, new_record
 from rlsel.runs.folder import GENERATOR, LEDGER, RunFolder
 from rlsel.runs.record import Record
@@ -28,9 +30,12 @@ from rlsel.stages.candidates import Candidates, generation, without_copies
 from rlsel.stages.choosing import choose
 from rlsel.stages.description import Description, describe
 from rlsel.stages.examination import examine
+from rlsel.stages.free import try_free_sets
 from rlsel.stages.inputs import describe_settings_and_inputs, digests_of_weights, read_inputs
 from rlsel.stages.judging import compare_with_truth, score
 from rlsel.stages.learning import learn
+
+NOT_TRIED = "free sets are not tried for so many candidates; `free` among the methods asks for them"
 
 
 @dataclass(frozen=True)
@@ -98,16 +103,17 @@ def make_candidates(
 
 def extract_and_describe(
     experiment: Experiment, splits: Splits, pool: Pool, folder: RunFolder, where: Workplace
-) -> tuple[Extracted, Description]:
-    """Features of every sample but those of test, and the candidates as they are described."""
+) -> tuple[list[Extracted], Description]:
+    """Features of every sample but those of test, by each extractor, and the candidates as they are
+    described."""
     with folder.stage("features") as stage:
         keep_weights = "finetune" in experiment.reward.fidelities
-        extracted = stage.keep(
-            extraction(experiment.features, splits, pool, experiment.seed, keep_weights, where)
-        )
+        works = extractions(experiment.features, splits, pool, experiment.seed, keep_weights, where)
+        folds = [stage.keep(work) for work in works]
         stage.ran_at(where)
-        folder.require_same(splits, features=extracted.features.digest)
-        return extracted, describe(experiment, splits, pool, extracted.features)
+        features = [extracted.features for extracted in folds]
+        folder.require_same(splits, features=digest_of(features))
+        return folds, describe(experiment, splits, pool, features)
 
 
 def select_and_score(
@@ -121,10 +127,10 @@ def select_and_score(
     pool = candidates.pool
     folder.begin(describe_settings_and_inputs(experiment, splits, pool), splits, candidates)
 
-    extracted, described = extract_and_describe(experiment, splits, pool, folder, where)
+    folds, described = extract_and_describe(experiment, splits, pool, folder, where)
 
     with folder.stage("audit") as stage:
-        examined = examine(experiment, splits, pool, extracted.features, where=where)
+        examined = examine(experiment, splits, pool, described.features, where=where)
         stage.ran_at(where)
         folder.write_examination(examined, candidates.dropped)
 
@@ -133,16 +139,23 @@ def select_and_score(
             workbench = Workbench.of(
                 splits,
                 pool.candidates,
-                extracted.features,
+                [extracted.features for extracted in folds],
                 experiment.classifier,
                 experiment.reward,
-                extracted.weights,
+                folds[0].weights,
                 experiment.evaluators.trainings_at_once,
             )
             evaluators = evaluators_are_up.enter_context(
                 evaluation_pool(experiment.evaluators, workbench, folder.path / LEDGER)
+                if experiment.trains
+                else evaluations_here(workbench, folder.path / LEDGER)
             )
             folder.write_arithmetic(evaluators.arithmetic, experiment.reward.fidelities)
+
+        with folder.stage("free sets"):
+            free = try_free_sets(experiment, described, splits.class_names, evaluators)
+            folder.write_free_sets(free, experiment.reward.metric)
+            console.print(best_free_set(folder.record) or NOT_TRIED, markup=False)
 
         with folder.stage("learning") as stage, TensorBoard(folder.path) as board:
 
@@ -161,7 +174,8 @@ def select_and_score(
             folder.write_learning(learned)
 
         with folder.stage("final evaluation"):
-            selections = choose(experiment, splits, pool, described, learned and learned.selection)
+            learned_set = learned and learned.selection
+            selections = choose(experiment, splits, pool, described, learned_set, free)
             shown = selections[-1] if learned else selections[1]
             folder.write_selection(splits, pool, described, examined, shown)
             scores = score(experiment, splits, evaluators.evaluations, selections)

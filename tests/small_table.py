@@ -16,5 +16,7 @@ def small_table(num: int = 61, num_classes: int = 3, seed: int = 0) -> Candidate
         label_log_probability=-rng.random(num),
         margin=rng.standard_normal(num),
         nearest_real=rng.random(num),
+        head_log_probability=-rng.random(num),
+        nearest_other_class=rng.random(num),
         nearest_candidate=rng.random(num),
     )

@@ -96,7 +96,7 @@ def _workbench(seen: ImageSet, real: ImageSet, seed: int) -> Workbench:
     return Workbench.of(
         replace(splits, train=real),
         bed().pool.candidates,
-        features,
+        [features],
         experiment.classifier,
         experiment.reward,
         fitted.model.state_dict(),

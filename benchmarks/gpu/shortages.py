@@ -201,7 +201,7 @@ def _bench(size: Size) -> Workbench:
     return Workbench.of(
         splits,
         candidates,
-        constant_features(splits, candidates),
+        [constant_features(splits, candidates)],
         replace(size.classifier(), epochs=1),
         RewardConfig(finetune=FinetuneConfig(first_stage="layer2")),
         weights,

@@ -86,7 +86,7 @@ class Bed:
             weights = dict(others_extractor(self.config.source, "deep").model.state_dict())
         splits = Splits(self.real, given.reward_val, given.selection_val, given.test)
         return Workbench.of(
-            splits, self.candidates, self.features, given.classifier, reward, weights
+            splits, self.candidates, [self.features], given.classifier, reward, weights
         )
 
 

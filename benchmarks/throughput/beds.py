@@ -69,7 +69,7 @@ def build_workbench(experiment: Experiment, seed: int = 0) -> Workbench:
     return Workbench.of(
         splits,
         pool.candidates,
-        features,
+        [features],
         experiment.classifier,
         experiment.reward,
         extractor.state_dict(),

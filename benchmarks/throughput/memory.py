@@ -108,7 +108,7 @@ def _workbench(num_images: int, size_px: int) -> Workbench:
     # What features take does not depend on the size of an image, and is not asked for here.
     features = constant_features(splits, candidates)
     classifier = ClassifierConfig(epochs=1, num_validated_epochs=1)
-    return Workbench.of(splits, candidates, features, classifier, RewardConfig())
+    return Workbench.of(splits, candidates, [features], classifier, RewardConfig())
 
 
 def _images(name: str, number: int, size_px: int) -> ImageSet:

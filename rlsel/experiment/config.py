@@ -95,6 +95,11 @@ class Experiment:
                 f"features.extractor.name is {extractor.name}: pay by probe or full, or leave name "
                 "out"
             )
+        if self.features.folds > 1 and "finetune" in self.reward.fidelities:
+            raise ValueError(
+                "features.folds goes with reward: probe or full, since finetune goes on from one "
+                "extractor that has seen all real images: leave folds out, or pay by probe"
+            )
         if isinstance(extractor, FileExtractor) and self.generator is not None:
             raise ValueError(
                 "features.extractor: a file has no features of candidates that the generator is "
@@ -151,6 +156,11 @@ class Experiment:
         for name in DOES_NOT_CHANGE_RESULTS:
             content.pop(name)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def trains(self) -> bool:
+        """Whether a controller or a classifier is trained, for which evaluators are started."""
+        return "controller" in self.selection.methods or self.evaluation.rounds > 0
 
     def with_seed(self, seed: int) -> "Experiment":
         return replace(self, seed=seed)

@@ -7,8 +7,9 @@ for the environment, which is cut into batches. Read `candidates.py` first.
 
 from rlsel.features.candidates import CandidateTable, describe_candidates
 from rlsel.features.config import FeaturesConfig
-from rlsel.features.extract import Extracted, Features, extract_features, extraction
+from rlsel.features.extract import Extracted, Features, extract_features
 from rlsel.features.problem import build_problem
+from rlsel.features.stored import extraction, extractions
 
 __all__ = [
     "CandidateTable",
@@ -19,4 +20,5 @@ __all__ = [
     "describe_candidates",
     "extract_features",
     "extraction",
+    "extractions",
 ]

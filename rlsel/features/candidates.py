@@ -4,7 +4,7 @@ The same columns are the inputs of the controller, are written to `selection.par
 free scores with which every learned selection is compared.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,11 +20,13 @@ from rlsel.features.extract import Features
 from rlsel.features.neighbours import (
     knn_label_agreement,
     nearest_distance,
+    nearest_of_another_class,
     nearest_other_distance,
 )
+from rlsel.heads import head_logits
 from rlsel.machine.cache.kept import ARRAYS, Arrays, Work, kept
 
-TABLE_VERSION = 2
+TABLE_VERSION = 3
 """Raise it when a change of the code changes a column."""
 MOST_COMPARED_WITH_EACH_OTHER = 20_000
 """Candidates up to which `nearest_candidate` is computed even if no input asks for it. Its time
@@ -51,6 +53,13 @@ class CandidateTable:
     """Logit of the candidate's label minus the largest other logit."""
     nearest_real: Float[np.ndarray, " n"]
     """Cosine distance to the nearest image of train, in [0, 2]."""
+    head_log_probability: Float[np.ndarray, " n"]
+    """Log-probability of the candidate's label by a logistic head on the features of train and
+    reward-val, in nats, at most 0. An extractor that has been fitted to a few images says little by
+    its own last layer; reward-val is new to it."""
+    nearest_other_class: Float[np.ndarray, " n"]
+    """Cosine distance to the nearest image of train and reward-val that has another label, in
+    [0, 2]; small for a candidate that resembles another class (CosSIF, arXiv 2307.10864)."""
     nearest_candidate: Float[np.ndarray, " n"] | None = None
     """Cosine distance to the nearest other candidate, in [0, 2]; small if one is redundant. None if
     no input asks for it and the pool is so large that it would take minutes."""
@@ -63,7 +72,9 @@ class CandidateTable:
             "knn_label_agreement": self.knn_label_agreement,
             "label_log_probability": self.label_log_probability,
             "margin": self.margin,
+            "head_log_probability": self.head_log_probability,
             "nearest_real": -self.nearest_real,
+            "nearest_other_class": self.nearest_other_class,
             "nearest_candidate": self.nearest_candidate,
         }
         return {name: score_N for name, score_N in scores.items() if score_N is not None}
@@ -85,6 +96,9 @@ def describe_candidates(
     Args:
         needs_nearest_candidate: Compute this column however large the pool is.
     """
+    if features.unseen is not None:
+        train = train.take(features.unseen)
+        features = replace(features, train=features.used_train, unseen=None)
     compares = needs_nearest_candidate or len(candidates) <= MOST_COMPARED_WITH_EACH_OTHER
     inputs = (
         *(TABLE_VERSION, num_neighbours, candidates.labels, train.labels, reward_val.labels),
@@ -118,13 +132,12 @@ def _describe(
     own_logit_N = logits_NC[rows_N, candidates.labels]
     others_NC = logits_NC.copy()
     others_NC[rows_N, candidates.labels] = -np.inf
+    real_MF = np.concatenate((features.train, features.reward_val))
+    real_labels_M = np.concatenate((train.labels, reward_val.labels))
     agreement_N = knn_label_agreement(
-        features.candidates,
-        candidates.labels,
-        np.concatenate((features.train, features.reward_val)),
-        np.concatenate((train.labels, reward_val.labels)),
-        num_neighbours,
+        features.candidates, candidates.labels, real_MF, real_labels_M, num_neighbours
     )
+    head_NC = head_logits(real_MF, real_labels_M, features.candidates, train.num_classes)
     return {
         "labels": candidates.labels,
         "own_distance": own_N,
@@ -132,5 +145,9 @@ def _describe(
         "knn_label_agreement": agreement_N,
         "label_log_probability": log_softmax(logits_NC, axis=1)[rows_N, candidates.labels],
         "margin": own_logit_N - others_NC.max(axis=1),
+        "head_log_probability": log_softmax(head_NC, axis=1)[rows_N, candidates.labels],
         "nearest_real": nearest_distance(features.candidates, features.train),
+        "nearest_other_class": nearest_of_another_class(
+            features.candidates, candidates.labels, real_MF, real_labels_M
+        ),
     }

@@ -16,7 +16,9 @@ Input = Literal[
     "knn_label_agreement",
     "label_log_probability",
     "margin",
+    "head_log_probability",
     "nearest_real",
+    "nearest_other_class",
     "nearest_candidate",
     "principal_components",
     "features",
@@ -31,6 +33,11 @@ class FeaturesConfig:
     extractor: ExtractorConfig = ClassifierConfig()
     """Where features come from: a ResNet34, trained on the real images alone; a frozen network of
     torchvision or timm; or a file of features (docs/features.md)."""
+    folds: Annotated[int, Field(ge=1)] = 1
+    """Parts of the real images for cross-fitting. With 2 or more, extractor k is trained on all
+    parts but the k-th, and probes, scores and inputs take real images only from the k-th, each with
+    a weight of `folds`; all are means over the extractors. It costs about as many trainings of the
+    extractor. Features that no training on the real images has made need no folds."""
     num_batches: Annotated[int, Field(ge=1)] = 8
     """Number of batches into which the pool is cut, which is the number of decisions of an episode
     (paper: 8)."""

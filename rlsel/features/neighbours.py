@@ -47,6 +47,22 @@ def nearest_distance(
     return _as_distance(np.concatenate([similarity_BM.max(axis=1) for _, similarity_BM in blocks]))
 
 
+def nearest_of_another_class(
+    features_NF: Float[np.ndarray, "n f"],
+    labels_N: Int[np.ndarray, " n"],
+    reference_MF: Float[np.ndarray, "m f"],
+    reference_labels_M: Int[np.ndarray, " m"],
+) -> Float[np.ndarray, " n"]:
+    """Cosine distance to the nearest reference image with another label, in [0, 2]."""
+    distance_N = np.full(len(features_NF), 2.0)
+    for label in np.unique(labels_N):
+        others_MF = reference_MF[reference_labels_M != label]
+        if len(others_MF):
+            of_class_N = labels_N == label
+            distance_N[of_class_N] = nearest_distance(features_NF[of_class_N], others_MF)
+    return distance_N
+
+
 def nearest_other_distance(features_NF: Float[np.ndarray, "n f"]) -> Float[np.ndarray, " n"]:
     """Cosine distance to the nearest of the other images, in [0, 2]; 2 if there is no other.
 

@@ -37,6 +37,7 @@ class LogisticHeads:
         l2: float,
         max_steps: int = 30,
         tolerance: float = 1e-5,
+        weight_N: Float[Tensor, " n"] | None = None,
     ) -> None:
         """Prepare what all subsets share.
 
@@ -47,8 +48,9 @@ class LogisticHeads:
             max_steps: Newton steps at most.
             tolerance: Newton's method stops when no component of the gradient of the mean log-loss
                 is larger.
+            weight_N: By which each row counts in the mean; None counts all rows alike.
         """
-        self._x_NP, self._labels_N = x_NP, labels_N
+        self._x_NP, self._labels_N, self._weight_N = x_NP, labels_N, weight_N
         self._max_steps, self._tolerance = max_steps, tolerance
         num_features, free = x_NP.shape[1], num_classes - 1
         onehot_NC = nn.functional.one_hot(labels_N, num_classes).to(x_NP.dtype)
@@ -80,11 +82,14 @@ class LogisticHeads:
         vars(part).pop("_products_NQ", None)  # of all rows, if these were needed before
         part._x_NP, part._labels_N = self._x_NP[rows_U], self._labels_N[rows_U]
         part._onehot_NK = self._onehot_NK[rows_U]
+        part._weight_N = None if self._weight_N is None else self._weight_N[rows_U]
         return part
 
     def _solve(self, used_MN: Bool[Tensor, "m n"]) -> Float[Tensor, "m p c"]:
         num_features, free = self._x_NP.shape[1], len(self._penalty_KK)
         share_MN = used_MN.to(self._x_NP.dtype)
+        if self._weight_N is not None:
+            share_MN *= self._weight_N
         share_MN /= share_MN.sum(1, keepdim=True)
         theta_MPK = self._x_NP.new_zeros(len(used_MN), num_features, free)
         loss_M, probability_MNK = self._loss(share_MN, theta_MPK)

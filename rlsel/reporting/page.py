@@ -15,6 +15,7 @@ from rlsel.machine.file_names import plain_name
 from rlsel.quality.pairs import read_pairs
 from rlsel.reporting import selection_figures, training_figures
 from rlsel.reporting.copies import draw_copies
+from rlsel.reporting.free_sets import best_free_set, draw_free_sets
 from rlsel.reporting.generator import draw_training, training_legend
 from rlsel.reporting.neighbours import neighbour_table, pair_table
 from rlsel.reporting.style import house_style, to_inline, to_svg
@@ -42,6 +43,10 @@ FIGURES: dict[str, tuple[str, Callable[[Run], Figure | None]]] = {
         lambda run: run.generator and draw_training(run.generator),
     ),
     "scores": ("Test scores of every method and round", selection_figures.draw_scores),
+    "free_sets": (
+        "Worth of the best candidates by each score, by their share of the pool",
+        draw_free_sets,
+    ),
     "reward": ("Rewards, and score of the selection, over training", training_figures.draw_reward),
     "health": ("Keep fraction, entropy and other signs", training_figures.draw_health),
     "keep_probability": (
@@ -83,6 +88,7 @@ def write_report(run_dir: Path | str) -> Path:
         verdict=verdict(record),
         remarks=remarks(record),
         scores=score_table(record),
+        best_free_set=best_free_set(record),
         truth=truth_table(record),
         kinds=kind_table(record),
         costs=cost_facts(record),

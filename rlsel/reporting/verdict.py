@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from rlsel.metrics import mean_and_std
+from rlsel.reporting.free_sets import best_free_set
 from rlsel.reporting.wording import decimal, in_order, is_free, label, mean_with_std, rounds, signed
 from rlsel.runs.record import Record
 
@@ -60,7 +61,7 @@ def compare(record: Record, method: str, reference: str, metric: str = METRIC) -
 def verdict(record: Record) -> str:
     """One sentence that compares the learned selection with uniform selection, or a substitute."""
     if not _scored(record):
-        return _of_candidates(record) or "This run has no test scores."
+        return _of_candidates(record) or best_free_set(record) or "This run has no test scores."
     if "controller" not in _scored(record):
         listed = "; ".join(
             f"{label(method)} {mean_with_std(record.scores[method][METRIC])}"
@@ -86,7 +87,10 @@ def remarks(record: Record) -> list[str]:
     """Sentences that qualify the verdict: best rival, upper bound, free scores, limits."""
     if "controller" not in _scored(record):
         return [MORE_THAN_A_SEED] if _scored(record) else []
-    said = [_against_real_only(record), _rival(record), _oracle(record), _free_score(record)]
+    said = [
+        *(_against_real_only(record), _rival(record), _oracle(record)),
+        *(best_free_set(record), _free_score(record)),
+    ]
     return [sentence for sentence in said if sentence] + [MORE_THAN_A_SEED]
 
 

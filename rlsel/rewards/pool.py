@@ -1,7 +1,7 @@
 """The pool of evaluators for a run: opening it, asking it for evaluations, closing it."""
 
 from collections import Counter as Tally
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from rlsel.machine.mapped import sent_by_path
 from rlsel.machine.progress import console
 from rlsel.machine.wording import counted
 from rlsel.rewards.broker import Broker
-from rlsel.rewards.jobs import Evaluation, Fidelity, Job
+from rlsel.rewards.jobs import Evaluation, Evaluations, Fidelity, Job
 from rlsel.rewards.keys import JobKeys
 from rlsel.rewards.ledger import Ledger, Repeats
 from rlsel.rewards.local import LocalEvaluations
@@ -128,15 +128,14 @@ def _broker_name() -> str:
 class EvaluationPool:
     """What a run uses of the pool of evaluators."""
 
-    evaluations: RayEvaluations
+    evaluations: Evaluations
     num_evaluators: int
     here: LocalEvaluations
     """Carries out cheap jobs in this process, with the same ledger."""
-
-    @property
-    def arithmetic(self) -> str:
-        """Device and precision of the evaluators, such as `cpu fp32`."""
-        return self.evaluations.key_of.arithmetic
+    arithmetic: str
+    """Device and precision of the evaluators, such as `cpu fp32`."""
+    _statistics: Callable[[], dict[str, Any]]
+    """What `Broker.statistics` returns."""
 
     def utilisation(self) -> dict[str, float]:
         """Shares of the evaluators' time that were spent at work, as the record has them."""
@@ -144,8 +143,7 @@ class EvaluationPool:
 
     def repeats(self, fidelity: Fidelity, metric: str) -> list[Repeats]:
         """Every set that was evaluated more than once for a reward, with its standard error."""
-        with closing(Ledger(Path(self.evaluations.run_id))) as ledger:
-            return list(ledger.repeats(fidelity, "reward_val", metric))
+        return list(self.here.ledger.repeats(fidelity, "reward_val", metric))
 
     def warnings(self) -> list[str]:
         """Warnings of the evaluators, such as groups that were too large for a GPU."""
@@ -168,8 +166,18 @@ class EvaluationPool:
         }
         return {"by_fidelity": by_fidelity, **totals}
 
-    def _statistics(self) -> dict[str, Any]:
-        return ray.get(get_broker().statistics.remote(self.evaluations.run_id))
+
+@contextmanager
+def evaluations_here(workbench: Workbench, ledger: Path) -> Iterator[EvaluationPool]:
+    """Evaluations in this process alone, for runs that solve probes and nothing else."""
+    with closing(Ledger(ledger)) as opened:
+        here = LocalEvaluations(workbench, opened)
+
+        def statistics() -> dict[str, Any]:
+            nothing = {"from_ledger": {}, "utilisation": {}, "warnings": []}
+            return {"trained": opened.counts(), **nothing}
+
+        yield EvaluationPool(here, 0, here, workbench.keys.arithmetic, statistics)
 
 
 @contextmanager
@@ -187,8 +195,14 @@ def evaluation_pool(
             console.print(f"{counted(num_evaluators, 'evaluator')} ({reason})", markup=False)
             evaluations = open_run(broker, workbench, ledger)
             here = LocalEvaluations(workbench, Ledger(ledger))
+
+            def statistics() -> dict[str, Any]:
+                return ray.get(broker.statistics.remote(evaluations.run_id))
+
             try:
-                yield EvaluationPool(evaluations, num_evaluators, here)
+                yield EvaluationPool(
+                    evaluations, num_evaluators, here, evaluations.key_of.arithmetic, statistics
+                )
             except Exception as error:
                 # RLlib hides the errors of its env runners, so the broker is asked for them.
                 failures = ray.get(broker.failures.remote(evaluations.run_id))

@@ -32,6 +32,11 @@ DIGITS = 10
 """Decimal places of a score."""
 PROBES_AT_ONCE = 128
 """Heads solved side by side; more of them save no time (docs/benchmarks/speed.md)."""
+MOST_PLACES = 2**24
+"""Heads solved side by side, times the samples of each: a number for each place takes 128 MiB."""
+
+Answers = list[list[list[np.ndarray]]]
+"""For each job, for each validated epoch, for each fold: logits (v, c)."""
 
 
 @dataclass(frozen=True)
@@ -64,22 +69,26 @@ class Workbench:
         cls,
         splits: Splits,
         candidates: SampleSet,
-        features: Features,
+        folds: Sequence[Features],
         classifier: ClassifierConfig | MLPConfig,
         reward: RewardConfig,
         extractor: Mapping[str, Tensor] | None = None,
         trainings_at_once: int = 1,
     ) -> "Workbench":
-        """The workbench of a run over all of its splits."""
+        """The workbench of a run over all of its splits.
+
+        Args:
+            folds: The features by each extractor.
+        """
         training = concatenate([splits.train, candidates])
-        probes = Probes.of(reward.probe, features, training.labels, training.num_classes)
+        probes = Probes.of(reward.probe, folds, training.labels, training.num_classes)
         validation = {name: getattr(splits, name) for name in SPLITS}
         return cls(
             training=training,
             num_real=len(splits.train),
             validation=validation,
             probes=probes,
-            recipes=_recipes(splits, candidates, features, classifier, reward),
+            recipes=_recipes(splits, candidates, folds, classifier, reward),
             classifier=classifier,
             finetune=reward.finetune,
             extractor=extractor or {},
@@ -107,7 +116,7 @@ class Workbench:
         labels_N = self.validation[split].labels
         with room_for(counted(len(jobs), f"{fidelity} evaluation"), self._remedy):
             logits_of_jobs = _FIDELITIES[fidelity](self, jobs)
-        scores = [[_score(epoch_NC, labels_N) for epoch_NC in logits] for logits in logits_of_jobs]
+        scores = [[_score(folds, labels_N) for folds in epochs] for epochs in logits_of_jobs]
         train_s = (time.perf_counter() - start) / len(jobs)
         return [
             Evaluation(
@@ -151,7 +160,7 @@ class Workbench:
     def group_size(self, fidelity: Fidelity) -> int:
         """How many jobs of this fidelity should be carried out together on this device."""
         if fidelity == "probe":
-            return PROBES_AT_ONCE
+            return max(1, min(PROBES_AT_ONCE, MOST_PLACES // len(self.training)))
         return self.trainings_at_once if best_device().type == "cuda" else 1
 
     @property
@@ -170,16 +179,15 @@ class Workbench:
         of_mlp = isinstance(self.classifier, MLPConfig)
         return "lower classifier.batch_size" if of_mlp else "lower data.size_px"
 
-    def _train_fully(self, jobs: Sequence[Job]) -> list[list[np.ndarray]]:
-        return self.trainings.full(self._trainings_of(jobs), jobs[0].split)
+    def _train_fully(self, jobs: Sequence[Job]) -> Answers:
+        return _once(self.trainings.full(self._trainings_of(jobs), jobs[0].split))
 
-    def _finetune(self, jobs: Sequence[Job]) -> list[list[np.ndarray]]:
-        return self.trainings.finetune(self._trainings_of(jobs), jobs[0].split)
+    def _finetune(self, jobs: Sequence[Job]) -> Answers:
+        return _once(self.trainings.finetune(self._trainings_of(jobs), jobs[0].split))
 
-    def _solve_probes(self, jobs: Sequence[Job]) -> list[list[np.ndarray]]:
-        real_N = np.ones(self.num_real, dtype=bool)
-        used_MN = np.stack([np.concatenate((real_N, job.kept_N)) for job in jobs])
-        return [[logits_NC] for logits_NC in self.probes.logits(used_MN, jobs[0].split)]
+    def _solve_probes(self, jobs: Sequence[Job]) -> Answers:
+        kept_MK = np.stack([job.kept_N for job in jobs])
+        return [[of_folds] for of_folds in self.probes.logits(kept_MK, jobs[0].split)]
 
     def _trainings_of(self, jobs: Sequence[Job]) -> list[tuple[Tensor, int]]:
         """Rows of all real samples and of what is kept, with the seed."""
@@ -204,7 +212,7 @@ class Workbench:
                 )
 
 
-_FIDELITIES: dict[Fidelity, Callable[[Workbench, Sequence[Job]], list[list[np.ndarray]]]] = {
+_FIDELITIES: dict[Fidelity, Callable[[Workbench, Sequence[Job]], Answers]] = {
     "probe": Workbench._solve_probes,
     "finetune": Workbench._finetune,
     "full": Workbench._train_fully,
@@ -219,7 +227,7 @@ def _weights_of(classifier: ClassifierConfig | MLPConfig) -> Mapping[str, Tensor
 def _recipes(
     splits: Splits,
     candidates: SampleSet,
-    features: Features,
+    folds: Sequence[Features],
     classifier: ClassifierConfig | MLPConfig,
     reward: RewardConfig,
 ) -> dict[tuple[Fidelity, Split], str]:
@@ -231,10 +239,11 @@ def _recipes(
             case "full":
                 return recipe
             case "probe":
-                used = ("train", "candidates", split)
-                return reward.probe, *(features.digests.get(name) for name in used)
+                used = [(one, name) for one in folds for name in ("train", "candidates", split)]
+                unseen = [one.digests["unseen"] for one in folds if one.unseen is not None]
+                return reward.probe, *(one.digests.get(name) for one, name in used), *unseen
             case "finetune":  # the features identify the extractor that it starts from
-                return reward.finetune, recipe, features.digests["train"]
+                return reward.finetune, recipe, folds[0].digests["train"]
 
     return {
         (fidelity, split): _digest(
@@ -249,6 +258,15 @@ def _digest(*parts: object) -> str:
     return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
-def _score(logits_NC: np.ndarray, labels_N: np.ndarray) -> dict[str, float]:
+def _once(answers: list[list[np.ndarray]]) -> Answers:
+    """Of trainings that know no folds."""
+    return [[[logits_NC] for logits_NC in epochs] for epochs in answers]
+
+
+def _score(folds: list[np.ndarray], labels_N: np.ndarray) -> dict[str, float]:
+    """Each metric, the mean over the folds of its values by the logits of each."""
     # The last bits of a probe depend on what is solved beside it, and so on timing.
-    return {name: round(metric.of(logits_NC, labels_N), DIGITS) for name, metric in METRICS.items()}
+    return {
+        name: round(float(np.mean([metric.of(logits_NC, labels_N) for logits_NC in folds])), DIGITS)
+        for name, metric in METRICS.items()
+    }

@@ -29,6 +29,7 @@ from rlsel.runs.record import Record
 from rlsel.runs.selection_table import write_selection
 from rlsel.seeding import rng
 from rlsel.selectors import Selection
+from rlsel.selectors.free import FreeSets
 from rlsel.stages.candidates import Candidates
 from rlsel.stages.description import Description
 from rlsel.stages.examination import Examination
@@ -187,6 +188,23 @@ class RunFolder:
                     "on the same kind of machine"
                 ]
             )
+
+    def write_free_sets(self, free: FreeSets | None, metric: str) -> None:
+        """Write what the free sets are worth, if they were tried."""
+        if free is None:
+            return
+        sets = [
+            {
+                "score": one.score,
+                "fraction": one.fraction,
+                "reward_val": paid,
+                "selection_val": seen,
+            }
+            for one, paid, seen in zip(
+                free.sets, free.reward_val_S.tolist(), free.selection_val_S.tolist(), strict=True
+            )
+        ]
+        self.update(free_sets={"metric": metric, "sets": sets, "best": free.best})
 
     def write_learning(self, learned: Learning | None) -> None:
         """Write the figures of learning, if anything was learned."""

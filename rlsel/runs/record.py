@@ -52,6 +52,27 @@ class KindOfCandidate(TypedDict):
     """Mean keep probability by the controller; NaN if no controller ran."""
 
 
+class TriedSet(TypedDict):
+    """A set that was tried before anything was learned."""
+
+    score: str
+    """The free score whose best candidates it holds; or `none` or `all`."""
+    fraction: Number
+    """Share of the pool that it holds."""
+    reward_val: Number
+    selection_val: Number
+
+
+class FreeSets(TypedDict):
+    """All sets that were tried before anything was learned."""
+
+    metric: str
+    """Of the probes that they were evaluated by."""
+    sets: list[TriedSet]
+    best: int
+    """Index of the best on reward-val."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """One run, finished or not. Lists of scores hold one value per evaluation round, in order."""
@@ -96,6 +117,8 @@ class Record:
     test score. `while_wanted` counts only the time in which a caller waited for an evaluation,
     `of_all_time` counts all of it. For a resumed run it covers the last piece, and for a sweep the
     work of all trials."""
+    free_sets: FreeSets | None = None
+    """Sets that were tried before anything was learned; None if they were not."""
     learning: dict[str, Number] = field(default_factory=dict)
     """iterations, chosen_iteration, and reward_val and selection_val of the chosen selection, in
     units of the reward's metric. Empty if no controller ran."""

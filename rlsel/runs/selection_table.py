@@ -41,7 +41,9 @@ def write_selection(
         "knn_label_agreement": table.knn_label_agreement.astype(np.float64),
         "label_log_probability": table.label_log_probability.astype(np.float64),
         "margin": table.margin.astype(np.float64),
+        "head_log_probability": table.head_log_probability.astype(np.float64),
         "nearest_real": table.nearest_real.astype(np.float64),
+        "nearest_other_class": table.nearest_other_class.astype(np.float64),
         "nearest_train": [None] * len(pool) if nearest_train is None else nearest_train.astype(str),
         "nearest_candidate": [None] * len(pool)
         if table.nearest_candidate is None

@@ -13,6 +13,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 METHODS = (
     "controller",
+    "free",
     "keep_all",
     "uniform",
     "centroid",
@@ -36,15 +37,16 @@ class SelectionConfig:
         "centroid",
         "controller",
     )
-    """The methods to compare: `controller`, `keep_all`, `uniform`, `centroid`; the published rivals
+    """The methods to compare: `controller`, `keep_all`, `uniform`, `centroid`; `free`, the best of
+    the sets that are known before anything is learned (docs/how-to/free.md); the published rivals
     `knn_shapley`, `data_oob`, `data_banzhaf`, `tmc_shapley` and `confident_learning` (extra
     `peers`); or `module:function`, a rule of your own (docs/how-to/own-rule.md). `real_only` is
     always added, and so is `oracle` if the pool's truth is known."""
     keep_fraction: Annotated[float | None, Field(gt=0, le=1)] = None
     """Share of the pool to keep, the most probable candidates first. It is applied after learning;
     with `keep_range: [x, x]` the controller learns under that share. None: the controller sets the
-    number (paper), or it is one half without a controller (paper). Every method but `keep_all`
-    keeps the same number."""
+    number (paper), or it is one half without a controller (paper). Every method but `keep_all` and
+    `free` keeps the same number."""
     keep_range: tuple[Share, Share] | None = None
     """Least and greatest share of every class to keep. The controller's policy obeys it in each
     decision while it learns, and the selection obeys it too. Every other method but `keep_all`
@@ -80,15 +82,26 @@ class SelectionConfig:
             )
         if self.keep_fraction is not None and any(ranges.values()):
             raise ValueError("keep_fraction and keep_range exclude each other: give one of them")
-        if any(ranges.values()) and "controller" not in self.methods:
+        if any(ranges.values()) and not {"controller", "free"} & set(self.methods):
             raise ValueError(
-                "keep_range binds the controller, which methods lacks: add it, or set keep_fraction"
+                "keep_range binds the controller and the best free set, and methods has neither: "
+                "add one, or set keep_fraction"
             )
 
     @property
     def has_range(self) -> bool:
         """Whether a range is set for any class."""
         return bool(self.keep_range or self.keep_range_of_class)
+
+    def shares_of(self, class_names: tuple[str, ...]) -> tuple[tuple[float, float], ...]:
+        """Least and greatest share of each class that a set may keep by these settings.
+
+        Raises:
+            InputError: a range is set for an unknown class.
+        """
+        if self.keep_fraction is not None:
+            return ((self.keep_fraction, self.keep_fraction),) * len(class_names)
+        return self.ranges_of(class_names) or ((0.0, 1.0),) * len(class_names)
 
     def ranges_of(self, class_names: tuple[str, ...]) -> tuple[tuple[float, float], ...] | None:
         """The range of each class; None if no range is set.

@@ -7,6 +7,7 @@ from rlsel.experiment.config import Experiment
 from rlsel.pool import Pool
 from rlsel.seeding import rng
 from rlsel.selectors import SELECTORS, BaselineInputs, Selection
+from rlsel.selectors.free import METHOD, FreeSets
 from rlsel.selectors.own_rule import own_rule
 from rlsel.selectors.peers import PeerInputs
 from rlsel.stages.description import Description
@@ -18,11 +19,13 @@ def choose(
     pool: Pool,
     described: Description,
     learned: Selection | None,
+    free: FreeSets | None,
 ) -> list[Selection]:
     """The selections of all methods, in the order of the final table.
 
     Args:
         learned: The controller's selection; None if it is not among the methods.
+        free: The sets that were tried before learning; None if they were not.
 
     Raises:
         InputError: a rule of the user is wrong.
@@ -42,7 +45,8 @@ def choose(
     names = ["real_only", *(m for m in settings.methods if m != "controller")]
     if pool.useful is not None:
         names.append("oracle")
-    selectors = {name: SELECTORS.get(name) or own_rule(name, experiment.folder) for name in names}
+    known = SELECTORS | ({METHOD: lambda *_: free.selection} if free else {})
+    selectors = {name: known.get(name) or own_rule(name, experiment.folder) for name in names}
     chosen = [
         select(inputs, rng(experiment.seed, "selector", name)) for name, select in selectors.items()
     ]

@@ -158,7 +158,7 @@ def test_a_sequential_controller_refuses_a_keep_range(name: str, setting: dict[s
         ({"keep_range": [1.0, 1.0]}, "keep_range is [1.0, 1.0]; give [least, greatest]"),
         (
             {"keep_range": [0.1, 0.5], "methods": ["uniform"]},
-            "keep_range binds the controller, which methods lacks",
+            "keep_range binds the controller and the best free set",
         ),
         (
             {"keep_range": [0.1, 0.5], "keep_fraction": 0.5},

@@ -15,6 +15,7 @@ from rlsel.features.neighbours import (
     nearest_distance,
     nearest_other_distance,
 )
+from rlsel.heads import head_logits
 
 
 def describe(features: Features) -> CandidateTable:
@@ -103,6 +104,37 @@ def test_the_nearest_real_image_is_one_of_train_and_the_nearest_candidate_anothe
     assert np.array_equal(table.nearest_candidate, nearest_other_distance(features.candidates))
 
 
+def test_the_new_head_is_fitted_to_train_and_reward_val_and_to_nothing_else() -> None:
+    features, splits = small_features(), small_splits()
+    labels_N = small_pool().candidates.labels
+
+    table = describe(features)
+
+    logits_NC = head_logits(
+        np.concatenate((features.train, features.reward_val)),
+        np.concatenate((splits.train.labels, splits.reward_val.labels)),
+        features.candidates,
+        3,
+    )
+    probability_NC = softmax(logits_NC.astype(np.float64), axis=1)
+    expected_N = np.log(probability_NC[np.arange(len(labels_N)), labels_N])
+    assert table.head_log_probability == pytest.approx(expected_N, abs=1e-5)
+
+
+def test_of_other_classes_the_nearest_sample_counts() -> None:
+    features, splits = small_features(), small_splits()
+    labels_N = small_pool().candidates.labels
+    real_MF = np.concatenate((features.train, features.reward_val))
+    real_labels_M = np.concatenate((splits.train.labels, splits.reward_val.labels))
+
+    table = describe(features)
+
+    for n, label in enumerate(labels_N):
+        others_MF = real_MF[real_labels_M != label]
+        expected = cosine_distances(features.candidates[n : n + 1], others_MF).min()
+        assert table.nearest_other_class[n] == pytest.approx(expected, abs=1e-6)
+
+
 def test_a_large_pool_is_not_compared_with_itself_unless_that_is_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -178,7 +210,7 @@ def test_a_free_score_of_the_label_ranks_what_is_labelled_right_higher() -> None
     table = describe_candidates(features, pool, splits.train, splits.reward_val, 5)
 
     for name, score_N in table.free_scores.items():
-        if not name.startswith("nearest"):  # those know no label
+        if name not in ("nearest_real", "nearest_candidate"):  # those know no label
             assert score_N[right_N].min() > score_N[~right_N].max()
 
 

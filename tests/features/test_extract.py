@@ -1,7 +1,5 @@
 """Features are what the last linear layer is handed."""
 
-from dataclasses import asdict
-
 import pytest
 import torch
 from small_features import image_set, small_pool, small_splits
@@ -41,7 +39,7 @@ def test_every_split_but_test_gets_its_features() -> None:
         selection_val=splits.selection_val,
     )
 
-    assert {name: array.shape for name, array in asdict(features).items()} == {
+    assert {name: array.shape for name, array in features.arrays.items()} == {
         "train": (29, 512),
         "candidates": (41, 512),
         "reward_val": (17, 512),

@@ -1,6 +1,6 @@
 """Features of a frozen network: of all images but those of test, with logits of a logistic head."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +65,7 @@ def test_every_split_but_test_gets_features_and_candidates_logits(by_colours: li
 
     features = features_of(as_images(small_pool().candidates))
 
-    assert {name: array.shape for name, array in asdict(features).items()} == {
+    assert {name: array.shape for name, array in features.arrays.items()} == {
         "train": (29, 3),
         "candidates": (41, 3),
         "reward_val": (17, 3),

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from rlsel.reporting import write_report
 from rlsel.runs.contact_sheets import save_contact_sheets
-from rlsel.runs.record import Record, describe_device, installed_versions
+from rlsel.runs.record import FreeSets, Record, TriedSet, describe_device, installed_versions
 
 NUM_PER_CLASS = 256
 METHODS = {
@@ -51,6 +51,25 @@ def write_fake_run(
     record = _record(methods, num_rounds, int(kept_N.sum()), len(kept_N), has_truth, rng)
     record.write(run_dir)
     return record
+
+
+def _free_sets() -> FreeSets:
+    """The best is .625 of the pool by kNN label agreement."""
+
+    def tried(score: str, fraction: float, worth: float) -> TriedSet:
+        return TriedSet(
+            score=score, fraction=fraction, reward_val=worth, selection_val=worth - 0.006
+        )
+
+    humps = {"own_distance": 0.03, "knn_label_agreement": 0.04, "nearest_real": -0.02}
+    sets = [tried("none", 0.0, 0.8), tried("all", 1.0, 0.79)]
+    for score, hump in humps.items():
+        for eighths in range(1, 8):
+            share = eighths / 8
+            worth = 0.8 - 0.01 * share + hump * (1 - 7 * (share - 0.625) ** 2)
+            sets.append(tried(score, share, worth))
+    best = max(range(len(sets)), key=lambda index: sets[index]["reward_val"])
+    return FreeSets(metric="auc", sets=sets, best=best)
 
 
 def _record(
@@ -128,6 +147,7 @@ def _record(
         }
         if has_truth
         else None,
+        free_sets=_free_sets() if "controller" in methods else None,
         learning={"chosen_iteration": CHOSEN_ITERATION} if "controller" in methods else {},
         noise={"baseline_reward_std": 0.0042, "num_baseline_rewards": 8.0},
         notes=["Reward: recalibrated log-loss on reward-val, gain over real only."],

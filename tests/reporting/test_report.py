@@ -18,7 +18,7 @@ from rlsel.runs.read import read_run
 from rlsel.runs.record import Record
 
 HOSTILE = ("<i>", '--><script>alert("1")</script>', "_$x$ 正常/..")
-FULL_FIGURES = {"scores", "reward", "health", "keep_probability", "distances"}
+FULL_FIGURES = {"scores", "free_sets", "reward", "health", "keep_probability", "distances"}
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ class Parts:
         return Workbench.of(
             self.splits,
             self.candidates,
-            self.features,
+            [self.features],
             self.classifier,
             self.reward,
             self.extractor,

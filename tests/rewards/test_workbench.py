@@ -21,8 +21,9 @@ from small_workbench import (
 
 from rlsel.classifier import ClassifierConfig
 from rlsel.classifier.resnet import build_resnet34, read_weights
+from rlsel.features import Features
 from rlsel.machine import mapped
-from rlsel.rewards import Job
+from rlsel.rewards import Job, Workbench
 
 
 def test_the_probe_of_nothing_kept_is_a_head_on_the_real_images() -> None:
@@ -187,3 +188,21 @@ def test_weights_travel_to_where_their_file_is_not(tmp_path: Path) -> None:
     (tmp_path / "mine.pt").unlink()
 
     assert pickle.loads(sent).evaluate(job).scores == here.scores
+
+
+def test_with_folds_a_probe_is_scored_by_each_extractor_and_the_mean_counts() -> None:
+    parts, one, other = small_parts(), np.arange(0, 17, 2), np.arange(1, 17, 2)
+    folds = [replace(parts.features, unseen=rows) for rows in (one, other)]
+    job = probe_job(right())
+
+    def bench(features: list[Features]) -> Workbench:
+        given = (parts.splits, parts.candidates, features, parts.classifier, parts.reward)
+        return Workbench.of(*given)
+
+    both, *alone = (bench(each).evaluate(job) for each in (folds, folds[:1], folds[1:]))
+
+    for name, values in both.scores.items():
+        assert values == pytest.approx([np.mean([each.scores[name] for each in alone])])
+    assert both.num_train == alone[0].num_train == 17 + right().sum()
+    keys = {bench(each).keys(job) for each in (folds, folds[:1], folds[1:], [parts.features])}
+    assert len(keys) == 4

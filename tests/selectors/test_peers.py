@@ -109,7 +109,7 @@ def test_without_features_a_peer_has_nothing_to_say() -> None:
 
 
 def test_every_method_of_a_config_is_a_selector_or_the_controller() -> None:
-    assert set(METHODS) == {*SELECTORS, "controller"} - {"real_only", "oracle"}
+    assert set(METHODS) == {*SELECTORS, "controller", "free"} - {"real_only", "oracle"}
 
 
 def test_no_peer_runs_unless_it_is_asked_for() -> None:
