@@ -34,6 +34,7 @@ from rlsel.stages.free import try_free_sets
 from rlsel.stages.inputs import describe_settings_and_inputs, digests_of_weights, read_inputs
 from rlsel.stages.judging import compare_with_truth, score
 from rlsel.stages.learning import learn
+from rlsel.stages.recommending import recommend
 
 NOT_TRIED = "free sets are not tried for so many candidates; `free` among the methods asks for them"
 
@@ -173,11 +174,17 @@ def select_and_score(
             )
             folder.write_learning(learned)
 
+        by_controller = learned and learned.selection
+        with folder.stage("finalists"):
+            recommended = recommend(experiment, free, by_controller, evaluators.evaluations)
+            folder.write_recommendation(recommended)
+
         with folder.stage("final evaluation"):
-            learned_set = learned and learned.selection
-            selections = choose(experiment, splits, pool, described, learned_set, free)
-            shown = selections[-1] if learned else selections[1]
-            folder.write_selection(splits, pool, described, examined, shown)
+            selections = choose(experiment, splits, pool, described, by_controller, free)
+            shown = recommended.selection if recommended else by_controller or selections[1]
+            if shown.method not in {one.method for one in selections}:
+                selections.append(shown)
+            folder.write_selection(splits, pool, described, examined, shown, by_controller)
             scores = score(experiment, splits, evaluators.evaluations, selections)
         folder.write_evaluations(evaluators)
 

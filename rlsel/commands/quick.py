@@ -51,7 +51,7 @@ def without_learning(experiment: "Experiment") -> "Experiment":
     reward = experiment.reward
     return replace(
         experiment,
-        selection=replace(experiment.selection, methods=("free",)),
+        selection=replace(experiment.selection, methods=("free",), recommend="learned"),
         reward=replace(reward, fidelity="probe", final_fidelity=None, repeats=1),
         evaluation=replace(experiment.evaluation, rounds=0),
         audit=replace(experiment.audit, classification_rounds=0),

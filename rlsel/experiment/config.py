@@ -160,7 +160,9 @@ class Experiment:
     @property
     def trains(self) -> bool:
         """Whether a controller or a classifier is trained, for which evaluators are started."""
-        return "controller" in self.selection.methods or self.evaluation.rounds > 0
+        settings = self.selection
+        is_judged = settings.recommend == "portfolio" and settings.judge.fidelity != "probe"
+        return "controller" in settings.methods or self.evaluation.rounds > 0 or is_judged
 
     def with_seed(self, seed: int) -> "Experiment":
         return replace(self, seed=seed)

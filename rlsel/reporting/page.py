@@ -22,6 +22,7 @@ from rlsel.reporting.style import house_style, to_inline, to_svg
 from rlsel.reporting.tables import (
     classification_table,
     cost_facts,
+    finalists_table,
     kind_table,
     noise_rows,
     pattern_table,
@@ -89,6 +90,7 @@ def write_report(run_dir: Path | str) -> Path:
         remarks=remarks(record),
         scores=score_table(record),
         best_free_set=best_free_set(record),
+        finalists=finalists_table(record),
         truth=truth_table(record),
         kinds=kind_table(record),
         costs=cost_facts(record),

@@ -64,6 +64,23 @@ class Table:
     """Sentences for below the table, without a full stop."""
 
 
+def finalists_table(record: Record) -> Table | None:
+    """Every finalist with its scores on selection-val."""
+    made = record.recommendation
+    if made is None:
+        return None
+    rows = [
+        Row(
+            label(method),
+            (f"{made['num_kept'][method]:,}", mean_with_std(values)),
+            emphasis="learned" if method == made["method"] else "",
+        )
+        for method, values in made["scores"].items()
+    ]
+    columns = ("finalist", "kept", f"{title_of(made['metric'])} on selection-val")
+    return Table("Finalists, from the simplest", columns, tuple(rows))
+
+
 def score_table(record: Record) -> Table:
     """Test scores as mean ± sample std over rounds, kept candidates, and gain over uniform."""
     methods = in_order(list(record.scores))

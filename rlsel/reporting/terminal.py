@@ -14,6 +14,7 @@ from rlsel.reporting.tables import (
     Table,
     classification_table,
     cost_facts,
+    finalists_table,
     kind_table,
     pattern_table,
     quality_tables,
@@ -30,7 +31,8 @@ EMPHASIS = {"learned": "bold", "oracle": "dim", "free": "dim"}
 
 def print_table(record: Record, console: Console) -> None:
     """Print scores, the planted truth if known, the cost, warnings, and last the verdict."""
-    _print_tables((score_table(record), truth_table(record), kind_table(record)), console)
+    tables = (finalists_table(record), score_table(record), truth_table(record), kind_table(record))
+    _print_tables(tables, console)
     facts = (f"{number} {name}" for number, name, _ in cost_facts(record))
     console.print(Text(" · ".join(facts), style="dim"), soft_wrap=False)
     _print_warnings(record, console)

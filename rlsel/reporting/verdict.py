@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 
 from rlsel.metrics import mean_and_std
 from rlsel.reporting.free_sets import best_free_set
+from rlsel.reporting.recommended import recommended
 from rlsel.reporting.wording import decimal, in_order, is_free, label, mean_with_std, rounds, signed
 from rlsel.runs.record import Record
 
@@ -59,7 +60,12 @@ def compare(record: Record, method: str, reference: str, metric: str = METRIC) -
 
 
 def verdict(record: Record) -> str:
-    """One sentence that compares the learned selection with uniform selection, or a substitute."""
+    """What is recommended, if the run compared finalists; then one sentence that compares the
+    learned selection with uniform selection, or a substitute."""
+    return f"{recommended(record)} {_verdict(record)}".strip()
+
+
+def _verdict(record: Record) -> str:
     if not _scored(record):
         return _of_candidates(record) or best_free_set(record) or "This run has no test scores."
     if "controller" not in _scored(record):

@@ -43,6 +43,8 @@ def label(method: str) -> str:
         return f"{label(method.removesuffix(WITHIN))}, within batches"
     if ":" in method:  # a rule of the user, shown exactly as the config has it
         return method
+    if method.startswith("free_"):
+        return f"best set by {label(method.removeprefix('free_'))}"
     return LABELS.get(method, method.replace("_", " "))
 
 

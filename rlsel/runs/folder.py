@@ -35,6 +35,7 @@ from rlsel.stages.description import Description
 from rlsel.stages.examination import Examination
 from rlsel.stages.judging import Truth
 from rlsel.stages.learning import Learning
+from rlsel.stages.recommending import Recommendation
 
 LEDGER = "ledger.sqlite"
 INPUTS = {
@@ -212,6 +213,26 @@ class RunFolder:
             self.warn(learned.warnings)
             self.update(learning=learned.figures, noise=learned.noise)
 
+    def write_recommendation(self, made: Recommendation | None) -> None:
+        """Write which finalist is recommended, if there was a choice."""
+        if made is not None:
+            scores = {
+                one.method: values.tolist()
+                for one, values in zip(made.finalists, made.scores_FR, strict=True)
+            }
+            kept = {one.method: one.num_kept for one in made.finalists}
+            methods = [one.method for one in made.finalists]
+            self.update(
+                recommendation={
+                    "method": methods[made.best],
+                    "leader": methods[made.leader],
+                    "fidelity": made.fidelity,
+                    "metric": made.metric,
+                    "scores": scores,
+                    "num_kept": kept,
+                }
+            )
+
     def write_selection(
         self,
         splits: Splits,
@@ -219,15 +240,18 @@ class RunFolder:
         described: Description,
         examined: Examination,
         shown: Selection,
+        learned: Selection | None,
     ) -> None:
         """Write the selection, its contact sheets, and whether it raised the risk of copies.
 
         Args:
             shown: The final selection of the run.
+            learned: That of the controller, whose keep probabilities are written in any case.
         """
         batch_N = batch_of_candidates(described.problem)
         nearest_train = splits.train.ids[examined.copies.content.candidates.nearest]
-        write_selection(self.path, pool, described.table, batch_N, shown, nearest_train)
+        columns = (batch_N, shown, learned, nearest_train)
+        write_selection(self.path, pool, described.table, *columns)
         if isinstance(pool.candidates, ImageSet):
             save_contact_sheets(
                 self.path,

@@ -73,6 +73,20 @@ class FreeSets(TypedDict):
     """Index of the best on reward-val."""
 
 
+class Recommendation(TypedDict):
+    """Which of the finalists is recommended."""
+
+    method: str
+    leader: str
+    """The finalist with the highest mean, which may be no better than a simpler one."""
+    fidelity: str
+    """How the finalists were trained."""
+    metric: str
+    scores: dict[str, list[Number]]
+    """Finalist, from the simplest -> one score on selection-val for each round."""
+    num_kept: dict[str, int]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """One run, finished or not. Lists of scores hold one value per evaluation round, in order."""
@@ -119,6 +133,8 @@ class Record:
     work of all trials."""
     free_sets: FreeSets | None = None
     """Sets that were tried before anything was learned; None if they were not."""
+    recommendation: Recommendation | None = None
+    """None unless `selection.recommend` asks for a choice between finalists."""
     learning: dict[str, Number] = field(default_factory=dict)
     """iterations, chosen_iteration, and reward_val and selection_val of the chosen selection, in
     units of the reward's metric. Empty if no controller ran."""

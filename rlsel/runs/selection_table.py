@@ -22,16 +22,17 @@ def write_selection(
     table: CandidateTable,
     batch_N: np.ndarray,
     selection: Selection,
+    learned: Selection | None,
     nearest_train: np.ndarray | None = None,
 ) -> None:
-    """Write the learned selection, or that of another method if nothing was learned.
+    """Write the final selection of a run.
 
     Args:
+        learned: That of the controller, for its keep probabilities; None if nothing was learned.
         nearest_train: (n,) id of the training sample that is most similar to each candidate, by
             pixels or by the angle of embeddings.
     """
     names = np.array(pool.candidates.class_names)
-    learned = selection.method == "controller"
     columns = {
         "candidate_id": pool.candidates.ids.astype(str),
         "class": names[pool.candidates.labels],
@@ -48,7 +49,7 @@ def write_selection(
         "nearest_candidate": [None] * len(pool)
         if table.nearest_candidate is None
         else table.nearest_candidate.astype(np.float64),
-        "keep_probability": selection.score_N if learned else [None] * len(pool),
+        "keep_probability": [None] * len(pool) if learned is None else learned.score_N,
         "kept": selection.kept_N,
         "kind": [None] * len(pool) if pool.kinds is None else pool.kinds.astype(str),
         "useful": [None] * len(pool) if pool.useful is None else pool.useful,
@@ -85,5 +86,6 @@ def selection_of(run_dir: Path) -> Selection:
     method = (content.schema.metadata or {}).get(b"method", b"").decode()
     kept_N = np.array(content.column("kept").to_pylist(), dtype=bool)
     probabilities = content.column("keep_probability").to_pylist()
-    score_N = None if None in probabilities else np.array(probabilities, dtype=np.float64)
+    is_learned = method == "controller" and None not in probabilities
+    score_N = np.array(probabilities, dtype=np.float64) if is_learned else None
     return Selection(method, kept_N[None], score_N)

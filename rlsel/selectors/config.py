@@ -1,11 +1,12 @@
 """Settings of the selection."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from rlsel.errors import InputError
+from rlsel.rewards.jobs import Fidelity
 from rlsel.schema import config
 from rlsel.selectors.peers.config import PeersConfig
 
@@ -25,6 +26,17 @@ METHODS = (
 )
 OWN_RULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 """`module:function`, a rule of the user."""
+
+
+@config
+class JudgeConfig:
+    """The trainings that decide between the finalists of a portfolio."""
+
+    fidelity: Fidelity = "full"
+    """How a finalist is trained on real + kept: from scratch by default. `probe` is free, and is
+    fooled where the reward is."""
+    rounds: Annotated[int, Field(ge=1)] = 3
+    """Trainings of each finalist, with the same seeds for all. A probe needs one."""
 
 
 @config
@@ -54,6 +66,12 @@ class SelectionConfig:
     makes all batches alike."""
     keep_range_of_class: dict[str, tuple[Share, Share]] = Field(default_factory=dict)
     """Range of single classes by name, in place of `keep_range`."""
+    recommend: Literal["learned", "portfolio"] = "learned"
+    """Which selection the run recommends, exports and returns. `learned`: that of the controller.
+    `portfolio`: the best of none, all, the best free sets and the learned one, compared on
+    selection-val; a simpler one wins unless a later one is clearly better (docs/how-to/free.md)."""
+    judge: JudgeConfig = JudgeConfig()
+    """How a portfolio is compared."""
     peers: PeersConfig = PeersConfig()
     """Budgets and parameters of the published rivals."""
 

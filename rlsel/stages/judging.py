@@ -38,7 +38,7 @@ def compare_with_truth(
     Args:
         shown: The final selection of the run. Free scores keep as many candidates as it does.
     """
-    learned = shown.score_N if shown.method == "controller" else None
+    learned = next((one.score_N for one in selections if one.method == "controller"), None)
     scores, problem = described.table.free_scores, described.problem
     return Truth(
         by_method=None

@@ -10,9 +10,10 @@ from fake_run import write_fake_run
 from rlsel.reporting import write_report
 from rlsel.reporting.free_sets import best_free_set, draw_free_sets
 from rlsel.reporting.style import BLUE, VERMILLION
+from rlsel.reporting.tables import finalists_table
 from rlsel.reporting.verdict import remarks, verdict
 from rlsel.runs.read import Run, read_run
-from rlsel.runs.record import FreeSets, Record, TriedSet
+from rlsel.runs.record import FreeSets, Recommendation, Record, TriedSet
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +96,41 @@ def test_the_page_has_picture_and_sentence(tmp_path: Path) -> None:
 
     assert "What is free" in page
     assert (tmp_path / "figures" / "free_sets.svg").exists()
+
+
+def recommending(record: Record, method: str, leader: str) -> Record:
+    scores = {"real_only": [0.80, 0.81], "free": [0.84, 0.85], "controller": [0.86, 0.88]}
+    made = Recommendation(
+        method=method,
+        leader=leader,
+        fidelity="full",
+        metric="auc",
+        scores=scores,
+        num_kept={"real_only": 0, "free": 320, "controller": 1256},
+    )
+    return replace(record, recommendation=made)
+
+
+def test_the_first_sentence_says_what_is_recommended_and_why(run: Run) -> None:
+    said = verdict(recommending(run.record, "controller", "controller"))
+
+    assert said.startswith(
+        "Recommended: controller (1,256 candidates kept). Trained from scratch 2 times, it reaches "
+        "AUC .870 on selection-val, against real only .805, best free set .845."
+    )
+
+
+def test_a_leader_that_is_not_clearly_better_is_named(run: Run) -> None:
+    said = verdict(recommending(run.record, "free", "controller"))
+
+    assert "Recommended: best free set (320 candidates kept)" in said
+    assert "Controller is higher, but not clearly enough" in said
+
+
+def test_the_finalists_have_a_table(run: Run) -> None:
+    table = finalists_table(recommending(run.record, "free", "controller"))
+
+    assert table is not None
+    assert [row.label for row in table.rows] == ["real only", "best free set", "controller"]
+    assert [row.emphasis for row in table.rows] == ["", "learned", ""]
+    assert finalists_table(run.record) is None

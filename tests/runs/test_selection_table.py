@@ -17,6 +17,7 @@ TABLE = small_table(NUM)
 BATCH_N = np.arange(NUM) % 7
 KEPT_N = np.random.default_rng(0).random(NUM) < 0.3
 SCORE_N = np.random.default_rng(1).random(NUM)
+LEARNED = Selection("controller", KEPT_N[None], SCORE_N)
 
 
 def pool(with_truth: bool = True) -> Pool:
@@ -28,9 +29,7 @@ def pool(with_truth: bool = True) -> Pool:
 
 
 def test_a_learned_selection_comes_back_to_the_last_bit(tmp_path: Path) -> None:
-    write_selection(
-        tmp_path, pool(), TABLE, BATCH_N, Selection("controller", KEPT_N[None], SCORE_N)
-    )
+    write_selection(tmp_path, pool(), TABLE, BATCH_N, LEARNED, LEARNED)
 
     again = selection_of(tmp_path)
 
@@ -42,8 +41,7 @@ def test_a_learned_selection_comes_back_to_the_last_bit(tmp_path: Path) -> None:
 
 def test_a_row_holds_all_that_is_known_of_its_candidate(tmp_path: Path) -> None:
     nearest = np.array([f"real-{index}" for index in range(NUM)])
-    selection = Selection("controller", KEPT_N[None], SCORE_N)
-    write_selection(tmp_path, pool(), TABLE, BATCH_N, selection, nearest)
+    write_selection(tmp_path, pool(), TABLE, BATCH_N, LEARNED, LEARNED, nearest)
 
     row = read_selection(tmp_path).to_pylist()[13]
 
@@ -68,8 +66,21 @@ def test_a_row_holds_all_that_is_known_of_its_candidate(tmp_path: Path) -> None:
     }
 
 
+def test_keep_probabilities_are_those_of_the_controller_whatever_is_recommended(
+    tmp_path: Path,
+) -> None:
+    other = Selection("free", ~KEPT_N[None], SCORE_N + 1)
+    write_selection(tmp_path, pool(), TABLE, BATCH_N, other, LEARNED)
+
+    assert read_selection(tmp_path).column("keep_probability").to_pylist() == SCORE_N.tolist()
+    assert selection_of(tmp_path).method == "free"
+    assert selection_of(tmp_path).score_N is None
+    assert np.array_equal(selection_of(tmp_path).kept_N, ~KEPT_N)
+
+
 def test_only_the_controller_has_keep_probabilities(tmp_path: Path) -> None:
-    write_selection(tmp_path, pool(), TABLE, BATCH_N, Selection("centroid", KEPT_N[None], SCORE_N))
+    centroid = Selection("centroid", KEPT_N[None], SCORE_N)
+    write_selection(tmp_path, pool(), TABLE, BATCH_N, centroid, None)
 
     assert set(read_selection(tmp_path).column("keep_probability").to_pylist()) == {None}
     assert selection_of(tmp_path).score_N is None
@@ -77,9 +88,8 @@ def test_only_the_controller_has_keep_probabilities(tmp_path: Path) -> None:
 
 
 def test_without_a_truth_its_columns_are_empty(tmp_path: Path) -> None:
-    write_selection(
-        tmp_path, pool(with_truth=False), TABLE, BATCH_N, Selection("uniform", KEPT_N[None])
-    )
+    uniform = Selection("uniform", KEPT_N[None])
+    write_selection(tmp_path, pool(with_truth=False), TABLE, BATCH_N, uniform, None)
 
     table = read_selection(tmp_path)
 
@@ -100,9 +110,9 @@ def test_other_libraries_read_it(method: str, tmp_path: Path) -> None:
     import polars as pl
 
     datasets.disable_progress_bars()
-    write_selection(
-        tmp_path, pool(with_truth=False), TABLE, BATCH_N, Selection(method, KEPT_N[None], SCORE_N)
-    )
+    selection = Selection(method, KEPT_N[None], SCORE_N)
+    learned = selection if method == "controller" else None
+    write_selection(tmp_path, pool(with_truth=False), TABLE, BATCH_N, selection, learned)
     path = str(tmp_path / "selection.parquet")
 
     cache = str(tmp_path / "cache")
