@@ -3,12 +3,16 @@
 from rlsel.metrics import mean_and_std, title_of
 from rlsel.reporting.wording import decimal, label
 from rlsel.runs.record import Recommendation, Record
+from rlsel.selectors.free import METHOD
 
 TRAINED = {
     "full": "trained from scratch",
     "finetune": "trained on from the extractor",
     "probe": "tried by a probe",
 }
+
+NAMED = ("real_only", "keep_all", METHOD, "controller")
+"""Finalists that the sentence names; the table has all of them."""
 
 
 def recommended(record: Record) -> str:
@@ -20,7 +24,7 @@ def recommended(record: Record) -> str:
     others = [
         f"{label(method)} {decimal(_mean(made, method))}"
         for method in made["scores"]
-        if method != best
+        if method != best and (method in NAMED or method == made["leader"])
     ]
     said = (
         f"Recommended: {label(best)} ({made['num_kept'][best]:,} candidates kept). {_how(made)}, "
