@@ -19,6 +19,7 @@ from planted_truth.planted_section import planted_section
 from recording import Record, read_record
 from scaling.pool_section import pool_section
 from scaling.section import scaling_section
+from throughput.decoding_section import decoding_section
 from throughput.sections import growth_section, ledger_section, throughput_section
 from whole_runs.section import readme_table, whole_run_section
 
@@ -82,6 +83,7 @@ other methods keep as many candidates as the controller, which is the learned se
             "evaluator_scaling": scaling_section,
             "learning_loop": loop_section,
             "ledger_speed": ledger_section,
+            "decoding": decoding_section,
         },
         "Speed, memory and scaling",
         """\

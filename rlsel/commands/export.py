@@ -190,8 +190,8 @@ def _as_file(payload: Payload) -> tuple[bytes, str]:
     """A user's image, with its original bytes if it is encoded, and the suffix for its file."""
     data = payload.data
     try:
-        if isinstance(data, Path):
-            return data.read_bytes(), data.suffix
+        if isinstance(data, str):
+            return Path(data).read_bytes(), Path(data).suffix
         if isinstance(data, bytes):
             with Image.open(BytesIO(data)) as image:
                 kind = image.format or ""

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from rlsel.data.decoding.cache import through_cache
+from rlsel.data.decoding.crew import Crew
 from rlsel.data.decoding.decode import Decoded, decode
 from rlsel.data.decoding.resize import Size
 from rlsel.data.image_set import ImageSet
@@ -52,13 +53,14 @@ def read_parts(
         }
         ordered, written_otherwise = in_one_writing(ordered)
         return ordered, (*notes, *written_otherwise)
-    images, notes = _read_images(source, size, skip_bad, some_classes)
+    with Crew() as crew:
+        images, notes = _read_images(source, size, skip_bad, some_classes, crew)
     images, written_otherwise = in_one_writing(images)
     return images, (*notes, *written_otherwise)
 
 
 def _read_images(
-    source: FileSource, size: Size | None, skip_bad: bool, some_classes: bool
+    source: FileSource, size: Size | None, skip_bad: bool, some_classes: bool, crew: Crew
 ) -> tuple[dict[str, ImageSet], list[str]]:
     images: dict[str, ImageSet] = {}
     notes: list[str] = []
@@ -66,13 +68,14 @@ def _read_images(
     parts = find_parts(source)
     for split in (key for key in ORDER if key in parts):
         description = f"Decoding {'images' if split == WHOLE else split}"
-        decoded = read_part(parts[split], size, skip_bad, description, full_scale, some_classes)
+        part = parts[split]
+        decoded = read_part(part, size, skip_bad, description, crew, full_scale, some_classes)
         size = (decoded.images.images.shape[1], decoded.images.images.shape[2])
         full_scale = full_scale or decoded.full_scale
         first = next(iter(images.values()), decoded.images)
         renamed = in_class_order(decoded.images, first.class_names, f"the {split} split")
         images[split] = renamed if split == WHOLE else _with_prefix(renamed, split)
-        told = (*parts[split].notes, *decoded.notes)
+        told = (*part.notes, *decoded.notes)
         notes += [f"{split}: {note}" if split != WHOLE else note for note in told]
     return images, notes
 
@@ -99,6 +102,7 @@ def read_part(
     size: Size | None,
     skip_bad: bool,
     description: str,
+    crew: Crew,
     full_scale: int | None = None,
     some_classes: bool = False,
 ) -> Decoded:
@@ -108,12 +112,12 @@ def read_part(
         listing = part.read()
         if listing.lacking and not some_classes:
             raise InputError(listing.lacking)
-        return decode(listing, size, skip_bad, description, full_scale)
+        return decode(listing, size, skip_bad, description, full_scale, crew)
 
     # Cached real images have passed the check for absent classes. Candidates skip that check, so
     # their entries have a key of their own.
     told = (size, skip_bad, full_scale, *(("some classes",) if some_classes else ()))
-    return through_cache(part, settings=repr(told), build=build)
+    return through_cache(part, settings=repr(told), build=build, crew=crew)
 
 
 def in_class_order(images: S, class_names: tuple[str, ...], what: str) -> S:

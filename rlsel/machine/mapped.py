@@ -27,14 +27,17 @@ BLOCK_BYTES = 2**26
 _by_path: ContextVar[bool] = ContextVar("by_path", default=False)
 
 
-def empty_rows(shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
+def empty_rows(shape: tuple[int, ...], dtype: np.dtype | type, in_file: bool = False) -> np.ndarray:
     """An array to be filled: in memory if it is small or the cache cannot be written to.
+
+    Args:
+        in_file: Small ones lie in a file too, because other processes will fill them.
 
     Raises:
         MemoryError: it is in memory, and there is none left.
     """
     num_bytes = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
-    if num_bytes < LARGE_BYTES:
+    if num_bytes < LARGE_BYTES and not in_file:
         return np.empty(shape, dtype)
     folder = cache_folder() / "rows"
     try:
@@ -45,12 +48,12 @@ def empty_rows(shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
         return np.empty(shape, dtype)
     try:
         os.posix_fallocate(descriptor, 0, num_bytes)  # a full disk would end the process later
+        rows = np.memmap(name, dtype=dtype, mode="r+", shape=shape)
     except (OSError, OverflowError):
         Path(name).unlink()
         return np.empty(shape, dtype)
     finally:
         os.close(descriptor)
-    rows = np.memmap(name, dtype=dtype, mode="r+", shape=shape)
     weakref.finalize(rows, Path(name).unlink, missing_ok=True)
     return rows
 
@@ -97,6 +100,12 @@ def sent_by_path() -> Iterator[None]:
         yield
     finally:
         _by_path.reset(token)
+
+
+def file_of(rows: np.ndarray) -> Path | None:
+    """The file that holds these rows and nothing else; None if there is none."""
+    path, offset = (isinstance(rows, np.memmap) and _whole_file(rows)) or (None, 0)
+    return path if path and (offset, path.stat().st_size) == (0, rows.nbytes) else None
 
 
 def _owner(pid: int) -> str:

@@ -153,3 +153,13 @@ def test_files_beside_the_class_folders_are_counted_and_named(data: Path) -> Non
     np.savez(data / "more.npz", images=random_images(2), labels=[0, 1])
 
     assert read(data)[1] == ("ignored 1 file beside the folders: 'more.npz'",)
+
+
+def test_files_come_in_the_order_of_their_paths(data: Path) -> None:
+    for name in ("10", "9", "1", "1.png", "1-", "é"):
+        write_folder(data / "tumour" / name, {"b": 2, "B": 1})
+
+    paths = [data / name for name in read(data)[0].ids]
+
+    assert paths == sorted(paths)
+    assert len(paths) == 6 + 6 * 3

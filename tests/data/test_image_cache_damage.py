@@ -44,8 +44,20 @@ def flip_last(content: bytes) -> bytes:
     return content[:-1] + bytes([content[-1] ^ 1])
 
 
-FILES = ("images.npy", "state.json", "checksums.json")
-DAMAGES = (empty, garble, shorten, flip_first, flip_in_the_middle, flip_last, None)
+def exchange_two_numbers(content: bytes) -> bytes:
+    return content[8:16] + content[:8] + content[16:]
+
+
+def lengthen(content: bytes) -> bytes:
+    return content + bytes(8)
+
+
+FILES = ("images.bin", "state.json", "checksums.json")
+DAMAGES = (
+    *(empty, garble, shorten, lengthen),
+    *(flip_first, flip_in_the_middle, flip_last, exchange_two_numbers),
+    None,
+)
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -76,6 +88,19 @@ def test_a_damaged_entry_is_built_again_with_one_line(
     assert read_whole(source, None, False)[0].digest == expected.digest
     assert decodes == ["decoded"] * 2
     assert len(entries(image_cache)) == 1
+
+
+@pytest.mark.parametrize("distance", [1, cache_module.SQUARE, cache_module.SQUARE + 1])
+def test_numbers_that_change_places_change_the_checksum(tmp_path: Path, distance: int) -> None:
+    numbers = np.random.default_rng(0).integers(2**60, size=3 * cache_module.SQUARE**2)
+    exchanged = numbers.copy()
+    exchanged[[7, 7 + distance]] = numbers[[7 + distance, 7]]
+    for name, content in (("numbers", numbers), ("exchanged", exchanged)):
+        content.tofile(tmp_path / name)
+
+    one, other = (cache_module._checksum(tmp_path / name, 0) for name in ("numbers", "exchanged"))
+
+    assert one != other
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"half a ha"])
@@ -124,11 +149,11 @@ def test_a_disk_that_takes_no_images_leaves_no_half_an_entry(
     error: OSError,
     reason: str,
 ) -> None:
-    def fail(path: Path, array: np.ndarray) -> None:
-        path.write_bytes(array.tobytes()[:10])
+    def fail(rgb_NHWC: np.ndarray, file: Path) -> None:
+        file.write_bytes(rgb_NHWC.tobytes()[:10])
         raise error
 
-    monkeypatch.setattr(cache_module.np, "save", fail)
+    monkeypatch.setattr(cache_module, "_write_images", fail)
 
     assert len(read(source)) == len(read(source)) == 6
     assert entries(image_cache) == []
@@ -164,13 +189,13 @@ import rlsel.data.decoding.cache as cache_module
 from rlsel.data.read import read_whole
 from rlsel.data.sources import FolderSource
 
-def save_half(path, array):
-    path.write_bytes(array.tobytes()[:100])
+def save_half(rgb_NHWC, file):
+    file.write_bytes(rgb_NHWC.tobytes()[:100])
     os.kill(os.getpid(), signal.SIGKILL)
 
 path, dies = sys.argv[1:]
 if dies == "dies":
-    cache_module.np.save = save_half
+    cache_module._write_images = save_half
 print("ready", flush=True)
 sys.stdin.readline()
 for size in range(2, 23):

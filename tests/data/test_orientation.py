@@ -43,7 +43,7 @@ def test_every_orientation_becomes_upright(orientation: int, kind: str) -> None:
         payloads=lambda: iter([Payload("x", content)] * 2),
     )
 
-    images, notes, _ = decode(listing, None, skip_bad=False, description="")
+    images, notes, *_ = decode(listing, None, skip_bad=False, description="")
 
     assert images.images.shape == (2, 6, 10, 3)
     assert np.abs(images.images[0].astype(int) - HALVES).mean() < (1 if kind != "JPEG" else 40)

@@ -26,6 +26,13 @@ def test_block_mean_is_the_exact_mean_of_every_block_rounded_half_up(
             assert np.array_equal(reduced[y, x], np.floor(mean + 0.5).astype(np.uint8))
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(16, 16), (16, 17), (1, 257), (257, 1), (300, 2)])
+def test_white_stays_white_however_large_the_blocks_are(rows: int, columns: int) -> None:
+    image = np.full((2 * rows, 3 * columns, 3), 255, dtype=np.uint8)
+
+    assert np.array_equal(block_mean(image, rows, columns), np.full((2, 3, 3), 255))
+
+
 @pytest.mark.parametrize("size", [(11, 13), (5, 26), (22, 39), (1, 1)])
 def test_a_plain_colour_stays_that_colour_at_any_size(size: tuple[int, int]) -> None:
     image = np.full((22, 26, 3), (17, 101, 211), dtype=np.uint8)

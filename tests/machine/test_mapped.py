@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rlsel.machine import mapped
-from rlsel.machine.mapped import empty_rows, join_rows, sent_by_path, take_rows
+from rlsel.machine.mapped import empty_rows, file_of, join_rows, sent_by_path, take_rows
 
 RNG = np.random.default_rng(0)
 
@@ -44,6 +44,19 @@ def test_a_large_array_has_a_file_as_long_as_it_is_held(cache: Path) -> None:
     gc.collect()
 
     assert files(cache) == []
+
+
+def test_rows_to_be_filled_by_others_are_in_a_file_though_they_are_small(cache: Path) -> None:
+    rows = empty_rows((5, 5), np.uint8, in_file=True)
+
+    assert files(cache) == [file_of(rows)]
+
+
+def test_a_file_is_of_rows_only_if_it_holds_nothing_else() -> None:
+    rows = large()
+
+    assert file_of(rows[:]) == file_of(rows)
+    assert [file_of(some) for some in (rows[:40], rows[1:], rows[::2], np.zeros(3))] == [None] * 4
 
 
 def test_without_a_cache_it_is_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 """Decode one image, given as a file, encoded bytes or an array, to RGB pixels."""
 
 from io import BytesIO
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +45,7 @@ class UnreadableImageError(InputError):
         super().__init__(
             f"{where}: cannot be read ({reason}); replace or remove it, or set data.skip_bad: true"
         )
-        self.where = where
+        self.where, self.reason = where, reason
 
 
 class Pixels(NamedTuple):
@@ -105,7 +104,7 @@ def read_size(payload: Payload) -> Size | None:
         return None
 
 
-def _opened(data: Path | bytes | np.ndarray | None) -> Image.Image:
+def _opened(data: str | bytes | np.ndarray | None) -> Image.Image:
     if data is None:
         raise ValueError("there are no encoded bytes")
     if isinstance(data, np.ndarray):
@@ -115,7 +114,7 @@ def _opened(data: Path | bytes | np.ndarray | None) -> Image.Image:
 
 def _has_sixteen_bits(image: Image.Image) -> bool:
     """Reads the layout of the file as well, since Pillow's mode is RGB for 16-bit colours too."""
-    return ";16" in image.mode or ";16" in repr(getattr(image, "tile", ""))
+    return ";16" in image.mode or any(";16" in repr(tile[3]) for tile in getattr(image, "tile", ()))
 
 
 def _orientation(image: Image.Image) -> int:

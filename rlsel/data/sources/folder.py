@@ -82,7 +82,10 @@ def folder_parts(source: FolderSource) -> dict[str, Part]:
         roots = {split: existing_folder(text) for split, text in named.items()}
     else:
         roots, notes = _split_folders(existing_folder(source.path))
-    parts = {split: _part(root, source.patient_from) for split, root in roots.items()}
+    parts = {
+        split: _part(root, source.patient_from, is_whole=split == WHOLE)
+        for split, root in roots.items()
+    }
     first = WHOLE if WHOLE in parts else "train"
     return parts | {first: replace(parts[first], notes=(*notes, *parts[first].notes))}
 
@@ -96,7 +99,6 @@ def _split_folders(root: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
     folders = subfolders(root)
     split_of = {folder: split for folder in folders if (split := split_called(folder.name))}
     if not split_of or has_labels(root):
-        _refuse_splits_inside(folders)
         return {WHOLE: root}, ()
     names = _listed(split_of)
     require_splits(list(split_of.values()), str(root), names, REMEDY)
@@ -107,9 +109,9 @@ def _split_folders(root: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
     return {split: folder for folder, split in split_of.items()}, (*notes, *_beside(root))
 
 
-def _refuse_splits_inside(class_folders: list[Path]) -> None:
-    for folder in class_folders:
-        inside = [path for path in subfolders(folder) if split_called(path.name)]
+def _refuse_splits_inside(inside_of: dict[Path, list[Path]]) -> None:
+    for folder, all_inside in inside_of.items():
+        inside = [path for path in all_inside if split_called(path.name)]
         if len({split_called(path.name) for path in inside}) > 1:
             raise InputError(
                 f"{folder}: holds the splits {_listed(inside)}; they belong outside of the "
@@ -121,15 +123,18 @@ def _listed(folders: Iterable[Path]) -> str:
     return ", ".join(folder.name for folder in folders)
 
 
-def _part(root: Path, patient_from: str) -> Part:
+def _part(root: Path, patient_from: str, is_whole: bool) -> Part:
     """One folder of class folders, or one with StyleGAN's list of labels."""
+    inside_of = {folder: subfolders(folder) for folder in subfolders(root)}
+    if is_whole:
+        _refuse_splits_inside(inside_of)
     if has_labels(root):
         return labelled_part(root, SUFFIXES)
-    folders = subfolders(root)
+    folders = [*inside_of]
     _require_classes(root, folders)
     found, empty = Found(), []
     for folder in folders:
-        inside = find_files(folder, SUFFIXES, _aside_in(folder))
+        inside = find_files(folder, SUFFIXES, _aside_beside(inside_of[folder]))
         if not inside.files:
             empty.append(folder)
         found.add(inside)
@@ -151,9 +156,10 @@ def _part(root: Path, patient_from: str) -> Part:
     )
 
 
-def _aside_in(folder: Path) -> Callable[[str], bool]:
-    """A test for names that hold no data in a class folder; masks beside images are among them."""
-    if {path.name.casefold() for path in subfolders(folder)} & IMAGES:
+def _aside_beside(folders: list[Path]) -> Callable[[str], bool]:
+    """A test for names that hold no data in a class folder that has these folders; masks beside
+    images are among them."""
+    if {path.name.casefold() for path in folders} & IMAGES:
         return lambda name: is_hidden(name) or name.casefold() in MASKS
     return is_hidden
 
@@ -201,9 +207,10 @@ def _beside(root: Path) -> tuple[str, ...]:
 
 
 def _read(
-    root: Path, files: tuple[Path, ...], patient_from: str, empty: tuple[str, ...], lacking: str
+    root: Path, files: tuple[str, ...], patient_from: str, empty: tuple[str, ...], lacking: str
 ) -> Listing:
-    names = [shown(file.relative_to(root).as_posix()) for file in files]
+    start = len(str(root / "_")) - 1
+    names = [shown(file[start:]) for file in files]
     class_of = [name.split("/", 1)[0] for name in names]
     class_names = np.unique([*class_of, *empty])
     return Listing(

@@ -88,11 +88,11 @@ def row_groups(source: ParquetSource) -> tuple[dict[str, Sequence[Rows]], tuple[
         named = given_splits(source.train, source.val, source.test)
         found = {split: match(text, SUFFIXES) for split, text in named.items()}
         rows: dict[str, Sequence[Rows]] = {
-            split: [Rows(file, None) for file in one.files] for split, one in found.items()
+            split: [Rows(Path(file), None) for file in one.files] for split, one in found.items()
         }
         return rows, tuple(note for one in found.values() for note in one.notes("Parquet"))
     whole = match(source.path, SUFFIXES)
-    groups, said = by_split(tuple(whole.files), _split_column)
+    groups, said = by_split(tuple(map(Path, whole.files)), _split_column)
     return {**groups}, (*said, *whole.notes("Parquet"))
 
 

@@ -1,6 +1,6 @@
 """`Part`: the return value of every reader. Names and labels are read before any pixels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +15,9 @@ class Payload(NamedTuple):
 
     where: str
     """The place of the image for error messages: a path, or a file and a row."""
-    data: Path | bytes | np.ndarray | None
-    """An encoded file, encoded bytes, or pixels: (h, w), (h, w, 1) or (h, w, 3), uint8. None if the
-    source has nothing there."""
+    data: str | bytes | np.ndarray | None
+    """The path of an encoded file, encoded bytes, or pixels: (h, w), (h, w, 1) or (h, w, 3), uint8.
+    None if the source has nothing there."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Listing:
 class Part:
     """A whole source or one split of it. Finding it is cheap; `read` opens the files."""
 
-    files: tuple[Path, ...]
+    files: tuple[str | Path, ...]
     """All files whose bytes decide what `read` returns; the cache hashes them."""
     settings: str
     """Everything else that decides what `read` returns, such as the names of the columns."""
@@ -53,9 +53,9 @@ class Part:
     """Notes on files that were found but are not read."""
 
 
-def listed_files(files: tuple[Path, ...]) -> Iterator[Payload]:
+def listed_files(files: Sequence[str | Path]) -> Iterator[Payload]:
     """Encoded files as payloads."""
-    return (Payload(shown(file), file) for file in files)
+    return (Payload(shown(file), str(file)) for file in files)
 
 
 WHOLE = "whole"

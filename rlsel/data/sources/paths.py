@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from rlsel.data.sources.walk import Found, find_files, is_hidden
@@ -62,7 +63,7 @@ def matching_files(text: str, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
     Raises:
         InputError: there are none.
     """
-    return tuple(match(text, suffixes).files)
+    return tuple(map(Path, match(text, suffixes).files))
 
 
 def match(text: str, suffixes: tuple[str, ...]) -> Found:
@@ -78,19 +79,20 @@ def match(text: str, suffixes: tuple[str, ...]) -> Found:
         matched = [existing(text)]
     found = Found()
     for one in matched:
-        found.add(find_files(one, suffixes, _is_aside) if one.is_dir() else Found([one]))
+        found.add(find_files(one, suffixes, _is_aside) if one.is_dir() else Found([str(one)]))
     found.files = list(dict.fromkeys(found.files))  # "**" gives a folder and its files
     lists = [file for file in found.files if _is_list_of_export(file, found.files)]
-    found.hidden += lists
+    found.hidden += map(Path, lists)
     found.files = [file for file in found.files if file not in lists]
     if not found.files:
         raise InputError(f"{path}: no {' or '.join(suffixes)} file is there")
     return found
 
 
-def _is_list_of_export(file: Path, files: list[Path]) -> bool:
+def _is_list_of_export(file: str, files: list[str]) -> bool:
     """Whether a file is the table that `rlsel export` writes beside the embeddings it exports."""
-    return file.name == SELECTION and file.with_name(SELECTED) in files
+    folder, name = os.path.split(file)
+    return name == SELECTION and os.path.join(folder, SELECTED) in files
 
 
 def _is_aside(name: str) -> bool:
@@ -100,14 +102,19 @@ def _is_aside(name: str) -> bool:
 
 def shown(name: str | Path) -> str:
     """A name that every terminal and file accepts: bytes that are not UTF-8 become \\xe9."""
-    text = str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    text = str(name)
+    if text.isascii() and text.isprintable():
+        return text
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return re.sub(r"[\x00-\x1f\x7f]", lambda found: ascii(found[0])[1:-1], text)
 
 
-def relative_names(files: tuple[Path, ...]) -> list[str]:
+def relative_names(files: Sequence[str | Path]) -> list[str]:
     """Paths relative to the common folder: unique, and unchanged when the data set is moved."""
-    shared = os.path.commonpath([file.absolute().parent for file in files])
-    return [shown(Path(os.path.relpath(file.absolute(), shared)).as_posix()) for file in files]
+    paths = [os.path.abspath(file) for file in files]
+    shared = os.path.commonpath({path.rpartition("/")[0] or "/" for path in paths})
+    start = len(os.path.join(shared, ""))
+    return [shown(path[start:]) for path in paths]
 
 
 def require_path_or_splits(

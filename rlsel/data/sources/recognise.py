@@ -104,7 +104,7 @@ def _folder(text: str, path: Path, label: str | None) -> AnySource:
     if any(_has_images(folder) for folder in subfolders(path)):
         return FolderSource(path=text)
     if below := find_files(path, PARQUET_SUFFIXES).files:
-        return _parquet(text, tuple(below), label)
+        return _parquet(text, tuple(map(Path, below)), label)
     arrays = _files_in(path, (".npz",))
     if len(arrays) == 1:
         return _npz(os.path.join(text, arrays[0].name), arrays[0])

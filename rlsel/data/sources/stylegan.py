@@ -19,7 +19,7 @@ from rlsel.errors import InputError
 from rlsel.machine.wording import counted
 
 NAME = "dataset.json"
-IMAGE_NAME = re.compile(r"img\d{8}\.")
+NUMBERED = re.compile(r"(?:^|/)\d{5}/img\d{8}\.[^/]*$")
 
 
 def has_labels(root: Path) -> bool:
@@ -28,9 +28,9 @@ def has_labels(root: Path) -> bool:
     return file.is_file() and isinstance(_content(file).get("labels", ""), list | None)
 
 
-def looks_unlabelled(files: list[Path]) -> bool:
+def looks_unlabelled(files: list[str]) -> bool:
     """Whether files are numbered as by StyleGAN's tool, whose folders are not classes."""
-    return all(re.fullmatch(r"\d{5}", f.parent.name) and IMAGE_NAME.match(f.name) for f in files)
+    return all(map(NUMBERED.search, files))
 
 
 def labelled_part(root: Path, suffixes: tuple[str, ...]) -> Part:
@@ -52,7 +52,7 @@ def labelled_part(root: Path, suffixes: tuple[str, ...]) -> Part:
     if missing := [path for path in paths if not path.is_file()]:
         raise InputError(f"{missing[0]}: no such file, but {file} names it")
     found = find_files(root, suffixes)
-    num_unlabelled = len(set(found.files) - set(paths))
+    num_unlabelled = len(set(map(Path, found.files)) - set(paths))
     found.others = max(found.others - 1, 0)  # dataset.json is not "another file"
     notes = found.notes("PNG, JPEG and TIFF")
     if num_unlabelled:
