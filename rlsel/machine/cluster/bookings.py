@@ -12,6 +12,8 @@ NOUNS = {"GPU": "GPU", "CPU": "core"}
 """Ray's name of a resource -> ours."""
 MOST_NAMED = 3
 """Most jobs, and most holders of a job, that a message names."""
+STARTING = ("PENDING_CREATION", "RESTARTING")
+"""States of actors that may hold what they have asked for, or wait for it."""
 ROUNDING = 1e-3
 
 
@@ -32,15 +34,15 @@ def held_by_others(resource: str, booked: float) -> str:
     Args:
         resource: GPU or CPU.
         booked: How much of it is not free. What no actor and no placement group holds is held by
-            tasks, which Ray does not list.
+            tasks, which Ray does not list, or by actors that are about to start.
 
     Returns:
         Empty if this job alone holds it.
     """
-    bookings = [*_of_actors(resource), *_of_placement_groups(resource)]
-    return in_words(
-        bookings, _drivers(), ray.get_runtime_context().get_job_id(), NOUNS[resource], booked
-    )
+    bookings = [*_of_actors(resource, "ALIVE"), *_of_placement_groups(resource)]
+    starting = sum(one.amount for state_ in STARTING for one in _of_actors(resource, state_))
+    own_job = ray.get_runtime_context().get_job_id()
+    return in_words(bookings, _drivers(), own_job, NOUNS[resource], booked - starting)
 
 
 def in_words(
@@ -72,8 +74,8 @@ def _listed(holders: Counter[str]) -> str:
     return ", ".join(named) + (f" and {more} more" if more else "")
 
 
-def _of_actors(resource: str) -> Iterator[Booking]:
-    for content in _accessor().get_actor_table(None, "ALIVE"):
+def _of_actors(resource: str, actor_state: str) -> Iterator[Booking]:
+    for content in _accessor().get_actor_table(None, actor_state):
         actor = gcs_pb2.ActorTableData.FromString(content)
         # An actor in a placement group holds a part of that group, under another name.
         if amount := actor.required_resources.get(resource, 0.0):

@@ -56,13 +56,13 @@ def get(reference: ray.ObjectRef, what: str) -> Any:
 
 
 @contextmanager
-def _room_for(what: str, size: float | ray.ObjectRef) -> Iterator[None]:
+def _room_for(what: str, size: int | ray.ObjectRef) -> Iterator[None]:
     try:
         yield
     except (ObjectStoreFullError, OutOfDiskError) as error:
         num_bytes = _size_of(size) if isinstance(size, ray.ObjectRef) else size
         needed = f"{what} take {gib(num_bytes)}" if num_bytes else f"{what} do not fit"
-        here = _store_bytes().get(ray.get_runtime_context().get_node_id(), 0.0)
+        here = _store_bytes().get(ray.get_runtime_context().get_node_id(), 0)
         raise InputError(
             f"{needed}, and on {ray.util.get_node_ip_address()} Ray's object store has {gib(here)} "
             f"and its disk is full (95% or more); free some space there, or {_remedy()}"
@@ -78,10 +78,10 @@ def _remedy() -> str:
     )
 
 
-def _store_bytes() -> dict[str, float]:
+def _store_bytes() -> dict[str, int]:
     """Machine, by Ray's id -> size of its store."""
     return {
-        node["NodeID"]: node["Resources"].get("object_store_memory", 0.0)
+        node["NodeID"]: int(node["Resources"].get("object_store_memory", 0))
         for node in ray.nodes()
         if node["Alive"]
     }
@@ -96,7 +96,7 @@ def _num_bytes(value: Any) -> int:
     return len(head) + sum(sizes)
 
 
-def _size_of(reference: ray.ObjectRef) -> float:
+def _size_of(reference: ray.ObjectRef) -> int:
     """What a reference's value takes in the store; 0 if Ray does not know."""
     found = get_object_locations([reference], LOOK_UP_MS)
-    return float(found.get(reference, {}).get("object_size") or 0)
+    return int(found.get(reference, {}).get("object_size") or 0)
