@@ -19,6 +19,8 @@ import numpy as np
 import psutil
 
 from rlsel.machine.cache.folder import cache_folder
+from rlsel.machine.memory import require_memory
+from rlsel.machine.wording import gib
 
 LARGE_BYTES = 2**28
 """Smaller arrays stay in memory."""
@@ -31,6 +33,7 @@ def empty_rows(shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
     """An array to be filled: in memory if it is small or the cache cannot be written to.
 
     Raises:
+        InputError: neither the disk of the cache nor the memory has room for it.
         MemoryError: it is in memory, and there is none left.
     """
     num_bytes = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
@@ -42,17 +45,26 @@ def empty_rows(shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
         _remove_abandoned(folder)
         descriptor, name = tempfile.mkstemp(prefix=f"{_owner(os.getpid())}.", dir=folder)
     except OSError:
-        return np.empty(shape, dtype)
+        return _in_memory(shape, dtype, num_bytes)
     try:
         os.posix_fallocate(descriptor, 0, num_bytes)  # a full disk would end the process later
     except (OSError, OverflowError):
         Path(name).unlink()
-        return np.empty(shape, dtype)
+        return _in_memory(shape, dtype, num_bytes)
     finally:
         os.close(descriptor)
     rows = np.memmap(name, dtype=dtype, mode="r+", shape=shape)
     weakref.finalize(rows, Path(name).unlink, missing_ok=True)
     return rows
+
+
+def _in_memory(shape: tuple[int, ...], dtype: np.dtype | type, num_bytes: int) -> np.ndarray:
+    require_memory(
+        num_bytes,
+        f"{cache_folder()}: has no room for {gib(num_bytes)} of rows; without a file they",
+        "set RLSEL_CACHE to a folder on a larger disk",
+    )
+    return np.empty(shape, dtype)
 
 
 def take_rows(values: np.ndarray, which: np.ndarray) -> np.ndarray:

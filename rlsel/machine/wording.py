@@ -33,4 +33,6 @@ def below_here(text: str) -> str:
 
 def gib(num_bytes: int) -> str:
     """2.5 GiB, or 80 MiB of less than one."""
-    return f"{num_bytes / 2**30:,.1f} GiB" if num_bytes >= 2**30 else f"{num_bytes / 2**20:,.0f} MiB"
+    if num_bytes < 2**30:
+        return f"{num_bytes / 2**20:,.0f} MiB"
+    return f"{num_bytes / 2**30:,.1f} GiB"

@@ -90,6 +90,6 @@ def test_ray_knows_what_another_process_holds(other_job: tuple[str, int]) -> Non
     said = held_by_others("CPU", 0.75)
 
     assert f"0.75 by Ray job {job} (process {pid} on " in said
-    assert "Holder \"anna's\"" in said
+    assert 'Holder "anna\'s"' in said
     assert "a placement group 'hers'" in said
     assert held_by_others("GPU", 0.0) == ""

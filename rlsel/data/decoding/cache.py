@@ -9,13 +9,11 @@ never makes a run fail. `trim.py` removes entries if the cache grows too large.
 import errno
 import hashlib
 import json
-import os
 import shutil
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +25,7 @@ from rlsel.data.sources.paths import relative_names
 from rlsel.errors import InputError
 from rlsel.machine.cache.folder import cache_folder
 from rlsel.machine.cache.trim import limit_bytes, mark_used, remove, temporary_beside, trim
+from rlsel.machine.cache.uncached import say_uncached
 from rlsel.machine.progress import console, track
 
 FORMAT = 3
@@ -183,15 +182,3 @@ def _digest(file: Path) -> str:
 
 def _hash(parts: list) -> str:
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
-
-
-def say_uncached(error: OSError) -> None:
-    """Print, once per process and reason, that the run goes on without a cache."""
-    # NumPy reports a full disk without an error number.
-    reason = error.strerror or os.strerror(errno.ENOSPC)
-    _say_once(f"{cache_folder()}: going on without a cache ({reason})")
-
-
-@cache
-def _say_once(text: str) -> None:
-    console.print(text, markup=False)

@@ -1,7 +1,7 @@
 """The Ray session of a run.
 
 `session.py` starts a local session, or joins the cluster that RAY_ADDRESS names. `state.py` reports
-which cores and GPUs its machines have and which of them are free, `bookings.py` who holds the others.
+which cores and GPUs its machines have and which of them are free, `bookings.py` who holds the rest.
 `store.py` puts what a run shares into Ray's object store.
 """
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import ray
 from ray._private import state
-from ray.core.generated import gcs_pb2
+from ray.core.generated.gcs_pb2 import (
+    ActorTableData,  # pyright: ignore[reportAttributeAccessIssue]
+    PlacementGroupTableData,  # pyright: ignore[reportAttributeAccessIssue]
+)
 
 NOUNS = {"GPU": "GPU", "CPU": "core"}
 """Ray's name of a resource -> ours."""
@@ -76,7 +79,7 @@ def _listed(holders: Counter[str]) -> str:
 
 def _of_actors(resource: str, actor_state: str) -> Iterator[Booking]:
     for content in _accessor().get_actor_table(None, actor_state):
-        actor = gcs_pb2.ActorTableData.FromString(content)
+        actor = ActorTableData.FromString(content)
         # An actor in a placement group holds a part of that group, under another name.
         if amount := actor.required_resources.get(resource, 0.0):
             name = f" {actor.name!r}" if actor.name else ""
@@ -85,9 +88,9 @@ def _of_actors(resource: str, actor_state: str) -> Iterator[Booking]:
 
 def _of_placement_groups(resource: str) -> Iterator[Booking]:
     for content in _accessor().get_placement_group_table():
-        group = gcs_pb2.PlacementGroupTableData.FromString(content)
+        group = PlacementGroupTableData.FromString(content)
         amount = sum(bundle.unit_resources.get(resource, 0.0) for bundle in group.bundles)
-        if amount and group.state == gcs_pb2.PlacementGroupTableData.CREATED:
+        if amount and group.state == PlacementGroupTableData.CREATED:
             name = f" {group.name!r}" if group.name else ""
             yield Booking(group.creator_job_id.hex(), amount, "a placement group" + name)
 

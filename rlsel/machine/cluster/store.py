@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
-from ray import cloudpickle
+from ray.cloudpickle import cloudpickle_fast as cloudpickle
 from ray.exceptions import ObjectStoreFullError, OutOfDiskError
 from ray.experimental.locations import get_object_locations
 
