@@ -46,7 +46,7 @@ class PoolSize:
 
     num_candidates: int
     num_features: int
-    """0 if it is not known yet."""
+    """Numbers of all its features; 0 if that is not known yet."""
     num_classes: int
     inputs: tuple[Input, ...]
     """What the controller sees of a candidate, `features.inputs`."""

@@ -49,7 +49,7 @@ def size_of_pool(
     """The numbers by which a pool costs memory.
 
     Args:
-        num_features: Size of a feature; None takes what the settings tell of it.
+        num_features: Numbers of all features of a candidate; None takes what the settings tell.
     """
     if num_features is None:
         num_features = _known_features(experiment, train)
@@ -64,8 +64,8 @@ def warn_of_size(experiment: Experiment, train: SampleSet, num_candidates: int) 
 
 
 def _known_features(experiment: Experiment, train: SampleSet) -> int:
-    """Size of a feature; 0 if it is known only once a network or a file of features is read."""
+    """Numbers of all features of a candidate; 0 if only a network or a file can tell."""
     if isinstance(train, EmbeddingSet):
         return train.shape[0]
     is_resnet34 = isinstance(experiment.features.extractor, ClassifierConfig)
-    return FEATURE_SIZE if is_resnet34 else 0
+    return experiment.features.folds * FEATURE_SIZE if is_resnet34 else 0
