@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from rlsel.errors import InputError
 from rlsel.schema import config
@@ -14,10 +15,11 @@ from rlsel.selectors.peers.config import PeersConfig
 def _no_count(share: object) -> object:
     """Refuse a number of candidates where a share of them is meant."""
     if isinstance(share, int | float) and share > 1:
-        count = f"; for {share:g} candidates give {share:g} divided by their number"
-        raise ValueError(
-            f"{share:g} is more than the whole pool; this is a share of the pool, at most 1"
-            f"{count if share >= 2 else ''}"
+        count = f": for {share:g} candidates give {share:g} divided by their number"
+        raise PydanticCustomError(
+            "no_share",
+            "it is a share of the pool, and must be at most 1{count}",
+            {"count": count if share >= 2 else ""},
         )
     return share
 
