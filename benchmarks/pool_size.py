@@ -132,15 +132,15 @@ def selection(size: int, seed: int) -> Cell:
     }
 
 
-def made_up(size: int, seed: int) -> tuple[Any, Any, Any, np.ndarray]:
+def made_up(size: int, seed: int, width: int = WIDTH) -> tuple[Any, Any, Any, np.ndarray]:
     """Real embeddings of two classes, and candidates of which half have the other class's label."""
     rng = np.random.default_rng(seed)
-    direction_F = rng.standard_normal(WIDTH, dtype=np.float32)
-    direction_F *= SEPARATION * np.sqrt(WIDTH) / np.linalg.norm(direction_F)
+    direction_F = rng.standard_normal(width, dtype=np.float32)
+    direction_F *= SEPARATION * np.sqrt(width) / np.linalg.norm(direction_F)
 
     def draw(num: int) -> tuple[np.ndarray, np.ndarray]:
         labels_N = np.arange(num) % 2
-        x_NF = rng.standard_normal((num, WIDTH), dtype=np.float32)
+        x_NF = rng.standard_normal((num, width), dtype=np.float32)
         x_NF += (2 * labels_N[:, None] - 1).astype(np.float32) * direction_F
         return x_NF, labels_N
 

@@ -24,6 +24,7 @@ from rlsel.selectors import Selection
 from rlsel.selectors.peers import require_packages
 from rlsel.stages.candidates import POOL, Candidates
 from rlsel.stages.inputs import digests_of_weights, require_same_kind
+from rlsel.stages.pool_limits import require_pool
 
 Labelled = tuple[np.ndarray, np.ndarray]
 COMMAND = "rlsel.select(..., out=...)"
@@ -75,6 +76,7 @@ def select(
     pool = Pool(sets["candidates"], source="arrays given to rlsel.select")
     require_enough(pool)
     require_same_kind(experiment, splits.train)
+    require_pool(experiment, splits.train, pool.candidates.counts)
     experiment.selection.ranges_of(names)
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(out) if out else Path(temporary) / "run"

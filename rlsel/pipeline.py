@@ -34,6 +34,7 @@ from rlsel.stages.free import try_free_sets
 from rlsel.stages.inputs import describe_settings_and_inputs, digests_of_weights, read_inputs
 from rlsel.stages.judging import compare_with_truth, score
 from rlsel.stages.learning import learn
+from rlsel.stages.pool_limits import warn_of_size
 from rlsel.stages.recommending import recommend
 
 NOT_TRIED = "free sets are not tried for so many candidates; `free` among the methods asks for them"
@@ -127,6 +128,7 @@ def select_and_score(
     """Everything after the inputs: features, learning, final scores. Returns what was selected."""
     pool = candidates.pool
     folder.begin(describe_settings_and_inputs(experiment, splits, pool), splits, candidates)
+    warn_of_size(experiment, splits.train, len(pool))
 
     folds, described = extract_and_describe(experiment, splits, pool, folder, where)
 

@@ -72,6 +72,15 @@ def test_a_missing_config(command: str) -> None:
         ("algorithm: {iterations: many}", "mine.yaml: algorithm.iterations is 'many'; "),
         ("algorithm: {iterations: 0}", "mine.yaml: algorithm.iterations is 0; "),
         ("algorithm: {episodes: 4, num_env_runners: 3}", "it must divide episodes, 4"),
+        (
+            "selection: {keep_fraction: 500}",
+            "mine.yaml: selection.keep_fraction is 500; it is a share of the pool, and must be at "
+            "most 1: for 500 candidates give 500 divided by their number",
+        ),
+        (
+            "selection: {keep_range_of_class: {a: [0, 70]}}",
+            "mine.yaml: selection.keep_range_of_class.a.1 is 70; it is a share of the pool",
+        ),
         ("reward: {metric: f1}", "mine.yaml: reward.metric is 'f1'; it must be 'accuracy', "),
         ("pool: {name: gan}", "mine.yaml: pool.name is 'gan'; known are phantom, planted, "),
         ("preset: papr", "mine.yaml: preset is 'papr'; known are default, paper"),

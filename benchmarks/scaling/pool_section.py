@@ -64,6 +64,37 @@ def pool_section(record: Record, name: str) -> str:
     return "\n".join(lines)
 
 
+def memory_section(record: Record, name: str) -> str:
+    """What a run holds by candidates, numbers and classes, beside its estimate."""
+    rows = []
+    for key, cell in record["cells"].items():
+        num, width, num_classes, *inputs = key.split("/")
+        rows.append(
+            [
+                f"{int(num):,}",
+                f"{int(width):,}{', also as inputs' if inputs else ''}",
+                num_classes,
+                f"{cell['held_gib']:.2f}",
+                f"{cell['estimated_gib']:.2f}",
+            ]
+        )
+    lines = [
+        "## What a run holds in memory as its pool grows",
+        "",
+        f"{record['hardware']}; torch {record['versions']['torch']}, ray "
+        f"{record['versions']['ray']}; record `{name}.json`, by `python benchmarks/{name}.py`; "
+        "one draw (n = 1).",
+        "",
+        "The runs are those of the table above, with other embeddings. *Held* is the most that all "
+        "processes of a run held together, but for pages of files, which the system gives up when "
+        "memory gets short. *Estimated* is what `rlsel check` says beforehand "
+        "(`rlsel/features/pool_size.py`), whose figures come from this table.",
+        "",
+    ]
+    head = ["candidates", "numbers of each", "classes", "held, GiB", "estimated, GiB"]
+    return "\n".join(lines + _table(head, rows))
+
+
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:
     lines = [head, ["---:"] * len(head), *rows]
     return [*(f"| {' | '.join(cells)} |" for cells in lines), ""]

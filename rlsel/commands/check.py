@@ -17,6 +17,7 @@ from rlsel.machine.wording import below_here, counted
 from rlsel.pool import InputReport
 from rlsel.pool.checks import CountRow
 from rlsel.stages.inputs import describe_settings_and_inputs, read_inputs, read_samples
+from rlsel.stages.pool_limits import size_of_pool
 from rlsel.stages.trial import try_features, try_weights
 
 
@@ -34,10 +35,11 @@ def check_inputs(experiment: Experiment, ids: Path | None = None) -> InputReport
     if ids is not None:
         require_new(ids, "--ids")
     splits, pool = read_samples(experiment) if ids else read_inputs(experiment)
-    try_weights(experiment, splits)
+    num_features = try_weights(experiment, splits)
     if pool is not None and not ids:
-        try_features(experiment, splits, pool)
-    report = describe_settings_and_inputs(experiment, splits, pool)
+        num_features = try_features(experiment, splits, pool) or num_features
+        size_of_pool(experiment, splits.train, len(pool), num_features).require_room()
+    report = describe_settings_and_inputs(experiment, splits, pool, num_features)
     for table in _count_tables(report, splits.train, console.width):
         console.print(table)
     for finding in report.findings:

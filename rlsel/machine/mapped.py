@@ -19,6 +19,8 @@ import numpy as np
 import psutil
 
 from rlsel.machine.cache.folder import cache_folder
+from rlsel.machine.memory import require_memory
+from rlsel.machine.wording import gib
 
 LARGE_BYTES = 2**28
 """Smaller arrays stay in memory."""
@@ -34,6 +36,7 @@ def empty_rows(shape: tuple[int, ...], dtype: np.dtype | type, in_file: bool = F
         in_file: Small ones lie in a file too, because other processes will fill them.
 
     Raises:
+        InputError: neither the disk of the cache nor the memory has room for it.
         MemoryError: it is in memory, and there is none left.
     """
     num_bytes = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
@@ -45,17 +48,26 @@ def empty_rows(shape: tuple[int, ...], dtype: np.dtype | type, in_file: bool = F
         _remove_abandoned(folder)
         descriptor, name = tempfile.mkstemp(prefix=f"{_owner(os.getpid())}.", dir=folder)
     except OSError:
-        return np.empty(shape, dtype)
+        return _in_memory(shape, dtype, num_bytes)
     try:
         os.posix_fallocate(descriptor, 0, num_bytes)  # a full disk would end the process later
         rows = np.memmap(name, dtype=dtype, mode="r+", shape=shape)
     except (OSError, OverflowError):
         Path(name).unlink()
-        return np.empty(shape, dtype)
+        return _in_memory(shape, dtype, num_bytes)
     finally:
         os.close(descriptor)
     weakref.finalize(rows, Path(name).unlink, missing_ok=True)
     return rows
+
+
+def _in_memory(shape: tuple[int, ...], dtype: np.dtype | type, num_bytes: int) -> np.ndarray:
+    require_memory(
+        num_bytes,
+        f"{cache_folder()}: has no room for {gib(num_bytes)} of rows; without a file they",
+        "set RLSEL_CACHE to a folder on a larger disk",
+    )
+    return np.empty(shape, dtype)
 
 
 def take_rows(values: np.ndarray, which: np.ndarray) -> np.ndarray:

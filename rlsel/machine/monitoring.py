@@ -75,7 +75,7 @@ class PeakMemory:
     def _look(self, measure: bool) -> float:
         """Update the peak, and return the CPU seconds that a full measurement took."""
         processes = _family()
-        private = sum(_private_bytes(process) for process in processes)
+        private = sum(private_bytes(process) for process in processes)
         if not measure and private + self._shared <= NEWS * self._peak:
             return 0.0
         start_s = time.thread_time()
@@ -96,7 +96,8 @@ def _family() -> list[psutil.Process]:
         return [own]
 
 
-def _private_bytes(process: psutil.Process) -> float:
+def private_bytes(process: psutil.Process) -> float:
+    """Memory in RAM that no other process and no file shares; 0 if the process has ended."""
     try:
         info = process.memory_info()
     except VANISHED:
@@ -108,7 +109,7 @@ def _proportional_bytes(process: psutil.Process) -> float:
     try:
         info = process.memory_full_info()
     except psutil.AccessDenied:  # another user's process, such as a setuid helper
-        return _private_bytes(process)
+        return private_bytes(process)
     except VANISHED:
         return 0.0
     return float(getattr(info, "pss", 0) or info.uss)

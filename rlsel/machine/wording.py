@@ -29,3 +29,10 @@ def below_here(text: str) -> str:
     return re.sub(
         rf"{re.escape(here)}(?:/|(?=[\s),;:]|$))", lambda m: "" if m[0].endswith("/") else ".", text
     )
+
+
+def gib(num_bytes: int) -> str:
+    """2.5 GiB, or 80 MiB of less than one."""
+    if num_bytes < 2**30:
+        return f"{num_bytes / 2**20:,.0f} MiB"
+    return f"{num_bytes / 2**30:,.1f} GiB"

@@ -23,7 +23,7 @@ from rlsel.machine.workplace import (
     read_files,
     write_files,
 )
-from rlsel.rewards.evaluators import describe_loss
+from rlsel.rewards.evaluators import RESULTS, SAMPLES, describe_loss
 from rlsel.rewards.plan import EvaluatorsConfig, plan_evaluators
 from rlsel.rewards.pool import running_broker
 from rlsel.rewards.staff import LOST
@@ -99,7 +99,7 @@ class OnEvaluators:
     ) -> Any:
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
-                return self._ask_once([ray.put(work)], files(), folder, on_save)
+                return self._ask_once([cluster.put(work, SAMPLES)], files(), folder, on_save)
             except LOST as error:
                 if attempt == MAX_ATTEMPTS:
                     raise InputError(
@@ -126,5 +126,5 @@ class OnEvaluators:
                 write_files(value, folder)
                 on_save()
             elif kind == "result":
-                return ray.get(value[0])
+                return cluster.get(value[0], RESULTS)
         raise RuntimeError("an evaluator ended its work without a result")

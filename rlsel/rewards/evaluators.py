@@ -17,6 +17,7 @@ from ray.exceptions import (
     OutOfMemoryError,
 )
 
+from rlsel.machine import cluster
 from rlsel.machine.device import best_device, multiplies_bf16
 from rlsel.machine.device_memory import DeviceFullError, is_out_of_memory, release
 from rlsel.machine.workplace import Event, Files, events_of, events_of_training, this_place
@@ -27,6 +28,8 @@ from rlsel.rewards.workbench import Workbench
 WORKBENCHES_HELD = 4
 """Runs whose images an evaluator holds at once, since the trials of a sweep take turns. If the GPU
 has no room for that, the images of the other runs are dropped."""
+SAMPLES, RESULTS = "the samples of the run", "the results of an evaluator"
+"""What goes through Ray's object store, as messages call it."""
 GPU_MEMORY_SHARE = 0.9
 """Share of the booked GPU memory that PyTorch may use. Libraries and the driver need the rest."""
 
@@ -139,18 +142,18 @@ class Evaluator:
         """
         node = ray.get_runtime_context().get_node_id()
         yield "place", f"{this_place()}, Ray node {node[:8]}"
-        function = ray.get(work[0])
+        function = cluster.get(work[0], SAMPLES)
         events = (
             events_of(function) if files is None else events_of_training(function, files, called)
         )
         try:
             for kind, value in events:
-                yield kind, [ray.put(value)] if kind == "result" else value
+                yield kind, [cluster.put(value, RESULTS)] if kind == "result" else value
         finally:
             release()  # also if nobody waits for the end
 
     def _workbench(self, run_id: str, reference: list[ray.ObjectRef]) -> Workbench:
-        bench = self._workbenches.pop(run_id, None) or ray.get(reference[0])
+        bench = self._workbenches.pop(run_id, None) or cluster.get(reference[0], SAMPLES)
         while len(self._workbenches) >= WORKBENCHES_HELD:
             self._workbenches.pop(next(iter(self._workbenches)))
         self._workbenches[run_id] = bench  # last, as it was used last

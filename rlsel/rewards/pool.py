@@ -16,6 +16,7 @@ from rlsel.machine.mapped import sent_by_path
 from rlsel.machine.progress import console
 from rlsel.machine.wording import counted
 from rlsel.rewards.broker import Broker
+from rlsel.rewards.evaluators import SAMPLES
 from rlsel.rewards.jobs import Evaluation, Evaluations, Fidelity, Job
 from rlsel.rewards.keys import JobKeys
 from rlsel.rewards.ledger import Ledger, Repeats
@@ -53,11 +54,15 @@ class RayEvaluations:
 
 
 def open_run(broker: Any, workbench: Workbench, ledger_path: Path) -> RayEvaluations:
-    """Register a run with the broker, and put its images into Ray's object store once."""
+    """Register a run with the broker, and put its samples into Ray's object store once.
+
+    Raises:
+        InputError: neither the store nor the disk of this machine has room for them.
+    """
     run_id = str(ledger_path.resolve())
     # On one machine, processes map the same files; several need copies in the object store.
     with sent_by_path() if len(cluster.nodes()) == 1 else nullcontext():
-        shared = ray.put(workbench)
+        shared = cluster.put(workbench, SAMPLES)
     ray.get(broker.open.remote(run_id, [shared], run_id))
     # That of the evaluators, since this process may have another device.
     arithmetic = ray.get(broker.arithmetic.remote(workbench.classifier.precision))

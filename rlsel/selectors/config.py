@@ -1,17 +1,31 @@
 """Settings of the selection."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from rlsel.errors import InputError
 from rlsel.rewards.jobs import Fidelity
 from rlsel.schema import config
 from rlsel.selectors.peers.config import PeersConfig
 
-Share = Annotated[float, Field(ge=0, le=1)]
 
+def _no_count(share: object) -> object:
+    """Refuse a number of candidates where a share of them is meant."""
+    if isinstance(share, int | float) and share > 1:
+        count = f": for {share:g} candidates give {share:g} divided by their number"
+        raise PydanticCustomError(
+            "no_share",
+            "it is a share of the pool, and must be at most 1{count}",
+            {"count": count if share >= 2 else ""},
+        )
+    return share
+
+
+Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_no_count)]
 METHODS = (
     "controller",
     "free",
@@ -54,7 +68,7 @@ class SelectionConfig:
     `knn_shapley`, `data_oob`, `data_banzhaf`, `tmc_shapley` and `confident_learning` (extra
     `peers`); or `module:function`, a rule of your own (docs/how-to/own-rule.md). `real_only` is
     always added, and so is `oracle` if the pool's truth is known."""
-    keep_fraction: Annotated[float | None, Field(gt=0, le=1)] = None
+    keep_fraction: Annotated[float | None, Field(gt=0, le=1), BeforeValidator(_no_count)] = None
     """Share of the pool to keep, the most probable candidates first. It is applied after learning;
     with `keep_range: [x, x]` the controller learns under that share. None: the controller sets the
     number (paper), or it is one half without a controller (paper). Every method but `keep_all` and
@@ -121,6 +135,24 @@ class SelectionConfig:
             return ((self.keep_fraction, self.keep_fraction),) * len(class_names)
         return self.ranges_of(class_names) or ((0.0, 1.0),) * len(class_names)
 
+    def require_some(self, counts: Mapping[str, int]) -> None:
+        """Refuse shares that are less than half a candidate, so that none would be kept.
+
+        Args:
+            counts: Candidates of each class.
+
+        Raises:
+            InputError: a share is that small; the message has it and the number of candidates.
+        """
+        if self.keep_fraction is not None:
+            _require_one("keep_fraction", self.keep_fraction, sum(counts.values()), "candidates")
+        for name, count in counts.items():
+            own = self.keep_range_of_class.get(name)
+            limits = own or self.keep_range
+            if limits and count:
+                setting = f"keep_range_of_class.{name}" if own else "keep_range"
+                _require_one(setting, limits[1], count, f"candidates of class {name!r}")
+
     def ranges_of(self, class_names: tuple[str, ...]) -> tuple[tuple[float, float], ...] | None:
         """The range of each class; None if no range is set.
 
@@ -136,3 +168,11 @@ class SelectionConfig:
             return None
         everybody = self.keep_range or (0.0, 1.0)
         return tuple(self.keep_range_of_class.get(name, everybody) for name in class_names)
+
+
+def _require_one(setting: str, share: float, count: int, what: str) -> None:
+    if round(share * count) < 1:
+        raise InputError(
+            f"selection.{setting}: a share of {share:g} of {count:,} {what} keeps none of them; "
+            f"one candidate is a share of {1 / count:.2g}"
+        )

@@ -10,6 +10,7 @@ from rlsel.features import CandidateTable, Features, build_problem, describe_can
 from rlsel.features.folds import mean_table
 from rlsel.pool import Pool
 from rlsel.seeding import rng
+from rlsel.stages.pool_limits import size_of_pool
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,11 @@ def describe(
         folds: The features by each extractor.
 
     Raises:
-        InputError: there are so many batches that one would stay empty.
+        InputError: there are so many batches that one would stay empty, or so many candidates that
+            there is no memory for them.
     """
-    settings = experiment.features
+    settings, widths = experiment.features, [one.candidates.shape[1] for one in folds]
+    size_of_pool(experiment, splits.train, len(pool), sum(widths)).require_room()
     tables = [
         describe_candidates(
             features,

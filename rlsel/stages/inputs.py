@@ -15,7 +15,6 @@ from rlsel.data.positive_class import describe_positive, doubts
 from rlsel.errors import InputError
 from rlsel.experiment.config import Experiment
 from rlsel.features import FeaturesConfig
-from rlsel.features.batching import require_batches
 from rlsel.features.extractors import require_extractor, require_features
 from rlsel.generators.candidates import require_known
 from rlsel.generators.registry import generator_of
@@ -23,6 +22,7 @@ from rlsel.pool import InputReport, Pool, build_pool, describe_inputs
 from rlsel.quality.of_run import require_weights
 from rlsel.selectors.own_rule import require_rules
 from rlsel.selectors.peers import require_packages
+from rlsel.stages.pool_limits import planned_counts, require_pool, size_of_pool
 
 
 def read_inputs(experiment: Experiment) -> tuple[Splits, Pool | None]:
@@ -51,9 +51,14 @@ def read_samples(experiment: Experiment) -> tuple[Splits, Pool | None]:
     if experiment.generator is not None:
         generator_of(experiment.generator).require_trainable(as_images(splits.train))
         require_known(experiment.generator.classes, splits.class_names, "generator.classes")
+    planned = planned_counts(experiment, splits.class_names)
+    if experiment.generator is not None and planned is not None:
+        require_pool(experiment, splits.train, planned)
         return splits, None
+    if planned is not None:  # before any is drawn
+        size_of_pool(experiment, splits.train, sum(planned.values())).require_room()
     pool = build_pool(experiment.pool, splits, experiment.data, experiment.seed)
-    require_batches(pool.candidates.labels, experiment.features.num_batches)
+    require_pool(experiment, splits.train, pool.candidates.counts)
     return splits, pool
 
 
@@ -148,14 +153,22 @@ def _require_gpus(experiment: Experiment) -> None:
 
 
 def describe_settings_and_inputs(
-    experiment: Experiment, splits: Splits, pool: Pool | None
+    experiment: Experiment, splits: Splits, pool: Pool | None, num_features: int | None = None
 ) -> InputReport:
-    """Counts, warnings and notes, which a check prints and a run records."""
+    """Counts, warnings and notes, which a check prints and a run records.
+
+    Args:
+        num_features: Size of a feature, where it was found out.
+    """
     doubtful = doubts(splits.class_names, experiment.data.positive_class)
     remarks = experiment.remarks
     if not doubtful:
         remarks = (*remarks, describe_positive(splits.class_names))
-    cautions = (*experiment.cautions, *doubtful, *_idle_ranges(experiment, pool))
+    planned = planned_counts(experiment, splits.class_names) or {}
+    num = sum(planned.values()) if pool is None else len(pool)
+    size = size_of_pool(experiment, splits.train, num, num_features)
+    costs = filter(None, (size.caution,))
+    cautions = (*experiment.cautions, *costs, *doubtful, *_idle_ranges(experiment, pool))
     return describe_inputs(splits, pool, cautions, remarks)
 
 

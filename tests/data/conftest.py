@@ -34,8 +34,8 @@ def source(tmp_path: Path) -> FolderSource:
 @pytest.fixture
 def decodes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """One entry for each time that images are really decoded."""
-    import rlsel.data.decoding.cache as cache_module
     import rlsel.data.read as read_module
+    from rlsel.machine.cache.uncached import say_once
 
     done: list[str] = []
     decode = read_module.decode
@@ -45,7 +45,7 @@ def decodes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return decode(*arguments)
 
     monkeypatch.setattr(read_module, "decode", counted)
-    cache_module._say_once.cache_clear()
+    say_once.cache_clear()
     return done
 
 

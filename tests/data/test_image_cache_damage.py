@@ -157,7 +157,10 @@ def test_a_disk_that_takes_no_images_leaves_no_half_an_entry(
 
     assert len(read(source)) == len(read(source)) == 6
     assert entries(image_cache) == []
-    assert capsys.readouterr().out == f"{image_cache}: going on without a cache ({reason})\n"
+    assert capsys.readouterr().out == (
+        f"{image_cache}: going on without a cache ({reason}), so later runs make the same again; "
+        "set RLSEL_CACHE to a folder that has room and can be written to\n"
+    )
 
 
 def test_an_entry_that_may_not_be_read_is_decoded_anew(

@@ -95,6 +95,24 @@ def test_images_in_use_outlive_their_entry(
     assert np.array_equal(read(source, (7, 7)), expected)
 
 
+def test_a_limit_below_what_is_in_use_is_told_once_with_one_that_would_do(
+    source: FolderSource,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    limit_to(monkeypatch, 0)
+
+    for size in (7, 11, 13):  # as the parts of one data set, of which the last alone stays
+        read(source, (size, size))
+
+    said = capsys.readouterr().out
+    assert said == (
+        f"{folder}: what was used since this command began exceeds RLSEL_CACHE_GIB (0), so some of "
+        "it is made again later; set it to 0.01 or more\n"
+    )
+
+
 @pytest.mark.parametrize(("age_s", "stays"), [(60.0, True), (ABANDONED_AFTER_S + 60, False)])
 def test_what_a_killed_process_left_goes_after_a_day(
     source: FolderSource, folder: Path, age_s: float, stays: bool

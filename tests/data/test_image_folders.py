@@ -83,7 +83,9 @@ def test_a_name_without_a_patient_is_named(patient_from: str, tmp_path: Path) ->
 def test_images_that_no_memory_holds_are_refused(size: tuple[int, int], tmp_path: Path) -> None:
     write_folder(tmp_path, {"a": 20, "b": 20})
 
-    with pytest.raises(InputError, match=r"40 images of .* px take .* GiB, which there is not"):
+    with pytest.raises(
+        InputError, match=r"40 images of .* px take .* GiB, which there is neither in the cache "
+    ):
         read_parts(FolderSource(path=str(tmp_path)), size, skip_bad=False)
 
 

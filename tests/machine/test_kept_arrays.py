@@ -1,5 +1,7 @@
 """What took long to compute is computed once for the same content."""
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +67,23 @@ def test_without_a_cache_it_is_computed_each_time(
 
     assert compute.times == 2
     assert "going on without a cache" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_full_disk_of_the_cache_is_told_and_the_value_is_used_all_the_same(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(file: object, **arrays: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "savez", fail)
+    compute = Count()
+
+    found = [kept(Work("a test", INPUTS, compute, ARRAYS)) for _ in range(2)]
+
+    assert all(found)
+    assert compute.times == 2
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("going on without a cache (No space left on device)") == 1
 
 
 OTHERS = {

@@ -1,5 +1,6 @@
 """Large arrays in files: where they lie, what is taken of them, and how they travel."""
 
+import errno
 import gc
 import pickle
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rlsel.errors import InputError
 from rlsel.machine import mapped
 from rlsel.machine.mapped import empty_rows, file_of, join_rows, sent_by_path, take_rows
 
@@ -57,6 +59,37 @@ def test_a_file_is_of_rows_only_if_it_holds_nothing_else() -> None:
 
     assert file_of(rows[:]) == file_of(rows)
     assert [file_of(some) for some in (rows[:40], rows[1:], rows[::2], np.zeros(3))] == [None] * 4
+
+
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "it fails")
+
+    monkeypatch.setattr(mapped.os, "posix_fallocate", fail)
+
+
+def test_if_the_disk_of_the_cache_is_full_it_is_in_memory(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full_disk(monkeypatch)
+
+    assert not isinstance(large(), np.memmap)
+    assert files(cache) == []
+
+
+def test_if_there_is_no_memory_either_both_are_named(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full_disk(monkeypatch)
+    monkeypatch.setattr("rlsel.machine.memory.available_bytes", lambda: 2**20)
+
+    with pytest.raises(InputError) as raised:
+        empty_rows((3 * 2**20, 1), np.uint8)
+
+    assert str(raised.value) == (
+        f"{cache}: has no room for 3 MiB of rows; without a file they would take 3 MiB of memory, "
+        "and 1 MiB are available: set RLSEL_CACHE to a folder on a larger disk"
+    )
 
 
 def test_without_a_cache_it_is_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

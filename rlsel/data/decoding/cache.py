@@ -12,7 +12,6 @@ import shutil
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from rlsel.data.image_set import ImageSet
 from rlsel.data.sources.part import Part
 from rlsel.machine.cache.folder import cache_folder
 from rlsel.machine.cache.trim import limit_bytes, mark_used, remove, temporary_beside, trim
+from rlsel.machine.cache.uncached import say_uncached
 from rlsel.machine.mapped import file_of
 from rlsel.machine.progress import console
 
@@ -196,15 +196,3 @@ def _checksum(file: Path, start: int) -> int:
             for axis in (0, 1):
                 checksum = zlib.crc32(square.sum(axis=axis).data, checksum)
     return checksum
-
-
-def say_uncached(error: OSError) -> None:
-    """Print, once per process and reason, that the run goes on without a cache."""
-    # NumPy reports a full disk without an error number.
-    reason = error.strerror or os.strerror(errno.ENOSPC)
-    _say_once(f"{cache_folder()}: going on without a cache ({reason})")
-
-
-@cache
-def _say_once(text: str) -> None:
-    console.print(text, markup=False)

@@ -22,6 +22,7 @@ from rlsel.data.decoding.resize import Size
 from rlsel.data.image_set import ImageSet
 from rlsel.data.sources.part import Listing, Payload
 from rlsel.errors import InputError
+from rlsel.machine.cache.folder import cache_folder
 from rlsel.machine.mapped import empty_rows, file_of
 from rlsel.machine.progress import progress_bar
 from rlsel.machine.wording import by, counted
@@ -231,8 +232,9 @@ def _room_for(num_images: int, size: Size, in_file: bool) -> np.ndarray:
     except (MemoryError, ValueError) as error:  # ValueError: beyond the address space
         needed = num_images * size[0] * size[1] * 3 / 2**30
         raise InputError(
-            f"{counted(num_images, 'image')} of {by(size)} px take {needed:,.0f} GiB, which there "
-            "is not: set a smaller data.size_px, or give fewer images"
+            f"{counted(num_images, 'image')} of {by(size)} px take {needed:,.1f} GiB, which there "
+            f"is neither in the cache ({cache_folder()}) nor in memory: set a smaller "
+            "data.size_px, give fewer images, or set RLSEL_CACHE to a folder on a larger disk"
         ) from error
 
 

@@ -3,13 +3,12 @@
 Shape letters: N embeddings, F width of each.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pyarrow as pa
 from jaxtyping import Float32
 
 from rlsel.data.embedding_set import EmbeddingSet
@@ -24,12 +23,10 @@ from rlsel.data.sources.paths import (
     matching_files,
     require_path_or_splits,
 )
-from rlsel.data.vectors import find_unusable
+from rlsel.data.sources.vector_column import NOUN, only_vectors, read_vectors, usable
 from rlsel.errors import InputError
 from rlsel.schema import PathText, config
 
-ROWS_AT_ONCE = 4096
-NOUN = EmbeddingSet.noun
 OF_PARQUET = ("vector_column", "label_column", "id_column", "patient_column")
 """Settings that name columns, which an NPZ file does not have."""
 
@@ -122,7 +119,7 @@ def _read_npz(source: EmbeddingsSource) -> Read:
     parts, notes = parts_in(path)
     for split, arrays in parts.items():
         listing, values_NF = read_arrays(path, split, arrays, source.class_names)
-        vectors_NF = _usable(values_NF, f"{path}, {arrays[VECTORS]}")
+        vectors_NF = usable(values_NF, f"{path}, {arrays[VECTORS]}")
         yield split, (replace(listing, notes=notes), vectors_NF)
         notes = ()
 
@@ -146,7 +143,7 @@ def _read_parquet(source: EmbeddingsSource) -> Read:
         listing = read_rows(
             tuple(group), replace(plain, image_column=column), "vector_column", NOUN
         )
-        vectors_NF = _of_one_width({rows.file: _vectors(rows, column) for rows in group})
+        vectors_NF = read_vectors(group, column)
         id_column = source.id_column or _column_of_ids(tuple(rows.file for rows in group))
         ids = [id_ for rows in group for id_ in _ids(rows, id_column)]
         told = notes if split in (WHOLE, "train") else ()
@@ -174,21 +171,6 @@ def _require_parquet(path: Path) -> None:
         )
 
 
-def _of_one_width(vectors_of: dict[Path, Float32[np.ndarray, "_ _"]]) -> np.ndarray:
-    """(n, f) the vectors of several files. Those without rows say nothing of the width."""
-    filled = {file: vectors_NF for file, vectors_NF in vectors_of.items() if len(vectors_NF)}
-    if not filled:
-        return np.zeros((0, 0), np.float32)
-    first_file, first_NF = next(iter(filled.items()))
-    for file, vectors_NF in filled.items():
-        if vectors_NF.shape[1] != first_NF.shape[1]:
-            raise InputError(
-                f"{file}: embeddings have {vectors_NF.shape[1]:,} numbers, and those of "
-                f"{first_file} {first_NF.shape[1]:,}; take those of one model"
-            )
-    return np.concatenate(list(filled.values()))
-
-
 def _column_of_ids(files: tuple[Path, ...]) -> str | None:
     """The column `id`, if the files have it.
 
@@ -204,86 +186,6 @@ def _column_of_ids(files: tuple[Path, ...]) -> str | None:
             "or drop it"
         )
     return None
-
-
-def only_vectors(file: Path) -> str:
-    """The one column that holds vectors.
-
-    Raises:
-        InputError: there is none, or several.
-    """
-    schema = open_parquet(file).schema_arrow
-    found = [field.name for field in schema if is_vector(field.type)]
-    if len(found) == 1:
-        return found[0]
-    said = f"columns of vectors are {', '.join(found)}" if found else "no column holds vectors"
-    raise InputError(
-        f"{file}: {said} (columns: {', '.join(schema.names)}); set vector_column to a column of "
-        "lists of numbers"
-    )
-
-
-def is_vector(kind: pa.DataType) -> bool:
-    """Whether each value of a column is a list of numbers."""
-    if isinstance(kind, pa.BaseExtensionType):
-        return is_vector(kind.storage_type)
-    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    if not (is_list or pa.types.is_fixed_size_list(kind)):
-        return False
-    return pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)
-
-
-def _vectors(rows: Rows, column: str) -> Float32[np.ndarray, "n f"]:
-    kind = open_parquet(rows.file).schema_arrow.field(column).type
-    if not is_vector(kind):
-        raise InputError(
-            f"{rows.file}: column {column!r} is of type {kind}; lists of numbers are needed"
-        )
-    blocks, start = [], 0
-    with readable(rows.file):
-        for batch in open_parquet(rows.file).iter_batches(ROWS_AT_ONCE, columns=[column]):
-            if len(batch):
-                blocks.append(_block(batch.column(0), f"{rows.file}, row", start))
-            start += len(batch)
-    widths = {block.shape[1] for block in blocks}
-    if len(widths) > 1:
-        raise InputError(
-            f"{rows.file}: embeddings have {_listed(widths)} numbers; give all as many"
-        )
-    vectors_NF = np.concatenate(blocks) if blocks else np.zeros((0, 0), np.float32)
-    return vectors_NF if rows.rows is None else vectors_NF[list(rows.rows)]
-
-
-def _block(array: pa.Array, where: str, start: int) -> Float32[np.ndarray, "n f"]:
-    """Some rows of a column. `start` is the number of the first row, for messages."""
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
-    if array.null_count:
-        row = start + array.is_null().to_pylist().index(True)
-        raise InputError(f"{where} {row}: has no embedding; leave that row out")
-    if pa.types.is_fixed_size_list(array.type):
-        width = array.type.list_size
-    else:
-        lengths = array.value_lengths().to_numpy()
-        if len(set(lengths.tolist())) > 1:
-            raise InputError(
-                f"{where} {start + int((lengths != lengths[0]).argmax())}: the embedding has "
-                f"another width than the one before; widths are {_listed(set(lengths.tolist()))}"
-            )
-        width = int(lengths[0])
-    values = array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), width)
-    return _usable(values, where, start)
-
-
-def _usable(values_NF: np.ndarray, where: str, start: int = 0) -> Float32[np.ndarray, "n f"]:
-    if len(values_NF) and not values_NF.shape[1]:
-        raise InputError(f"{where} {start}: the embeddings have no numbers (width 0)")
-    if unusable := find_unusable(values_NF):
-        raise InputError(
-            f"{where} {start + int(unusable.rows[0])}: the embedding holds {unusable.said}; mend "
-            "that row or leave it out"
-        )
-    return values_NF.astype(np.float32)
 
 
 def _ids(rows: Rows, column: str | None) -> list[str]:
@@ -328,7 +230,3 @@ def _with_distinct_ids(
         split: replace(part, ids=np.char.add(f"{split}/", part.ids.astype(str)))
         for split, part in parts.items()
     }
-
-
-def _listed(widths: Iterable[int]) -> str:
-    return " and ".join(map(str, sorted(widths)))

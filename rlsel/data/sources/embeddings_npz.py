@@ -26,6 +26,8 @@ CALLED = {
 """What an array holds -> the names that it may have after the word of its split."""
 MEANINGS = {word: what for what, words in CALLED.items() for word in words}
 RANKS = {word: rank for words in CALLED.values() for rank, word in enumerate(words)}
+NUM_COPIES = 3
+"""Vectors as the file has them and as float32, and what it takes to look for unusable ones."""
 Arrays = dict[str, str]
 """What an array holds -> its name in the file, for one split."""
 
@@ -65,7 +67,7 @@ def read_arrays(
         InputError: an array is missing, of a wrong type, or of another length.
     """
     array = arrays[VECTORS]
-    values_NF = read_array(path, array)
+    values_NF = read_array(path, array, NUM_COPIES)
     if values_NF.ndim != 2 or values_NF.dtype.kind not in "fiu":
         raise InputError(
             f"{path}: {array} is {values_NF.dtype} of shape {values_NF.shape}; numbers of shape "

@@ -17,6 +17,7 @@ from rlsel.data.sources.labels import class_indices, lacking, patient_names
 from rlsel.data.sources.part import WHOLE, Listing, Part, Payload
 from rlsel.data.sources.paths import existing
 from rlsel.errors import InputError
+from rlsel.machine.memory import require_memory
 from rlsel.machine.wording import counted
 from rlsel.schema import PathText, config
 
@@ -114,13 +115,18 @@ def _read(
     )
 
 
-def read_array(path: Path, key: str) -> np.ndarray:
+def read_array(path: Path, key: str, num_copies: int = 1) -> np.ndarray:
     """One array of an NPZ file.
 
+    Args:
+        num_copies: How often the caller needs room for it.
+
     Raises:
-        InputError: it is damaged, or holds Python objects, which could run any program.
+        InputError: it is damaged, has no room in memory, or holds Python objects, which could run
+            any program.
     """
     with _opened(path, f"({key})") as arrays:
+        require_memory_for_array(path, key, num_copies)
         try:
             return arrays[key]
         except ValueError as error:
@@ -132,6 +138,25 @@ def read_array(path: Path, key: str) -> np.ndarray:
     )
 
 
+def require_memory_for_array(path: Path, key: str, num_copies: int) -> None:
+    """Refuse an array that there is no memory for, before it is read.
+
+    Args:
+        num_copies: How often the caller needs room for it.
+
+    Raises:
+        InputError: there is no room.
+    """
+    names = (f"{key}.npy", key)
+    with zipfile.ZipFile(path) as arrays:
+        num_bytes = next(one.file_size for one in arrays.infolist() if one.filename in names)
+    require_memory(
+        num_copies * num_bytes,
+        f"{path}: {key}",
+        "give fewer rows, or take a machine with more memory",
+    )
+
+
 @contextmanager
 def _opened(path: Path, what: str) -> Iterator[np.lib.npyio.NpzFile]:
     try:
@@ -140,6 +165,8 @@ def _opened(path: Path, what: str) -> Iterator[np.lib.npyio.NpzFile]:
             if not isinstance(arrays, np.lib.npyio.NpzFile):
                 raise ValueError("it is a single array")
             yield arrays
+    except InputError:
+        raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: cannot be read {what} ({error})") from error
 

@@ -14,7 +14,6 @@ from rlsel.data.sources import (
     PcamHdf5Source,
 )
 from rlsel.data.sources.columns import image_column, label_column
-from rlsel.data.sources.embeddings import is_vector, only_vectors
 from rlsel.data.sources.embeddings_npz import holds_embeddings
 from rlsel.data.sources.folder import SUFFIXES as IMAGE_SUFFIXES
 from rlsel.data.sources.npz import array_names
@@ -22,6 +21,7 @@ from rlsel.data.sources.parquet import SUFFIXES as PARQUET_SUFFIXES
 from rlsel.data.sources.parquet import open_parquet
 from rlsel.data.sources.paths import existing, expand, matching_files, shown
 from rlsel.data.sources.stylegan import has_labels
+from rlsel.data.sources.vector_column import is_vector, only_vectors
 from rlsel.data.sources.walk import find_files, is_hidden, subfolders
 from rlsel.errors import InputError
 from rlsel.machine.wording import counted

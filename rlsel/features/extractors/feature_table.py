@@ -16,11 +16,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Shaped
 
+from rlsel.data.sources.npz import require_memory_for_array
 from rlsel.data.sources.parquet import open_parquet
 from rlsel.data.sources.paths import matching_files
+from rlsel.data.sources.vector_column import require_memory_for
 from rlsel.errors import InputError
 from rlsel.features.extractors.config import FileExtractor
 from rlsel.machine.wording import counted, first_few
+
+NUM_COPIES = 2
+"""Features as the file has them, and in the order of the images."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,8 @@ def _texts(files: tuple[Path, ...], column: str) -> np.ndarray:
 
 def _equally_wide(files: tuple[Path, ...], column: str) -> list[np.ndarray]:
     """The features of each file."""
+    with _readable(files[0]):
+        require_memory_for(files, column, NUM_COPIES)
     read = [_vectors(file, column) for file in files]
     for file, features_NF in zip(files, read, strict=True):
         if features_NF.shape[1] != read[0].shape[1]:
@@ -187,6 +194,7 @@ def _npz_table(config: FileExtractor, file: Path) -> FeatureTable:
 
 def _npz_vectors(file: Path, key: str, ids_N: np.ndarray) -> np.ndarray:
     with _arrays(file) as arrays:
+        require_memory_for_array(file, key, NUM_COPIES)
         features_NF = arrays[key]
     if features_NF.ndim != 2 or features_NF.dtype.kind not in "fiu" or not features_NF.shape[1]:
         raise InputError(

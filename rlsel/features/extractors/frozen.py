@@ -66,7 +66,7 @@ def frozen_features(
     """
     if isinstance(config, FileExtractor):
         return file_features(config, splits, candidates)
-    return _looked_at(_network(config, seed), splits, candidates)
+    return _looked_at(_network(config, seed)[0], splits, candidates)
 
 
 def identity_of(config: ExtractorConfig, seed: int) -> tuple[object, ...]:
@@ -116,8 +116,11 @@ def require_features(config: ExtractorConfig, splits: Splits, candidates: Sample
         require_covered(config, splits, candidates)
 
 
-def try_network(config: NetworkExtractor, seed: int) -> None:
+def try_network(config: NetworkExtractor, seed: int) -> int | None:
     """Build a network and load its weights, as far as nothing has to be downloaded for that.
+
+    Returns:
+        Size of a feature; None if the network has to be downloaded.
 
     Raises:
         InputError: the weights are of another network, or it takes no images of that size.
@@ -125,20 +128,20 @@ def try_network(config: NetworkExtractor, seed: int) -> None:
     is_far = is_word(config.weights) and config.weights != "random"
     if isinstance(config, TimmExtractor):
         if config.model.startswith(HUB):
-            return
+            return None
         is_far = is_far and not config.model.startswith(FOLDER)
-    _network(replace(config, weights="random") if is_far else config, seed)
+    return _network(replace(config, weights="random") if is_far else config, seed)[1]
 
 
-def _network(config: NetworkExtractor, seed: int) -> FrozenNetwork:
+def _network(config: NetworkExtractor, seed: int) -> tuple[FrozenNetwork, int]:
+    """The network, and the size of its features."""
     own_seed = derive_seed(seed, "extractor")
     match config:
         case TimmExtractor():
             network = timm_network(config, own_seed)
         case TorchvisionExtractor():
             network = torchvision_network(config, own_seed)
-    require_fitting(network)
-    return network
+    return network, require_fitting(network)
 
 
 def _looked_at(network: FrozenNetwork, splits: Splits, candidates: SampleSet) -> FeaturesByPart:

@@ -79,15 +79,16 @@ class FrozenNetwork:
         return (x_NCHW - mean) / std
 
 
-def require_fitting(network: FrozenNetwork) -> None:
-    """Run one black image through the network.
+def require_fitting(network: FrozenNetwork) -> int:
+    """Run one black image through the network, and return the size of its feature.
 
     Raises:
         InputError: the network refuses images of that size.
     """
     side = network.size_px
     try:
-        network.features_of(np.zeros((1, side, side, 3), np.uint8), torch.device("cpu"))
+        black = np.zeros((1, side, side, 3), np.uint8)
+        return network.features_of(black, torch.device("cpu")).shape[1]
     except (RuntimeError, ValueError, AssertionError) as error:
         if is_out_of_memory(error):
             raise

@@ -8,7 +8,6 @@ neither has it, `kept` computes it. All reuse of finished work goes through this
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -20,6 +19,7 @@ from rlsel.machine.atomic_files import replacing, write_text
 from rlsel.machine.cache.folder import cache_folder
 from rlsel.machine.cache.shared_work import link, sole_worker
 from rlsel.machine.cache.trim import limit_bytes, mark_used, remove, temporary_beside, trim
+from rlsel.machine.cache.uncached import say_uncached
 from rlsel.machine.json_files import from_json, to_json
 from rlsel.machine.progress import console
 
@@ -115,9 +115,11 @@ def kept(work: Work[T], folder: Path | None = None) -> T:
             return found
         made = _make_in(work, folder)
         if is_cached:
-            with suppress(OSError, InputError):  # such as a full disk; the next run tries again
+            try:
                 _share(work, made, entry, folder)
                 trim(entry.parent, entry, limit)
+            except (OSError, InputError) as error:  # such as a full disk; the next run tries again
+                say_uncached(error)
     return made
 
 

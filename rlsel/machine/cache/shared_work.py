@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rlsel.machine.atomic_files import replacing
+from rlsel.machine.cache.uncached import say_uncached
 from rlsel.machine.progress import console
 
 
@@ -34,7 +35,7 @@ def sole_worker(entry: Path, what: str) -> Iterator[bool]:
             console.print(f"{what}: waiting for another process that makes the same", markup=False)
             lock.acquire()
     except OSError as error:
-        console.print(f"{entry.parent}: going on without a cache ({error.strerror})", markup=False)
+        say_uncached(error)
         yield False
         return
     try:

@@ -1,5 +1,6 @@
 """Keep the cache within its size limit by removing the least recently used entries first."""
 
+import math
 import os
 import secrets
 import shutil
@@ -11,6 +12,9 @@ from rlsel.errors import InputError
 from rlsel.machine.progress import console
 
 DEFAULT_GIB = 20.0
+BEGAN = time.time()
+"""When this process began, nearly; what was used later is in use by it, or by another one."""
+_told: set[Path] = set()
 ABANDONED_AFTER_S = 24 * 3600.0
 """No process writes an entry for so long. An older file with a temporary name is the remainder of a
 killed process."""
@@ -41,22 +45,39 @@ def trim(folder: Path, newest: Path, limit: float) -> None:
     A process that has mapped an entry can continue to read it, because the pages exist until it
     unmaps them. Network file systems guarantee that only to processes of the same machine.
     """
-    total, num_dropped = 0, 0
+    total, in_use, dropped = 0, 0, []
     for used_at, entry in sorted(_by_time(folder), reverse=True):
         if entry.name.startswith("."):
             if time.time() - used_at > ABANDONED_AFTER_S:
                 shutil.rmtree(entry, ignore_errors=True)
             continue
-        total += _size(entry)
+        size = _size(entry)
+        total += size
+        in_use += size if used_at >= BEGAN else 0
         if total > limit and entry != newest:
             remove(entry)
-            num_dropped += 1
-    if num_dropped:
+            dropped.append(used_at)
+    if dropped and max(dropped) >= BEGAN:
+        _say_too_small(folder, limit, in_use)
+    elif dropped:
         console.print(
-            f"{folder}: dropped the {num_dropped} least recently used entries "
+            f"{folder}: dropped the {len(dropped)} least recently used entries "
             f"to stay below {limit / 2**30:g} GiB (RLSEL_CACHE_GIB)",
             markup=False,
         )
+
+
+def _say_too_small(folder: Path, limit: float, in_use: int) -> None:
+    """Print once per folder what limit would have kept all that is in use so far."""
+    if folder in _told:
+        return
+    _told.add(folder)
+    needed = math.ceil(100 * in_use / 2**30) / 100
+    console.print(
+        f"{folder}: what was used since this command began exceeds RLSEL_CACHE_GIB "
+        f"({limit / 2**30:g}), so some of it is made again later; set it to {needed:g} or more",
+        markup=False,
+    )
 
 
 def temporary_beside(entry: Path) -> Path:

@@ -1,10 +1,13 @@
 """Cores and GPUs of the cluster, how many of them are free, and whether the cluster can grow."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import ray
 from ray._private import state
 from ray.autoscaler.v2.sdk import get_cluster_status
+
+from rlsel.machine.cluster.bookings import held_by_others
 
 Node = tuple[float, float]
 """Cores and GPUs of one machine."""
@@ -40,8 +43,9 @@ def can_grow() -> bool:
 
 
 def describe() -> str:
-    """Free resources and the state of the autoscaler, as a message for a waiting user."""
-    words = [_of(free(), nodes())]
+    """What is free, who holds the rest, and what the autoscaler does, for a waiting user."""
+    left, all_of_it = free(), nodes()
+    words = [_of(left, all_of_it), *_held(left, all_of_it)]
     if status := _status():
         starting = [node.ray_node_type_name for node in status.pending_nodes]
         starting += [launch.ray_node_type_name for launch in status.pending_launches]
@@ -64,6 +68,18 @@ def _of(left: list[Node], all_of_it: list[Node]) -> str:
     all_cores, all_gpus = (sum(node[i] for node in all_of_it) for i in (0, 1))
     with_gpus = f" and {gpus:g} of {all_gpus:g} GPUs" if all_gpus else ""
     return f"{cores:g} of {all_cores:g} cores{with_gpus} are free"
+
+
+def _held(left: list[Node], all_of_it: list[Node]) -> Iterator[str]:
+    """Who holds the GPUs or cores, if less than one is free, and what the user may do."""
+    found = []
+    for resource, i in (("GPU", 1), ("CPU", 0)):
+        num_free, num = (sum(node[i] for node in nodes) for nodes in (left, all_of_it))
+        if num and num_free < 1:
+            found.append(held_by_others(resource, num - num_free))
+    if any(found):
+        yield from filter(None, found)
+        yield "this run goes on by itself once they are free: wait, end those jobs, or add machines"
 
 
 def _status() -> Any:
