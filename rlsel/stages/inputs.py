@@ -8,7 +8,7 @@ from pathlib import Path
 from rlsel.classifier import ClassifierConfig
 from rlsel.classifier.mlp import MLPConfig
 from rlsel.classifier.resnet import read_weights, weights_digest
-from rlsel.data import EmbeddingSet, ImageSet, SampleSet, Splits, load_splits
+from rlsel.data import EmbeddingSet, ImageSet, PhantomSource, SampleSet, Splits, load_splits
 from rlsel.data.image_set import as_images
 from rlsel.data.kinds import known
 from rlsel.data.positive_class import describe_positive, doubts
@@ -23,6 +23,11 @@ from rlsel.quality.of_run import require_weights
 from rlsel.selectors.own_rule import require_rules
 from rlsel.selectors.peers import require_packages
 from rlsel.stages.pool_limits import planned_counts, require_pool, size_of_pool
+
+BLIND = (
+    "patients of the validation images are unknown, so that reward-val and selection-val may share "
+    "them, and then no alarm shows that learning fits these patients alone"
+)
 
 
 def read_inputs(experiment: Experiment) -> tuple[Splits, Pool | None]:
@@ -164,6 +169,8 @@ def describe_settings_and_inputs(
     remarks = experiment.remarks
     if not doubtful:
         remarks = (*remarks, describe_positive(splits.class_names))
+    if splits.reward_val.patients is None and not isinstance(experiment.data.source, PhantomSource):
+        remarks = (*remarks, BLIND)
     planned = planned_counts(experiment, splits.class_names) or {}
     num = sum(planned.values()) if pool is None else len(pool)
     size = size_of_pool(experiment, splits.train, num, num_features)

@@ -219,3 +219,23 @@ def test_weights_that_are_not_finite_are_told_by_check(block: str, tmp_path: Pat
 
     with pytest.raises(InputError, match=r"mine\.pt: its weights conv1\.weight hold NaN"):
         checking.check_inputs(load_experiment(config))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_where_patients_are_unknown_the_alarm_is_said_to_be_blind(
+    known: bool, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        for index in range(40):
+            file = tmp_path / "real" / name / f"p{index % 20:02d}_{index}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full((8, 8, 3), index, np.uint8)).save(file)
+    source = {"name": "folder", "path": str(tmp_path / "real")}
+    source |= {"patient_from": "prefix"} if known else {}
+    experiment = build_experiment({"name": "t", "data": {"source": source}}, "test")
+
+    splits = load_splits(experiment.data, 0)
+    findings = describe_settings_and_inputs(experiment, splits, None).findings
+
+    blind = [one.level for one in findings if "no alarm shows that learning fits" in one.text]
+    assert blind == ([] if known else ["note"])
