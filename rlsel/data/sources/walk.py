@@ -66,7 +66,8 @@ def is_hidden(name: str) -> bool:
 def subfolders(root: Path) -> list[Path]:
     """The folders in `root` that may hold data, sorted."""
     with os.scandir(root) as entries:
-        names = [one.name for one in entries if _holds(one.is_dir) and not is_hidden(one.name)]
+        folders = [one.name for one in entries if _is_folder(one)]
+    names = [name for name in folders if not is_hidden(name)]
     return [root / name for name in sorted(names)]
 
 
@@ -103,9 +104,9 @@ class _Walk:
         for entry in inside:
             if self.is_aside(entry.name):
                 self.found.hidden += wanted_below(Path(entry.path), self.suffixes)
-            elif _holds(entry.is_file):
+            elif _is_file(entry):
                 self._count(entry)
-            elif not _holds(entry.is_dir):
+            elif not _is_folder(entry):
                 self._require_unwanted(entry)
             elif not entry.is_symlink() or self._is_new(Path(entry.path).resolve()):
                 self.through(entry.path)
@@ -132,10 +133,18 @@ class _Walk:
         return True
 
 
-def _holds(test: Callable[[], bool]) -> bool:
-    """What `is_dir` or `is_file` of an entry says; False of a link to itself."""
+def _is_file(entry: os.DirEntry) -> bool:
+    return entry.is_file(follow_symlinks=False) or (entry.is_symlink() and _holds(entry.is_file))
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and _holds(entry.is_dir))
+
+
+def _holds(of_link: Callable[[], bool]) -> bool:
+    """What `is_dir` or `is_file` says of a link; False of one to itself."""
     try:
-        return test()
+        return of_link()
     except PermissionError:
         raise
     except OSError:
