@@ -5,7 +5,7 @@
 The processes are in a Linux control group, whose memory is limited. What they need whatever the
 size of the data is measured first, on a small data set without a limit. The limit is that and
 `--left-gib` more, and the decoded images of the large data set take twice `--left-gib`. Each cell
-reports how the command ended, its time, and the most memory that the group held without files. It
+reports how the command ended, and the most memory that the group held without files. It
 needs the right to make control groups, as root has, of version 1 or 2. Every finished cell is
 written to the record at once, and a second start goes on from there.
 """
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--record", type=Path, default=HERE / "records" / "memory_limit.json")
     arguments = parser.parse_args()
     config = {"left_gib": arguments.left_gib, "size_px": SIZE_PX, "settings": SETTINGS}
-    record = CellRecord(arguments.record, config, summarise, is_timed=True, n=num_draws)
+    record = CellRecord(arguments.record, config, summarise, n=num_draws)
     for seed in arguments.seeds:
         for command in ("check", "run"):
             free = f"{command}/small/{seed}"
@@ -81,7 +81,7 @@ def summarise(cells: dict[str, Cell]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for kind in dict.fromkeys(key.rpartition("/")[0] for key in cells):
         of_kind = [cell for key, cell in cells.items() if key.rpartition("/")[0] == kind]
-        figures = ("decoded_gib", "limit_gib", "held_gib", "wall_s")
+        figures = ("decoded_gib", "limit_gib", "held_gib")
         known = {name: [cell[name] for cell in of_kind] for name in figures}
         found[kind] = {
             name: None if None in values else float(np.mean(values))
@@ -99,14 +99,12 @@ def measured(command: str, num_candidates: int, seed: int, limit_gib: float | No
         words = [command, str(config)]
         words += ["--out", str(folder / "run")] if command == "run" else []
         environment = os.environ | {"RLSEL_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
-        start = time.monotonic()
         with control_group(limit_gib) as group:
             ended = _in_group(group, [sys.executable, "-m", "rlsel", *words], environment)
         return {
             "num_candidates": num_candidates,
             "decoded_gib": (num_candidates + sum(NUM_REAL.values())) * BYTES_EACH / GIB,
             "limit_gib": limit_gib,
-            "wall_s": time.monotonic() - start,
             **ended,
         }
 

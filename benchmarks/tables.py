@@ -17,6 +17,7 @@ from planted_truth.loop_section import loop_section
 from planted_truth.planted_figures import draw_curves
 from planted_truth.planted_section import planted_section
 from recording import Record, read_record
+from scaling.limit_section import limit_section
 from scaling.pool_section import memory_section, pool_section
 from scaling.section import scaling_section
 from throughput.decoding_section import decoding_section
@@ -81,6 +82,7 @@ other methods keep as many candidates as the controller, which is the learned se
             "cost_growth": growth_section,
             "pool_size": pool_section,
             "pool_memory": memory_section,
+            "memory_limit": limit_section,
             "evaluator_scaling": scaling_section,
             "learning_loop": loop_section,
             "ledger_speed": ledger_section,

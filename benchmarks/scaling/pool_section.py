@@ -46,7 +46,7 @@ def pool_section(record: Record, name: str) -> str:
     ]
     head = ["candidates", "describing, s", "copy audit, s", "learning, s", "whole, s"]
     head += ["times 4,096", "memory, GiB", "AUC", "precision, kept", "precision, half"]
-    lines += _table(head, rows)
+    lines += table(head, rows)
     lines += [
         "The audit of images takes longer than that of embeddings, because each candidate is "
         "compared in eight views. Here it has made-up images of 32 px, with "
@@ -60,7 +60,7 @@ def pool_section(record: Record, name: str) -> str:
         for size, figures in summary.items()
         if "copies_s" in figures
     ]
-    lines += _table(["candidates", "copy audit of images, s", "distances between, s"], compared)
+    lines += table(["candidates", "copy audit of images, s", "distances between, s"], compared)
     return "\n".join(lines)
 
 
@@ -92,9 +92,9 @@ def memory_section(record: Record, name: str) -> str:
         "",
     ]
     head = ["candidates", "numbers of each", "classes", "held, GiB", "estimated, GiB"]
-    return "\n".join(lines + _table(head, rows))
+    return "\n".join(lines + table(head, rows))
 
 
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
     lines = [head, ["---:"] * len(head), *rows]
     return [*(f"| {' | '.join(cells)} |" for cells in lines), ""]
