@@ -4,7 +4,8 @@
 stage takes values and returns a value; what it returned is written into the run folder here.
 """
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +20,14 @@ from rlsel.reporting import print_table, write_report
 from rlsel.reporting.free_sets import best_free_set
 from rlsel.rewards import Workbench
 from rlsel.rewards.elsewhere import workplace
-from rlsel.rewards.pool import evaluation_pool, evaluations_here
+from rlsel.rewards.pool import EvaluationPool, evaluation_pool, evaluations_here
 from rlsel.runs.claim import claim, new_record
 from rlsel.runs.folder import GENERATOR, LEDGER, RunFolder
 from rlsel.runs.record import Record
 from rlsel.runs.selection_table import selection_of
 from rlsel.runs.tensorboard import TensorBoard
 from rlsel.selectors import Selection
+from rlsel.selectors.free import FreeSets
 from rlsel.stages.candidates import Candidates, generation, without_copies
 from rlsel.stages.choosing import choose
 from rlsel.stages.description import Description, describe
@@ -118,6 +120,77 @@ def extract_and_describe(
         return folds, describe(experiment, splits, pool, features)
 
 
+@contextmanager
+def evaluators_of(
+    experiment: Experiment,
+    splits: Splits,
+    pool: Pool,
+    folds: list[Extracted],
+    folder: RunFolder,
+) -> Iterator[EvaluationPool]:
+    """The evaluators of the run, up as long as the block lasts."""
+    with ExitStack() as evaluators_are_up:
+        with folder.stage("evaluators"):
+            workbench = Workbench.of(
+                splits,
+                pool.candidates,
+                [extracted.features for extracted in folds],
+                experiment.classifier,
+                experiment.reward,
+                folds[0].weights,
+                experiment.evaluators.trainings_at_once,
+            )
+            evaluators = evaluators_are_up.enter_context(
+                evaluation_pool(experiment.evaluators, workbench, folder.path / LEDGER)
+                if experiment.trains
+                else evaluations_here(workbench, folder.path / LEDGER)
+            )
+            folder.write_arithmetic(evaluators.arithmetic, experiment.reward.fidelities)
+        yield evaluators
+        folder.write_evaluations(evaluators)
+
+
+def tried_free_sets(
+    experiment: Experiment,
+    splits: Splits,
+    described: Description,
+    evaluators: EvaluationPool,
+    folder: RunFolder,
+) -> FreeSets | None:
+    """What the sets are worth that need no learning; None for a pool that is too large."""
+    with folder.stage("free sets"):
+        free = try_free_sets(experiment, described, splits.class_names, evaluators)
+        folder.write_free_sets(free, experiment.reward.metric)
+        console.print(best_free_set(folder.record) or NOT_TRIED, markup=False)
+        return free
+
+
+def learned_selection(
+    experiment: Experiment,
+    splits: Splits,
+    described: Description,
+    evaluators: EvaluationPool,
+    folder: RunFolder,
+) -> Selection | None:
+    """The controller's selection; None if it is not among the methods."""
+    with folder.stage("learning") as stage, TensorBoard(folder.path) as board:
+
+        def on_iteration(row: dict) -> None:
+            stage.book_time()
+            board.show(row)
+
+        learned = learn(
+            experiment,
+            described.problem,
+            splits.class_names,
+            evaluators,
+            folder.path,
+            on_iteration,
+        )
+        folder.write_learning(learned)
+        return learned and learned.selection
+
+
 def select_and_score(
     experiment: Experiment,
     splits: Splits,
@@ -137,58 +210,21 @@ def select_and_score(
         stage.ran_at(where)
         folder.write_examination(examined, candidates.dropped)
 
-    with ExitStack() as evaluators_are_up:
-        with folder.stage("evaluators"):
-            workbench = Workbench.of(
-                splits,
-                pool.candidates,
-                [extracted.features for extracted in folds],
-                experiment.classifier,
-                experiment.reward,
-                folds[0].weights,
-                experiment.evaluators.trainings_at_once,
-            )
-            evaluators = evaluators_are_up.enter_context(
-                evaluation_pool(experiment.evaluators, workbench, folder.path / LEDGER)
-                if experiment.trains
-                else evaluations_here(workbench, folder.path / LEDGER)
-            )
-            folder.write_arithmetic(evaluators.arithmetic, experiment.reward.fidelities)
+    with evaluators_of(experiment, splits, pool, folds, folder) as evaluators:
+        free = tried_free_sets(experiment, splits, described, evaluators, folder)
+        learned = learned_selection(experiment, splits, described, evaluators, folder)
 
-        with folder.stage("free sets"):
-            free = try_free_sets(experiment, described, splits.class_names, evaluators)
-            folder.write_free_sets(free, experiment.reward.metric)
-            console.print(best_free_set(folder.record) or NOT_TRIED, markup=False)
-
-        with folder.stage("learning") as stage, TensorBoard(folder.path) as board:
-
-            def on_iteration(row: dict) -> None:
-                stage.book_time()
-                board.show(row)
-
-            learned = learn(
-                experiment,
-                described.problem,
-                splits.class_names,
-                evaluators,
-                folder.path,
-                on_iteration,
-            )
-            folder.write_learning(learned)
-
-        by_controller = learned and learned.selection
         with folder.stage("finalists"):
-            recommended = recommend(experiment, free, by_controller, evaluators.evaluations)
+            recommended = recommend(experiment, free, learned, evaluators.evaluations)
             folder.write_recommendation(recommended)
 
         with folder.stage("final evaluation"):
-            selections = choose(experiment, splits, pool, described, by_controller, free)
-            shown = recommended.selection if recommended else by_controller or selections[1]
+            selections = choose(experiment, splits, pool, described, learned, free)
+            shown = recommended.selection if recommended else learned or selections[1]
             if shown.method not in {one.method for one in selections}:
                 selections.append(shown)
-            folder.write_selection(splits, pool, described, examined, shown, by_controller)
+            folder.write_selection(splits, pool, described, examined, shown, learned)
             scores = score(experiment, splits, evaluators.evaluations, selections)
-        folder.write_evaluations(evaluators)
 
     folder.finish(scores, selections, compare_with_truth(pool, described, selections, shown))
     return shown

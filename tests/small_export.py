@@ -40,10 +40,9 @@ def leave_run(run_dir: Path, pool: Pool, kept_N: np.ndarray, experiment: Experim
     replace(new_record(experiment), finished=True, pool_digest=pool.digest).write(run_dir)
     (run_dir / "config.yaml").write_text(to_yaml(experiment), encoding="utf-8")
     unknown = np.zeros(len(pool), np.float32)
-    table = CandidateTable(pool.candidates.labels, *[unknown] * 7)
-    write_selection(
-        run_dir, pool, table, np.zeros(len(pool), int), Selection("uniform", kept_N[None])
-    )
+    table = CandidateTable(pool.candidates.labels, *[unknown] * 9)
+    uniform = Selection("uniform", kept_N[None])
+    write_selection(run_dir, pool, table, np.zeros(len(pool), int), uniform, learned=None)
     return run_dir
 
 

@@ -92,7 +92,8 @@ def test_the_record_says_what_the_run_cost(finished: Path) -> None:
 
     assert 0 < sum(record.stage_s.values()) <= record.wall_s
     assert set(record.stage_s) == {
-        *("data", "features", "audit", "evaluators", "learning", "final evaluation"),
+        *("data", "features", "audit", "evaluators", "free sets", "learning", "finalists"),
+        "final evaluation",
     }
     assert 0.1 < record.peak_memory_gib < 100
 
@@ -106,9 +107,11 @@ def test_evaluations_are_counted_by_fidelity_as_the_ledger_has_them(finished: Pa
     assert evaluations["trained"] == sum(in_ledger.values())
     assert evaluations["from_ledger"] == sum(c["from_ledger"] for c in by_fidelity.values())
     # 16 sets of the noise floor; then 2 iterations x 2 episodes x 4 decisions, and each
-    # iteration's selection on both halves.
-    asked = by_fidelity["probe"]
-    assert asked["trained"] + asked["from_ledger"] == 16 + 2 * (2 * 4 + 2)
+    # iteration's selection on both halves, as well as every free set.
+    asked, tried = by_fidelity["probe"], Record.read(finished).free_sets
+    assert tried is not None
+    num_asked = 16 + 2 * (2 * 4 + 2) + 2 * len(tried["sets"])
+    assert asked["trained"] + asked["from_ledger"] == num_asked
     assert by_fidelity["full"] == {"trained": len(METHODS), "from_ledger": 0}
 
 
@@ -201,7 +204,8 @@ def test_zero_rounds_leave_test_unread(evaluators_up: None, tmp_path: Path) -> N
 
     assert result.record.finished
     assert result.record.scores == {}
-    assert ledger_rows(tmp_path / "run") == {}
+    asked = set(ledger_rows(tmp_path / "run").values())
+    assert asked == {("probe", "reward_val"), ("probe", "selection_val")}
     assert "no test scores" in (tmp_path / "run" / "report.html").read_text()
 
 
@@ -209,7 +213,10 @@ def test_the_papers_preset_runs_and_trains_a_network_for_every_reward(paper: Pat
     record = Record.read(paper)
 
     assert record.finished
-    assert set(record.evaluations["by_fidelity"]) == {"full"}
+    assert record.free_sets is not None
+    of_free_sets = {"trained": 2 * len(record.free_sets["sets"]), "from_ledger": 0}
+    assert record.evaluations["by_fidelity"]["probe"] == of_free_sets
+    assert set(record.evaluations["by_fidelity"]) == {"full", "probe"}
     splits = Counter(split for _, split in ledger_rows(paper).values())
     assert splits["test"] == len(METHODS)
     assert splits["reward_val"] > 2 * 4

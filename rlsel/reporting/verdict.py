@@ -67,7 +67,8 @@ def verdict(record: Record) -> str:
 
 def _verdict(record: Record) -> str:
     if not _scored(record):
-        return _of_candidates(record) or best_free_set(record) or "This run has no test scores."
+        said = _of_candidates(record) or f"{best_free_set(record)} This run has no test scores."
+        return said.strip()
     if "controller" not in _scored(record):
         listed = "; ".join(
             f"{label(method)} {mean_with_std(record.scores[method][METRIC])}"

@@ -63,7 +63,7 @@ def test_a_run_that_tried_none_says_and_draws_nothing(run: Run) -> None:
 def test_without_test_scores_the_sentence_is_the_verdict(run: Run) -> None:
     unscored = replace(run.record, scores={}, classification={})
 
-    assert verdict(unscored) == best_free_set(unscored)
+    assert verdict(unscored) == f"{best_free_set(unscored)} This run has no test scores."
 
 
 def test_every_score_has_a_panel_from_none_to_all_and_the_best_has_a_ring(run: Run) -> None:
