@@ -26,7 +26,9 @@ def test_those_of_parquet_are_counted_before_they_are_read(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_embeddings(tmp_path / "e.parquet", 600, kind=kind)
-    monkeypatch.setattr("rlsel.data.sources.vector_column._vectors", lambda *rows: pytest.fail("it was read"))
+    monkeypatch.setattr(
+        "rlsel.data.sources.vector_column._vectors", lambda *rows: pytest.fail("it was read")
+    )
 
     with pytest.raises(InputError) as raised:
         read(str(path))
@@ -49,7 +51,9 @@ def test_those_of_npz_are_counted_before_they_are_read(
 ) -> None:
     values_NF, labels_N = vectors(600)
     np.savez(tmp_path / "e.npz", embeddings=values_NF, labels=labels_N)
-    monkeypatch.setattr(np.lib.npyio.NpzFile, "__getitem__", lambda *which: pytest.fail("it was read"))
+    monkeypatch.setattr(
+        np.lib.npyio.NpzFile, "__getitem__", lambda *which: pytest.fail("it was read")
+    )
 
     with pytest.raises(InputError, match=r"e\.npz: embeddings would take .* give fewer rows"):
         read(str(tmp_path / "e.npz"))
