@@ -45,40 +45,27 @@ def main() -> None:
     if arguments.cell:
         run(arguments.cell)
         return
-    record = CellRecord(arguments.record, {"algorithm": ALGORITHM, "seed": SEED}, summarise)
+    record = CellRecord(
+        arguments.record, {"algorithm": ALGORITHM, "seed": SEED}, summarise, n=draws
+    )
     record.fill("memory", {key: partial(measured, key) for key in arguments.only})
     record.write()
 
 
 def measured(key: str) -> Cell:
-    """What a run holds, and what is estimated beforehand."""
+    """What a run holds."""
     with control_group(None) as group, tempfile.TemporaryDirectory() as cache:
         environment = os.environ | {"RLSEL_CACHE": cache, "OMP_NUM_THREADS": "1"}
         ended = _in_group(group, [sys.executable, __file__, "--cell", key], environment)
     if ended["exit_code"]:
         raise RuntimeError(f"{key}: the run ended with exit code {ended['exit_code']}")
-    return {"held_gib": ended["held_gib"], "estimated_gib": estimated_gib(key)}
-
-
-def estimated_gib(key: str) -> float:
-    from rlsel.features import FeaturesConfig
-    from rlsel.features.pool_size import PoolSize
-
-    num_candidates, width, num_classes = numbers_of(key)
-    inputs = tuple(CELLS[key].get("inputs", FeaturesConfig().inputs))
-    return PoolSize(num_candidates, width, num_classes, inputs).num_bytes / 2**30
-
-
-def numbers_of(key: str) -> tuple[int, int, int]:
-    """Candidates, numbers of each, and classes."""
-    num_candidates, width, num_classes = map(int, key.split("/")[:3])
-    return num_candidates, width, num_classes
+    return {"held_gib": ended["held_gib"]}
 
 
 def run(key: str) -> None:
     import rlsel
 
-    num_candidates, width, num_classes = numbers_of(key)
+    num_candidates, width, num_classes = map(int, key.split("/")[:3])
     *arrays, _ = made_up(num_candidates, SEED, width)
     if num_classes > 2:
         arrays = [(x_NF, np.arange(len(x_NF)) % num_classes) for x_NF, _ in arrays]
@@ -94,9 +81,13 @@ def run(key: str) -> None:
     )
 
 
+def draws(cells: dict[str, Cell]) -> int:
+    return 1
+
+
 def summarise(cells: dict[str, Cell]) -> dict[str, Any]:
-    """Cell -> how many times as much is estimated as was held."""
-    return {key: cell["estimated_gib"] / cell["held_gib"] for key, cell in cells.items()}
+    """Cell -> GiB that were held."""
+    return {key: cell["held_gib"] for key, cell in cells.items()}
 
 
 if __name__ == "__main__":

@@ -2,6 +2,11 @@
 
 from typing import Any
 
+from pool_memory import CELLS
+
+from rlsel.features import FeaturesConfig
+from rlsel.features.pool_size import PoolSize
+
 Record = dict[str, Any]
 STAGES = ("features", "audit", "learning")
 SMALL = "4096"
@@ -68,14 +73,17 @@ def memory_section(record: Record, name: str) -> str:
     """What a run holds by candidates, numbers and classes, beside its estimate."""
     rows = []
     for key, cell in record["cells"].items():
-        num, width, num_classes, *inputs = key.split("/")
+        num, width, num_classes = map(int, key.split("/")[:3])
+        inputs = tuple(CELLS[key].get("inputs", FeaturesConfig().inputs))
+        estimate = PoolSize(num, width, num_classes, inputs).num_bytes / 2**30
+        noted = ", also as inputs" if "features" in inputs else ""
         rows.append(
             [
-                f"{int(num):,}",
-                f"{int(width):,}{', also as inputs' if inputs else ''}",
-                num_classes,
+                f"{num:,}",
+                f"{width:,}{noted}",
+                f"{num_classes}",
                 f"{cell['held_gib']:.2f}",
-                f"{cell['estimated_gib']:.2f}",
+                f"{estimate:.2f}",
             ]
         )
     lines = [

@@ -26,14 +26,14 @@ class Supported(NamedTuple):
 
 
 SUPPORTED = Supported()
-BYTES_OF_A_RUN = 5 * 2**29
+BYTES_OF_A_RUN = 2_900_000_000
 """What the processes of a run hold whatever the pool, on two cores."""
-BYTES_EACH = 2300
+BYTES_EACH = 1600
 """Of a candidate: its columns, batches, ids and what a probe sees of it."""
 BYTES_OF_A_FEATURE = 5
 """Four of them are the number itself."""
-BYTES_OF_A_CLASS = 140
-BYTES_OF_AN_INPUT = 16
+BYTES_OF_A_CLASS = 100
+BYTES_OF_AN_INPUT = 53
 SECONDS_EACH = 1.9e-4
 """Added to a run by a candidate, on two cores."""
 LEAST_BYTES = 2**29
@@ -111,6 +111,6 @@ class PoolSize:
         ways = [f"give at most {fitting:,} candidates" if fitting else "give fewer candidates"]
         if "features" in self.inputs:
             ways.append("leave features out of features.inputs")
-        if 2 * BYTES_OF_A_FEATURE * self.num_features > self.bytes_each:
+        if 4 * BYTES_OF_A_FEATURE * self.num_features > 3 * self.bytes_each:
             ways.append("take features with fewer numbers")
         return ", ".join([*ways, "or take a machine with more memory"])

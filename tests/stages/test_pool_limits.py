@@ -5,7 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_experiment import refused, rlsel, tiny, write_config
+from small_experiment import (
+    NOTHING_TO_TRAIN,
+    evaluators_fixture,  # noqa: F401
+    refused,
+    rlsel,
+    tiny,
+    write_config,
+)
 
 import rlsel as package
 from rlsel.errors import InputError
@@ -110,6 +117,19 @@ def test_a_pool_beyond_what_is_measured_is_a_warning_of_check(
 
     (told,) = [one for one in warnings if "runs were measured" in one]
     assert told.startswith("32 candidates of 512 numbers: more than the 31 of 512 numbers")
+
+
+@pytest.mark.slow
+def test_a_run_beyond_what_is_measured_says_so_and_goes_on(
+    evaluators_up: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_size, "SUPPORTED", pool_size.Supported(31, 512))
+    write_config(Path("my.yaml"), **NOTHING_TO_TRAIN)
+
+    outcome = rlsel("run", "my.yaml", "--out", "run")
+
+    assert outcome.code == 0
+    assert "warning: 32 candidates of 512 numbers: more than the 31 of 512" in outcome.said
 
 
 @pytest.mark.parametrize(

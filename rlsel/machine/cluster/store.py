@@ -7,6 +7,7 @@ too (95% by Ray's default), Ray refuses the object.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import ray
@@ -36,10 +37,9 @@ def put(value: Any, what: str) -> ray.ObjectRef:
     smaller = [size for size in sizes.values() if size < num_bytes]
     if smaller:
         where = f" on {len(smaller)} of {len(sizes)} machines" if len(sizes) > 1 else ""
-        console.print(
+        _say_once(
             f"note: {what} take {gib(num_bytes)}, and Ray's object store has {gib(min(smaller))}"
-            f"{where}, so that they lie on the disk, which is slower; {_remedy()}",
-            markup=False,
+            f"{where}, so that they lie on the disk, which is slower; {_remedy()}"
         )
     with _room_for(what, num_bytes):
         return ray.put(value)
@@ -53,6 +53,11 @@ def get(reference: ray.ObjectRef, what: str) -> Any:
     """
     with _room_for(what, reference):
         return ray.get(reference)
+
+
+@cache
+def _say_once(text: str) -> None:
+    console.print(text, markup=False)
 
 
 @contextmanager
