@@ -23,7 +23,7 @@ def pool_section(record: Record, name: str) -> str:
         "",
         f"{record['hardware']}; torch {record['versions']['torch']}, ray "
         f"{record['versions']['ray']}; record `{name}.json`, by `python benchmarks/{name}.py`; "
-        + (f"means of n = {record['n']} draws." if record["n"] > 1 else "one draw (n = 1)."),
+        + "means over draws.",
         "",
         f"Each row is a whole `rlsel.select` on made-up embeddings of {config['width']} numbers, "
         f"with {config['train']} real training samples and {config['val']} for validation. Half of "
@@ -45,12 +45,13 @@ def pool_section(record: Record, name: str) -> str:
             f"{figures['auc']:.3f}",
             f"{figures['precision.kept']:.3f}",
             f"{figures['precision.half']:.3f}",
+            str(_num_draws(record, size)),
         ]
         for size, figures in summary.items()
         if "wall_s" in figures
     ]
     head = ["candidates", "describing, s", "copy audit, s", "learning, s", "whole, s"]
-    head += ["times 4,096", "memory, GiB", "AUC", "precision, kept", "precision, half"]
+    head += ["times 4,096", "memory, GiB", "AUC", "precision, kept", "precision, half", "draws"]
     lines += table(head, rows)
     lines += [
         "The audit of images takes longer than that of embeddings, because each candidate is "
@@ -67,6 +68,10 @@ def pool_section(record: Record, name: str) -> str:
     ]
     lines += table(["candidates", "copy audit of images, s", "distances between, s"], compared)
     return "\n".join(lines)
+
+
+def _num_draws(record: Record, size: str) -> int:
+    return sum(key.startswith(f"run/{size}/") for key in record["cells"])
 
 
 def memory_section(record: Record, name: str) -> str:

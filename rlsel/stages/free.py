@@ -10,9 +10,9 @@ from rlsel.seeding import derive_seed
 from rlsel.selectors.free import METHOD, FreeSets, free_sets
 from rlsel.stages.description import Description
 
-MOST_CANDIDATES = 2**18
+MOST_CANDIDATES = 2**17
 """Candidates up to which sets are tried though no method asks for the best of them. Their number
-does not grow with the pool, but the time of each does: so many take a minute on two cores."""
+does not grow with the pool, but the time of each does."""
 SETS_AT_ONCE = 16
 PROBE: Fidelity = "probe"
 
