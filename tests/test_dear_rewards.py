@@ -49,7 +49,7 @@ def test_finetuning_pays_with_repeats_and_full_training_judges_the_end(
     assert "reward noise of finetune: auc of one set ±" in outcome.said
     record = Record.read(tmp_path / "run")
     counts = record.evaluations["by_fidelity"]
-    assert set(counts) == {"finetune", "full"}
+    assert set(counts) == {"probe", "finetune", "full"}  # free sets are tried by probes
     # The one iteration, with both repeats.
     assert counts["full"]["trained"] == 2
     assert counts["finetune"]["trained"] > counts["full"]["trained"]

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ def broker(ray_cluster: None) -> Iterator[Any]:
 
 def pool_of(evaluations: RayEvaluations) -> EvaluationPool:
     here = LocalEvaluations(small_workbench(), Ledger(Path(evaluations.run_id)))
-    return EvaluationPool(evaluations, TWO.count, here)
+    asked = partial(statistics, evaluations)
+    return EvaluationPool(evaluations, TWO.count, here, "cpu fp32", asked)
 
 
 @pytest.fixture
