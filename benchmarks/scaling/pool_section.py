@@ -30,7 +30,10 @@ def pool_section(record: Record, name: str) -> str:
         f"the candidates have a wrong label. All rows pay for {evaluations:,} evaluations by a "
         "probe. A pool of more than 4,096 candidates is dealt to shards, and an iteration learns "
         "on one of them. *Describing* is the table of candidates and their batches; *learning* "
-        "includes reading the policies on the whole pool at the end. *AUC* tells how well the keep "
+        "includes reading the policies on the whole pool at the end; *whole* also includes the "
+        "free sets, which are tried on up to 131,072 candidates. *Memory* is the peak of all "
+        "processes together with the pages of files that they share, which the system gives up "
+        "when it needs room; the next table is without these. *AUC* tells how well the keep "
         "probability ranks candidates with the right label above the others; *precision* is their "
         f"share among the {config['kept']} kept candidates, and among the better half of the pool.",
         "",
