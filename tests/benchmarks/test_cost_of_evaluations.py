@@ -132,6 +132,7 @@ def test_a_set_up_says_how_the_machine_is_shared_out():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_script_fills_a_record_that_makes_its_section(tmp_path):
     path = tmp_path / "record.json"
     command = [sys.executable, "benchmarks/cost_growth.py", "--quick", "--record", str(path)]
