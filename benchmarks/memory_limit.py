@@ -100,7 +100,7 @@ def measured(command: str, num_candidates: int, seed: int, limit_gib: float | No
         words += ["--out", str(folder / "run")] if command == "run" else []
         environment = os.environ | {"RLSEL_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
         with control_group(limit_gib) as group:
-            ended = _in_group(group, [sys.executable, "-m", "rlsel", *words], environment)
+            ended = in_group(group, [sys.executable, "-m", "rlsel", *words], environment)
         return {
             "num_candidates": num_candidates,
             "decoded_gib": (num_candidates + sum(NUM_REAL.values())) * BYTES_EACH / GIB,
@@ -152,7 +152,8 @@ def control_group(limit_gib: float | None) -> Iterator[Path]:
                 time.sleep(0.1)
 
 
-def _in_group(group: Path, command: list[str], environment: dict[str, str]) -> Cell:
+def in_group(group: Path, command: list[str], environment: dict[str, str]) -> Cell:
+    """Run a command in a control group: its exit code, and the most that the group held."""
     # The shell enters the group and becomes the command, so that all of it is counted.
     enter = ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group / "cgroup.procs")]
     with tempfile.TemporaryFile("w+") as said:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from memory_limit import _in_group, control_group
+from memory_limit import control_group, in_group
 from pool_size import ALGORITHM, NUM_KEPT, made_up
 from recording import Cell, CellRecord
 
@@ -56,7 +56,7 @@ def measured(key: str) -> Cell:
     """What a run holds."""
     with control_group(None) as group, tempfile.TemporaryDirectory() as cache:
         environment = os.environ | {"RLSEL_CACHE": cache, "OMP_NUM_THREADS": "1"}
-        ended = _in_group(group, [sys.executable, __file__, "--cell", key], environment)
+        ended = in_group(group, [sys.executable, __file__, "--cell", key], environment)
     if ended["exit_code"]:
         raise RuntimeError(f"{key}: the run ended with exit code {ended['exit_code']}")
     return {"held_gib": ended["held_gib"]}

@@ -19,6 +19,7 @@ from rlsel.commands.typed import (
     SeedOption,
     command_to_resume,
     interrupted,
+    run_as_typed,
     typed,
 )
 from rlsel.errors import InputError, describe_unforeseen, find_input_error
@@ -71,15 +72,8 @@ def run(
       rlsel run my.yaml --seed 3 --out runs/mine --resume
     """
     from rlsel.experiment.config import load_experiment
-    from rlsel.pipeline import run as run_pipeline
 
-    experiment = load_experiment(config)
-    if seed is not None:
-        experiment = experiment.with_seed(seed)
-    try:
-        run_pipeline(experiment, out=out, resume=resume, command=typed())
-    except KeyboardInterrupt:
-        raise interrupted(command_to_resume("run", config, seed, out)) from None
+    run_as_typed("run", load_experiment(config), config, seed, out, resume)
 
 
 @app.command()

@@ -8,9 +8,7 @@ from rlsel.commands.typed import (
     OutOption,
     ResumeOption,
     SeedOption,
-    command_to_resume,
-    interrupted,
-    typed,
+    run_as_typed,
 )
 
 if TYPE_CHECKING:
@@ -35,15 +33,9 @@ def quick(
       rlsel quick my.yaml --out runs/quick && rlsel export runs/quick --to selected
     """
     from rlsel.experiment.config import load_experiment
-    from rlsel.pipeline import run
 
     experiment = without_learning(load_experiment(config))
-    if seed is not None:
-        experiment = experiment.with_seed(seed)
-    try:
-        run(experiment, out=out, resume=resume, command=typed())
-    except KeyboardInterrupt:
-        raise interrupted(command_to_resume("quick", config, seed, out)) from None
+    run_as_typed("quick", experiment, config, seed, out, resume)
 
 
 def without_learning(experiment: "Experiment") -> "Experiment":

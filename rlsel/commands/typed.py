@@ -3,11 +3,14 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rlsel.commands.completion import complete_config, complete_run
+
+if TYPE_CHECKING:
+    from rlsel.experiment.config import Experiment
 
 ConfigArgument = Annotated[
     Path | None,
@@ -38,6 +41,25 @@ def command_to_resume(name: str, config: Path | None, seed: int | None, out: Pat
     words = ["rlsel", name, *([str(config)] if config else ())]
     words += [*(["--seed", str(seed)] if seed is not None else ())]
     return shlex.join([*words, *(["--out", str(out)] if out else ()), "--resume"])
+
+
+def run_as_typed(
+    name: str,
+    experiment: "Experiment",
+    config: Path | None,
+    seed: int | None,
+    out: Path | None,
+    resume: bool,
+) -> None:
+    """Carry out an experiment by a verb; after Ctrl-C say how to go on."""
+    from rlsel.pipeline import run
+
+    if seed is not None:
+        experiment = experiment.with_seed(seed)
+    try:
+        run(experiment, out=out, resume=resume, command=typed())
+    except KeyboardInterrupt:
+        raise interrupted(command_to_resume(name, config, seed, out)) from None
 
 
 def typed() -> str:

@@ -20,11 +20,11 @@ from PIL import Image
 T = TypeVar("T")
 R = TypeVar("R")
 LARGEST = 64
-"""Things in a portion at most. To hand over a portion takes as long as to decode a small image."""
+"""Things in a portion at most. To hand one over takes time, as decoding a small image does."""
 AT_ONCE = 512
 """Things that are handed out and whose result was not taken yet; they bound the memory."""
 FOR_A_PROCESS = 500
-"""Things that a process is forked for: decoding them takes 50 ms, and forking 10 ms."""
+"""Things that a process is forked for; fewer do not repay the fork."""
 MOST_PROCESSES = 32
 
 
@@ -32,10 +32,9 @@ class Crew:
     """Processes for many things and threads for few, started when they are needed, for a `with`.
 
     Threads wait for each other where images are small, because Pillow releases Python's lock for
-    the decoding alone: two threads decode JPEG files of 96 px more slowly than one does, two
-    processes in half the time (measured on two cores). Processes are forked, as the DataLoader of
-    PyTorch does it: fresh ones would first spend half a second on their imports. They take no lock
-    that another thread may have held, as they do nothing but what they are handed.
+    the decoding alone. Processes are forked, as the DataLoader of PyTorch does it: fresh ones would
+    first have to import everything. They take no lock that another thread may have held, as they do
+    nothing but what they are handed.
     """
 
     def __init__(self) -> None:
